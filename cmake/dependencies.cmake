@@ -1,0 +1,16 @@
+# Every library starling links, each by its Debian package (README.md says why each is there).
+find_package(Threads REQUIRED)
+find_package(CapnProto CONFIG REQUIRED)
+find_package(RocksDB CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED)
+
+# Debian's Asio and xxHash are header-only and have no CMake configuration.
+find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
+
+add_library(starling_asio INTERFACE)
+target_include_directories(starling_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
+target_compile_definitions(starling_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+target_link_libraries(starling_asio INTERFACE Threads::Threads)

@@ -1,0 +1,94 @@
+/// Commands: one table that knows each one's arity, flags and keys, and what runs it.
+///
+/// A handler runs on the thread of its client (or of an in-process caller), takes the locks it needs
+/// through the keyspace, and writes exactly one reply. It checks all its arguments before it changes
+/// anything (I13). Handlers are stateless functions; what they need comes by the context.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "node/client_state.h"
+#include "node/reply.h"
+#include "storage/keyspace.h"
+#include "storage/store.h"
+
+namespace starling {
+
+/// A command's words, its name first. Borrowed from the request buffer.
+using Arguments = std::span<const std::string_view>;
+
+class NodeServices;
+
+struct CommandContext {
+  Store& store;
+  NodeServices& services;  ///< Configuration, statistics, clients, cluster: see node_services.h.
+  ClientState& client;
+  Reply& reply;
+  std::mt19937_64& random;
+
+  Keyspace& keyspace() { return store.keyspace(); }
+  KeyRef Key(std::string_view name) { return keyspace().Ref(client.database, name); }
+};
+
+/// Redis's command flags (https://redis.io/commands/command/), as bits.
+enum CommandFlag : uint32_t {
+  kWrite = 1 << 0,
+  kReadOnly = 1 << 1,
+  kDenyOom = 1 << 2,
+  kAdmin = 1 << 3,
+  kFast = 1 << 4,
+  kNoAuth = 1 << 5,      ///< Allowed before AUTH.
+  kLoading = 1 << 6,
+  kStale = 1 << 7,
+  kNoScript = 1 << 8,
+  kBlocking = 1 << 9,
+  kMovableKeys = 1 << 10,
+  kSkipMonitor = 1 << 11,
+  kSkipSlowlog = 1 << 12,
+  kAllowBusy = 1 << 13,
+};
+
+struct CommandSpec {
+  const char* name;        ///< Lower case; `client|list` for a subcommand.
+  int arity;               ///< Redis's: exact when positive, at least when negative; counts the name.
+  uint32_t flags;          ///< CommandFlag bits.
+  int first_key;           ///< 1-based; 0: no keys.
+  int last_key;            ///< Negative: from the end.
+  int key_step;
+  const char* group;       ///< "string", "generic", "set", "connection", "server", ...
+  const char* since;       ///< Redis version
+  const char* summary;     ///< Own words, one line.
+  void (*run)(CommandContext& context, Arguments arguments);  ///< Null for a container's subcommand rows.
+};
+
+/// Every family gives its rows; one family a file in node/commands/.
+std::span<const CommandSpec> StringCommands();
+std::span<const CommandSpec> GenericCommands();
+std::span<const CommandSpec> SetCommands();
+std::span<const CommandSpec> ConnectionCommands();
+std::span<const CommandSpec> ServerCommands();
+std::span<const CommandSpec> StarlingCommands();
+
+/// All families by name; built once, immutable, thread-safe.
+class CommandTable {
+ public:
+  CommandTable();
+  /// Case-insensitive; null when unknown.
+  const CommandSpec* Find(std::string_view name) const;
+  const std::vector<const CommandSpec*>& all() const { return all_; }
+
+ private:
+  struct Slot;
+  std::vector<const CommandSpec*> all_;
+  std::vector<const CommandSpec*> slots_;  // open addressing by case-folded name
+};
+
+/// Checks name, arity and authentication, runs the command, counts it. Exactly one reply (none where
+/// CLIENT REPLY says so). Does not commit: whoever sends the reply commits the journal before.
+void RunCommand(const CommandTable& table, CommandContext& context, Arguments arguments);
+
+}  // namespace starling

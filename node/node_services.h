@@ -1,0 +1,75 @@
+/// What commands may ask of the node around them, beyond the keyspace: implemented by the daemon.
+///
+/// Thread-safe. A node without a part answers by the defaults here.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "node/client_state.h"
+#include "replication/replicator.h"
+#include "starling/result.h"
+
+namespace starling {
+
+class CommandTable;
+struct CommandSpec;
+
+/// A client as CLIENT LIST shows it: a copy.
+struct ClientInfo {
+  ClientState state;
+  uint64_t input_bytes = 0;   ///< Unparsed request bytes.
+  uint64_t output_bytes = 0;  ///< Replies not yet sent.
+  int descriptor = -1;
+};
+
+class NodeServices {
+ public:
+  virtual ~NodeServices() = default;
+
+  virtual const CommandTable& commands() = 0;
+
+  // --- configuration (CONFIG GET/SET/RESETSTAT/REWRITE) ---
+  /// Parameters whose names match the glob pattern.
+  virtual std::vector<std::pair<std::string, std::string>> GetConfig(std::string_view pattern) = 0;
+  /// All or none. Errors name parameter and reason as Redis does.
+  virtual Status SetConfig(const std::vector<std::pair<std::string, std::string>>& values) = 0;
+  /// The password clients must give; empty: none.
+  virtual std::string RequirePass() = 0;
+
+  // --- clients ---
+  virtual std::vector<ClientInfo> Clients() = 0;
+  /// Closes those for which `match` holds; returns how many.
+  virtual int KillClients(const std::function<bool(const ClientInfo&)>& match, uint64_t self) = 0;
+  /// CLIENT PAUSE / UNPAUSE.
+  virtual void PauseClients(std::chrono::milliseconds time, bool writes_only) = 0;
+  virtual void UnpauseClients() = 0;
+
+  // --- statistics ---
+  virtual void CountCommand(const CommandSpec& command, std::chrono::nanoseconds took, bool failed) = 0;
+  /// Text of INFO for the sections asked for (lower case; empty: default).
+  virtual std::string Info(const std::vector<std::string>& sections) = 0;
+  virtual void ResetStatistics() = 0;
+  /// LATENCY HISTORY and LATEST: (event, [(unix seconds, milliseconds)]).
+  virtual std::vector<std::pair<std::string, std::vector<std::pair<int64_t, int64_t>>>> Latency() = 0;
+  virtual int ResetLatency(const std::vector<std::string>& events) = 0;
+
+  // --- cluster (STARLING ...) ---
+  virtual std::vector<MemberInfo> Members() = 0;
+  virtual Status Forget(const std::vector<std::string>& names) = 0;
+  virtual Status Join(const std::vector<std::string>& addresses) = 0;
+  virtual Status Backup(const std::string& folder) = 0;
+
+  // --- life ---
+  /// SHUTDOWN: begins a graceful end (`save`: with a checkpoint). Errors: nothing changed.
+  virtual Status Shutdown(bool save) = 0;
+  /// BGSAVE: starts a checkpoint on the background thread; kUnavailable when one is running.
+  virtual Status StartCheckpoint() = 0;
+};
+
+}  // namespace starling

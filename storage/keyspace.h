@@ -1,0 +1,221 @@
+/// The keyspace in memory: sharded, mergeable, dirty-tracked.
+///
+/// Thread-safe; each shard has one mutex. Work on keys goes through an `Access`, which holds the locks
+/// of its keys' shards (taken in ascending order) as long as it lives; what is done under one Access is
+/// atomic and travels whole (I6). No system call is made under a lock. Views borrowed from an Access end
+/// with the next write through it.
+///
+/// Every write draws its own stamp under the lock and is recorded for the next flush (journal.h).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "starling/result.h"
+#include "storage/hybrid_clock.h"
+#include "storage/item.h"
+#include "storage/key_ref.h"
+#include "storage/number.h"
+#include "storage/origin.h"
+#include "storage/version_vector.h"
+
+namespace starling {
+
+class Shard;
+class Collection;
+class Keyspace;
+class OriginTable;
+struct KeyState;
+struct Generation;
+
+enum class KeyType : uint8_t { kNone, kString, kSet, kHash, kSortedSet, kList, kStream };
+
+/// Databases visible to clients: 0 to 15. Database 16 is the cluster's own (member list).
+inline constexpr int kDatabases = 16;
+inline constexpr uint8_t kClusterDatabase = 16;
+inline constexpr int kAllDatabases = 17;
+
+/// A key as a client sees it now. Borrows from the Access it came from.
+struct KeyView {
+  KeyType type = KeyType::kNone;
+  /// Milliseconds of the hybrid clock, or none.
+  std::optional<int64_t> deadline_millis;
+  /// Strings: the value, with all counter slots that count added up.
+  Value value;
+  /// Strings: whether slots count, i.e. the value is a counter that nodes add to concurrently.
+  bool counter = false;
+  /// Collections: live elements.
+  size_t size = 0;
+  const Collection* collection = nullptr;
+  /// When the key was last read or written before this access: seconds of the hybrid clock, low 32 bits.
+  uint32_t accessed_seconds = 0;
+
+  /// Strings: the text a client reads; `buffer` is used for numbers.
+  std::string_view Text(std::string& buffer) const;
+};
+
+/// What a scan step gives: where to go on (0: done) and what was found.
+using KeyVisitor = std::function<void(std::string_view name, const KeyView& view)>;
+using ElementVisitor = std::function<void(std::string_view id, const Value& payload)>;
+
+class Access {
+ public:
+  Access(Access&&) noexcept;
+  Access& operator=(Access&&) = delete;
+  ~Access();
+
+  // --- reading; keys that have expired are not seen ---
+  /// The key, or nullopt. Counts as an access (OBJECT IDLETIME) unless `touch` is false.
+  std::optional<KeyView> Find(const KeyRef& key, bool touch = true);
+  bool Exists(const KeyRef& key) { return Find(key, false).has_value(); }
+  /// Bytes the key takes in memory, with its share of the indexes; nullopt when not seen.
+  std::optional<size_t> MemoryUsage(const KeyRef& key);
+
+  /// Elements of the collection at `key`; nothing and 0 when there is none of that type.
+  bool HasElement(const KeyRef& key, ElementType type, std::string_view id);
+  std::optional<Value> GetElement(const KeyRef& key, ElementType type, std::string_view id);
+  void ForEachElement(const KeyRef& key, ElementType type, const ElementVisitor& visit);
+  /// One step of a full iteration with Redis's SCAN guarantee; `cursor` 0 starts, 0 returned ends.
+  /// Visits about `count` elements.
+  uint64_t ScanElements(const KeyRef& key, ElementType type, uint64_t cursor, size_t count,
+                        const ElementVisitor& visit);
+  /// A live element drawn uniformly; the collection must be seen and not empty.
+  std::string_view RandomElement(const KeyRef& key, ElementType type, std::mt19937_64& random);
+
+  // --- writing; a key seen as expired is deleted first ---
+  /// Makes the key a string. Its time to live is dropped unless `keep_ttl`.
+  void SetString(const KeyRef& key, std::string_view text, bool keep_ttl = false);
+  /// Sets a counter so that concurrent increments of others survive (GETSET k 0): subtracts what was
+  /// observed and adds `value`, where the key is a counter; else as SetString. Drops the time to live.
+  void ResetCounter(const KeyRef& key, int64_t value);
+  /// Adds to the key's integer; 0 when missing. Errors (nothing changed): kWrongType,
+  /// kInvalidArgument (not an integer), kOutOfRange (result beyond int64).
+  Result<int64_t> Increment(const KeyRef& key, int64_t by);
+  /// Adds to the key's decimal value. Errors as Increment; kInvalidArgument: not a float.
+  Result<Number> IncrementDecimal(const KeyRef& key, const Number& by);
+  /// Whether the key was seen before. Always leaves it unseen.
+  bool Delete(const KeyRef& key);
+  /// Sets an absolute deadline; one that is not in the future deletes. False when the key is unseen.
+  bool SetDeadline(const KeyRef& key, int64_t deadline_millis);
+  /// Removes the deadline. False when the key is unseen or has none.
+  bool ClearDeadline(const KeyRef& key);
+  /// Whether the element is new (sets), or was not there (others). The key must be unseen or of
+  /// `type`'s collection: the caller has checked.
+  bool AddElement(const KeyRef& key, ElementType type, std::string_view id, const Value& payload = {});
+  /// Whether it was there. Removing the last clears the key's deadline.
+  bool RemoveElement(const KeyRef& key, ElementType type, std::string_view id);
+  /// Writes the observed state of `from` under `to` with new stamps, replacing what is seen there.
+  /// False when `from` is unseen.
+  bool Copy(const KeyRef& from, const KeyRef& to);
+
+ private:
+  friend class Keyspace;
+  Access(Keyspace& keyspace, uint64_t shard_mask);
+
+  Keyspace& keyspace_;
+  uint64_t shard_mask_;  // bit i: shard i is locked
+};
+
+struct KeyspaceOptions {
+  /// Power of two, 1 to 64. More shards: less contention; fewer: less fixed memory (~20 KB each).
+  int shards = 16;
+  /// Seeds the key hash; random in production, fixed in the simulator.
+  uint64_t hash_seed = 0;
+};
+
+class Keyspace {
+ public:
+  Keyspace(const KeyspaceOptions& options, HybridClock& clock);
+  ~Keyspace();
+
+  // --- names and locks ---
+  KeyRef Ref(uint8_t database, std::string_view name) const;
+  Access Lock(const KeyRef& key);
+  Access Lock(std::span<const KeyRef> keys);
+  Access LockAll();
+  /// Hints that `key` is about to be used: fetches its map slot into the cache.
+  void Prefetch(const KeyRef& key) const;
+
+  // --- whole databases ---
+  /// Keys of a database, those expired but not yet deleted included, as Redis counts.
+  size_t Size(uint8_t database) const;
+  /// Keys with a deadline among them.
+  size_t SizeWithDeadline(uint8_t database) const;
+  /// One step over a database with Redis's SCAN guarantee: a key seen during the whole iteration is
+  /// visited at least once. Visits about `count` keys under their shard's lock; the visitor must not
+  /// call back into the keyspace.
+  uint64_t Scan(uint8_t database, uint64_t cursor, size_t count, const KeyVisitor& visit);
+  std::optional<std::string> RandomKey(uint8_t database, std::mt19937_64& random);
+  /// Deletes every key of the database (FLUSHDB): one item, then memory is freed shard by shard.
+  void FlushDatabase(uint8_t database);
+
+  // --- clock ---
+  HybridClock& clock() { return clock_; }
+  int64_t NowMillis() const { return clock_.NowMillis(); }
+
+  // --- writes since the last flush; used by the journal ---
+  /// Number of writes so far: a reply may leave once the journal has logged this many.
+  uint64_t writes() const { return writes_.load(std::memory_order_acquire); }
+  /// Closes the current generation of own writes under all shard locks: what it holds, and `upto`.
+  std::unique_ptr<Generation> CloseGeneration();
+  void SetOrigin(const Origin& origin);
+  Origin origin() const;
+
+  // --- merging what others wrote ---
+  /// Merges items of one batch under all their shards' locks. Idempotent.
+  void Merge(std::span<const Item> items);
+  /// Replaces the whole state by `chunks` and those present items that `covered` does not cover
+  /// (DESIGN.md section 3, Freeing), in one step.
+  void ReplaceState(std::span<const std::vector<Item>> chunks, const VersionVector& covered);
+  /// Visits, from `position` (0 starts; returned 0 ends), items of about `max_bytes`, those covered by
+  /// `covered` left out. Keys present throughout are visited at least once.
+  uint64_t Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,
+                const std::function<void(const Item&)>& visit);
+
+  // --- memory that can go ---
+  /// Deletes what has expired, at most `limit` keys: own keys at once, those whose expiry another
+  /// origin wrote `foreign_delay` later (they delete it first). Returns how many were deleted.
+  size_t DeleteExpired(size_t limit, std::chrono::milliseconds foreign_delay);
+  /// What the cluster knows everywhere (DESIGN.md section 2, "stable").
+  struct Stability {
+    VersionVector covered;  ///< Held by every member.
+    Stamp passed;           ///< Every member's own stream is beyond this.
+  };
+  /// Frees stable tombstones, at most `limit`; returns how many.
+  size_t FreeStable(const Stability& stability, size_t limit);
+  size_t tombstones() const;
+  /// The vector up to which this node has freed.
+  VersionVector floor() const;
+  void RaiseFloor(const VersionVector& floor);
+
+  // --- checkpoint and recovery; used by the store ---
+  /// Takes the names of all entries that changed or vanished since the last call, shard by shard.
+  struct Changed {
+    std::vector<std::string> names;  ///< State keys: database byte, then key bytes.
+  };
+  Changed TakeChanged();
+  /// The present state of one entry for the state family; nullopt when it is gone.
+  std::optional<std::string> EncodeEntry(std::string_view state_key);
+  /// Takes over one entry as EncodeEntry gave it. Errors: kCorruption.
+  Status RestoreEntry(std::string_view state_key, std::string_view bytes);
+
+  /// Bytes in use by entries, collections and indexes.
+  size_t memory_bytes() const;
+
+ private:
+  friend class Access;
+  struct Impl;
+
+  HybridClock& clock_;
+  std::atomic<uint64_t> writes_{0};
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace starling

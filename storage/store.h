@@ -1,0 +1,122 @@
+/// One node's state: keyspace, journal and engine under one roof, recovered and checkpointed.
+///
+/// Thread-safe unless a function says otherwise. `Maintain` is called by one background thread (in the
+/// simulator: by the scheduler).
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "starling/result.h"
+#include "storage/batch_codec.h"
+#include "storage/engine.h"
+#include "storage/hybrid_clock.h"
+#include "storage/journal.h"
+#include "storage/keyspace.h"
+
+namespace starling {
+
+struct StoreOptions {
+  /// The node's name; fixes its id. A folder that belongs to another name is refused.
+  std::string name;
+  AppendFsync appendfsync = AppendFsync::kEverySecond;
+  KeyspaceOptions keyspace;
+  /// Log bytes that start a checkpoint. Smaller: quicker start, more writing.
+  uint64_t checkpoint_log_bytes = 64 << 20;
+  /// Log bytes kept below a checkpoint for peers that lag.
+  uint64_t log_tail_bytes = 16 << 20;
+  /// Identifies the running kernel; a changed one after an unclean end may have lost unsynced log.
+  std::string boot_id;
+  /// Identifies the folder itself (inode, birth time): differs in a copy.
+  std::string folder_identity;
+  /// Whether state ends with the process (`appendonly no`).
+  bool ephemeral = false;
+  /// Opened from a backup (`--restore`): begin a new incarnation.
+  bool restored = false;
+};
+
+class Store {
+ public:
+  /// Recovers from `engine`. Errors: kCorruption (names what), kRefused (another name's folder), kIo.
+  static Result<std::unique_ptr<Store>> Open(const StoreOptions& options,
+                                             std::unique_ptr<Engine> engine, TimeSource& time,
+                                             std::shared_ptr<spdlog::logger> log);
+  ~Store();
+
+  Keyspace& keyspace() { return *keyspace_; }
+  Journal& journal() { return *journal_; }
+  HybridClock& clock() { return clock_; }
+  Engine& engine() { return *engine_; }
+
+  NodeId id() const { return id_; }
+  const std::string& name() const { return options_.name; }
+  Origin origin() const { return keyspace_->origin(); }
+
+  // --- streams ---
+  /// Up to where each origin's stream is held, the own one included. All of it is in the log.
+  VersionVector vector() const;
+  /// Applies a batch of another origin's stream: filter, append, merge, advance. Returns whether it was
+  /// new. Errors (nothing changed): kUnavailable when it does not follow what is held (ask for what is
+  /// missing), kRefused (own origin), kCorruption, or the journal's.
+  Result<bool> ApplyBatch(const DecodedBatch& batch, std::string_view bytes);
+  /// Batches of `origin` after `after`, at most about `max_bytes` and at least one, oldest first.
+  /// kNotFound when the log does not reach back to `after`.
+  Result<std::vector<SharedBytes>> ReadStream(const Origin& origin, Stamp after, size_t max_bytes);
+
+  // --- walks: what the log no longer has ---
+  /// One chunk of a walk for a peer that holds `covered`; `position` 0 starts and is 0 at the end. The
+  /// walk is complete only together with the streams from its beginning to its end: FinishWalk.
+  std::string WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes);
+  /// Takes a whole walk in one step and advances the vector to the last chunk's. `whole_state`: first
+  /// drops what is held here, covered there and absent there. Errors (nothing changed): kCorruption, or
+  /// the journal's.
+  Status ApplyWalk(const std::vector<std::string>& chunks, bool whole_state);
+
+  // --- identity ---
+  /// Starts a new incarnation, e.g. because a peer holds more of this origin than the node does.
+  Status RaiseIncarnation(std::string_view reason);
+  /// What must survive a restart besides keys: cluster id, creation record.
+  Status PutRecord(std::string_view name, std::string_view value);
+  Result<std::optional<std::string>> GetRecord(std::string_view name);
+
+  // --- upkeep ---
+  /// Syncs (everysec), deletes expired keys, frees stable tombstones, checkpoints when due; bounded work
+  /// per call. Returns when it wants to be called again.
+  std::chrono::milliseconds Maintain(const Keyspace::Stability& stability);
+  /// Writes changed entries and the vector, flushes, drops the log below (SAVE).
+  Status Checkpoint();
+  /// Wall clock milliseconds of the last finished checkpoint; 0: none yet.
+  int64_t last_checkpoint_millis() const { return last_checkpoint_millis_; }
+  /// Commits, checkpoints, syncs, marks the end as clean.
+  Status Close();
+  /// A verified copy of the data folder in `folder`, which must not exist.
+  Status Backup(const std::string& folder);
+
+ private:
+  Store(const StoreOptions& options, std::unique_ptr<Engine> engine, TimeSource& time,
+        std::shared_ptr<spdlog::logger> log);
+  Status Recover();
+  Status ReplayLog();
+
+  StoreOptions options_;
+  NodeId id_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::unique_ptr<Engine> engine_;
+  HybridClock clock_;
+  std::unique_ptr<Keyspace> keyspace_;
+  std::unique_ptr<Journal> journal_;
+
+  mutable std::mutex mutex_;         // guards vector_
+  VersionVector vector_;             // of others' streams; the own entry is the journal's
+  VersionVector checkpoint_vector_;  // to which the state family is complete
+  std::mutex checkpoint_mutex_;
+  std::atomic<int64_t> last_checkpoint_millis_{0};
+  std::chrono::nanoseconds last_sync_{0};
+};
+
+}  // namespace starling
