@@ -18,6 +18,9 @@ struct Number {
 
   /// Redis prints 17 digits after the point; more are not kept.
   static constexpr int kMaxScale = 17;
+  /// Never the units of a number: it has no negative.
+  static constexpr __int128 kMinUnits =
+      static_cast<__int128>(static_cast<unsigned __int128>(1) << 127);
 
   static constexpr Number FromInt(int64_t value) { return Number{value, 0}; }
 
@@ -25,7 +28,7 @@ struct Number {
   /// spaces, in the range of int64. nullopt otherwise.
   static std::optional<int64_t> ParseInt(std::string_view text);
   /// Parses a decimal with optional sign, fraction and exponent, as far as it is exact within
-  /// kMaxScale digits and 128 bits; nullopt otherwise (also for inf and nan).
+  /// kMaxScale digits and 128 bits; nullopt otherwise (also for inf and nan). Normalized.
   static std::optional<Number> ParseDecimal(std::string_view text);
 
   bool is_integer() const { return scale == 0; }
@@ -33,7 +36,8 @@ struct Number {
   /// The value clamped to the range of int64; fractions are cut off.
   int64_t ClampedInt64() const;
   Number Negated() const { return Number{-units, scale}; }
-  /// The exact sum, or nullopt where it does not fit 128 bits.
+  /// The exact sum, normalized; nullopt where it, or a term brought to the other's scale, does not
+  /// fit 128 bits.
   static std::optional<Number> Sum(const Number& a, const Number& b);
   /// The same value with the smallest scale.
   Number Normalized() const;
