@@ -1,8 +1,8 @@
 /// Commands: one table that knows each one's arity, flags and keys, and what runs it.
 ///
-/// A handler runs on the thread of its client (or of an in-process caller), takes the locks it needs
-/// through the keyspace, and writes exactly one reply. It checks all its arguments before it changes
-/// anything (I13). Handlers are stateless functions; what they need comes by the context.
+/// A handler runs on the thread of its client (or of an in-process caller), takes the locks it
+/// needs through the keyspace, and writes exactly one reply. It checks all its arguments before it
+/// changes anything (I13). Handlers are stateless functions; what they need comes by the context.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ enum CommandFlag : uint32_t {
   kDenyOom = 1 << 2,
   kAdmin = 1 << 3,
   kFast = 1 << 4,
-  kNoAuth = 1 << 5,      ///< Allowed before AUTH.
+  kNoAuth = 1 << 5,  ///< Allowed before AUTH.
   kLoading = 1 << 6,
   kStale = 1 << 7,
   kNoScript = 1 << 8,
@@ -53,16 +53,17 @@ enum CommandFlag : uint32_t {
 };
 
 struct CommandSpec {
-  const char* name;        ///< Lower case; `client|list` for a subcommand.
-  int arity;               ///< Redis's: exact when positive, at least when negative; counts the name.
-  uint32_t flags;          ///< CommandFlag bits.
-  int first_key;           ///< 1-based; 0: no keys.
-  int last_key;            ///< Negative: from the end.
+  const char* name;  ///< Lower case; `client|list` for a subcommand.
+  int arity;         ///< Redis's: exact when positive, at least when negative; counts the name.
+  uint32_t flags;    ///< CommandFlag bits.
+  int first_key;     ///< 1-based; 0: no keys.
+  int last_key;      ///< Negative: from the end.
   int key_step;
-  const char* group;       ///< "string", "generic", "set", "connection", "server", ...
-  const char* since;       ///< Redis version
-  const char* summary;     ///< Own words, one line.
-  void (*run)(CommandContext& context, Arguments arguments);  ///< Null for a container's subcommand rows.
+  const char* group;    ///< "string", "generic", "set", "connection", "server", ...
+  const char* since;    ///< Redis version
+  const char* summary;  ///< Own words, one line.
+  /// Runs it. Null in the rows of subcommands: their container's function serves them all.
+  void (*run)(CommandContext& context, Arguments arguments);
 };
 
 /// Every family gives its rows; one family a file in node/commands/.
@@ -77,18 +78,41 @@ std::span<const CommandSpec> StarlingCommands();
 class CommandTable {
  public:
   CommandTable();
-  /// Case-insensitive; null when unknown.
+  /// Case-insensitive; `client|list` finds a subcommand's row. Null when unknown.
   const CommandSpec* Find(std::string_view name) const;
+  /// The row of `subcommand` within `container`, case-insensitive; null when unknown.
+  const CommandSpec* FindSubcommand(const CommandSpec& container,
+                                    std::string_view subcommand) const;
+  /// Whether the command has subcommand rows.
+  bool IsContainer(const CommandSpec& command) const;
+  /// What a request asks for. `row` says arity and flags (a container's subcommand's, where one is
+  /// given), `runner` runs it; both null when the command is unknown, `row` alone when the
+  /// subcommand is.
+  struct Resolved {
+    const CommandSpec* row = nullptr;
+    const CommandSpec* runner = nullptr;
+  };
+  Resolved Resolve(Arguments arguments) const;
+  /// Every row, subcommands included, sorted by name.
   const std::vector<const CommandSpec*>& all() const { return all_; }
 
  private:
-  struct Slot;
+  struct Slot {
+    const CommandSpec* command = nullptr;  ///< Null: free.
+    uint32_t hash = 0;
+    bool container = false;
+  };
+  const Slot* FindSlot(std::string_view name) const;
+  void Insert(const CommandSpec& command);
+
   std::vector<const CommandSpec*> all_;
-  std::vector<const CommandSpec*> slots_;  // open addressing by case-folded name
+  std::vector<Slot> slots_;  // open addressing by case-folded name; a power of two, mostly empty
 };
 
-/// Checks name, arity and authentication, runs the command, counts it. Exactly one reply (none where
-/// CLIENT REPLY says so). Does not commit: whoever sends the reply commits the journal before.
+/// Checks name, arity, authentication (ClientState::authenticated, which the session sets at once
+/// where no password is asked) and that the node may write; then runs the command and counts it.
+/// Exactly one reply (none where CLIENT REPLY says so). `arguments` is not empty. Does not commit:
+/// whoever sends the reply commits the journal before.
 void RunCommand(const CommandTable& table, CommandContext& context, Arguments arguments);
 
 }  // namespace starling

@@ -1,7 +1,7 @@
 /// Writes replies in RESP2 or RESP3, straight into an output buffer.
 ///
-/// Source: https://redis.io/docs/reference/protocol-spec/. Callers give the RESP3 shape; in RESP2 maps
-/// and sets become arrays, doubles bulk strings, booleans integers, nulls `$-1` or `*-1`. Not
+/// Source: https://redis.io/docs/reference/protocol-spec/. Callers give the RESP3 shape; in RESP2
+/// maps and sets become arrays, doubles bulk strings, booleans integers, nulls `$-1` or `*-1`. Not
 /// thread-safe; borrows the buffer.
 #pragma once
 
