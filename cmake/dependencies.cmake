@@ -12,5 +12,7 @@ find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 add_library(starling_asio INTERFACE)
 target_include_directories(starling_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
-target_compile_definitions(starling_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+target_compile_definitions(starling_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED
+  # Asio does not recognise clang 14's coroutines by itself.
+  $<$<AND:$<CXX_COMPILER_ID:Clang>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,15>>:ASIO_HAS_CO_AWAIT=1>)
 target_link_libraries(starling_asio INTERFACE Threads::Threads)
