@@ -43,6 +43,7 @@ class Engine {
   struct StateWrite {
     std::string key;
     std::optional<std::string> value;  ///< Absent: delete.
+    bool prefix = false;  ///< With no value: delete every key that begins with `key`.
   };
 
   virtual ~Engine() = default;
