@@ -20,6 +20,23 @@ namespace starling {
 class CommandTable;
 struct CommandSpec;
 
+/// How a command ended, for the statistics.
+enum class CommandOutcome : uint8_t {
+  kDone,      ///< It ran and replied without an error.
+  kFailed,    ///< It ran and replied with an error.
+  kRejected,  ///< It did not run: arity, authentication, state of the node.
+};
+
+/// Memory of the process, in bytes.
+struct MemoryFigures {
+  uint64_t used = 0;      ///< Resident now.
+  uint64_t peak = 0;      ///< The most that was ever resident.
+  uint64_t startup = 0;   ///< Resident when the node began to serve.
+  uint64_t keyspace = 0;  ///< Entries, collections and indexes.
+  uint64_t clients = 0;   ///< Buffers of connections.
+  uint64_t system = 0;    ///< Of the machine.
+};
+
 /// A client as CLIENT LIST shows it: a copy.
 struct ClientInfo {
   ClientState state;
@@ -39,6 +56,9 @@ class NodeServices {
   virtual std::vector<std::pair<std::string, std::string>> GetConfig(std::string_view pattern) = 0;
   /// All or none. Errors name parameter and reason as Redis does.
   virtual Status SetConfig(const std::vector<std::pair<std::string, std::string>>& values) = 0;
+  /// Writes what CONFIG SET changed into the configuration file. Errors: kNotFound (started without
+  /// one), kIo.
+  virtual Status RewriteConfig() = 0;
   /// The password clients must give; empty: none.
   virtual std::string RequirePass() = 0;
 
@@ -51,7 +71,11 @@ class NodeServices {
   virtual void UnpauseClients() = 0;
 
   // --- statistics ---
-  virtual void CountCommand(const CommandSpec& command, std::chrono::nanoseconds took, bool failed) = 0;
+  /// Counts one command of the calling thread. The time it took is the services' to measure: from the
+  /// call before (or the read that brought the command) to this one, so that a pipelined command
+  /// costs one look at the clock.
+  virtual void CountCommand(const CommandSpec& command, CommandOutcome outcome) = 0;
+  virtual MemoryFigures Memory() = 0;
   /// Text of INFO for the sections asked for (lower case; empty: default).
   virtual std::string Info(const std::vector<std::string>& sections) = 0;
   virtual void ResetStatistics() = 0;
