@@ -80,14 +80,14 @@ void RunCommand(const CommandTable& table, CommandContext& context, Arguments ar
 
   CommandTable::Resolved resolved = table.Resolve(arguments);
   if (Admit(resolved, context, arguments)) {
-    TimeSource& time = context.store.clock().time();
-    std::chrono::nanoseconds began = time.Monotonic();
-    client.last_active = began;
     client.last_command = resolved.row->name;
     ++client.commands;
     resolved.runner->run(context, arguments);
     bool failed = out.size() > start && out[start] == '-';
-    context.services.CountCommand(*resolved.row, time.Monotonic() - began, failed);
+    context.services.CountCommand(*resolved.row,
+                                  failed ? CommandOutcome::kFailed : CommandOutcome::kDone);
+  } else if (resolved.row != nullptr) {
+    context.services.CountCommand(*resolved.row, CommandOutcome::kRejected);
   }
 
   bool silent = skip || (off && client.reply_mode == ClientState::ReplyMode::kOff);
