@@ -1,4 +1,4 @@
-# Toolchain of the presets `clang` and `fuzz`: clang 16 where it is installed, else Debian's default.
+# Toolchain of the presets `clang` and `fuzz`: clang 16 where it is installed, else the default one.
 find_program(STARLING_CLANG NAMES clang-16 clang REQUIRED)
 find_program(STARLING_CLANGXX NAMES clang++-16 clang++ REQUIRED)
 set(CMAKE_C_COMPILER ${STARLING_CLANG})

@@ -1,7 +1,7 @@
 # STARLING_SANITIZE: a comma-separated list for -fsanitize, e.g. "address,undefined" or "thread".
 #
-# Debian's RocksDB and Cap'n Proto are not instrumented: what the thread sanitizer cannot see of their
-# locking is listed in tests/thread_sanitizer.supp, and `vptr` checks would need their type
+# Debian's RocksDB and Cap'n Proto are not instrumented: what the thread sanitizer cannot see of
+# their locking is listed in tests/thread_sanitizer.supp, and `vptr` checks would need their type
 # information.
 set(STARLING_SANITIZE "" CACHE STRING "Sanitizers to compile with, e.g. address,undefined")
 if(STARLING_SANITIZE)
@@ -16,7 +16,8 @@ if(STARLING_FUZZ)
 endif()
 
 # The environment in which sanitized tests run, as CMake's ENVIRONMENT test property takes it.
+set(suppressions ${PROJECT_SOURCE_DIR}/tests/thread_sanitizer.supp)
 set(STARLING_TEST_ENVIRONMENT
   "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1"
   "UBSAN_OPTIONS=print_stacktrace=1"
-  "TSAN_OPTIONS=second_deadlock_stack=1:suppressions=${PROJECT_SOURCE_DIR}/tests/thread_sanitizer.supp")
+  "TSAN_OPTIONS=second_deadlock_stack=1:suppressions=${suppressions}")
