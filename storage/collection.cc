@@ -1,0 +1,270 @@
+#include "storage/collection.h"
+
+#include <algorithm>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "storage/payload_block.h"
+
+namespace starling {
+
+Value Element::Payload() const {
+  return value.slots.empty() ? value.base : Value::OfNumber(value.Sum());
+}
+
+Collection::~Collection() {
+  while (!FreeSome(SIZE_MAX)) {
+  }
+}
+
+uint64_t Collection::HashOf(ElementType type, std::string_view id) const {
+  return XXH3_64bits_withSeed(id.data(), id.size(), hash_seed_ + static_cast<uint64_t>(type));
+}
+
+Element Collection::At(Handle handle) const {
+  const uint8_t* cell = slab_.At(handle);
+  PackedReader in(cell, cell + slab_.SizeOf(handle));
+  Element element;
+  element.type = static_cast<ElementType>(in.Byte());
+  element.id = in.Bytes(in.Varint());
+  UnpackRegister(in, element.value, &element.block);
+  STARLING_CHECK(in.ok());
+  return element;
+}
+
+uint64_t Collection::HashOfHandle(Handle handle) const {
+  const uint8_t* cell = slab_.At(handle);
+  PackedReader in(cell, cell + slab_.SizeOf(handle));
+  const auto type = static_cast<ElementType>(in.Byte());
+  return HashOf(type, in.Bytes(in.Varint()));
+}
+
+Handle Collection::FindHandle(ElementType type, std::string_view id, uint64_t hash) const {
+  const auto equal = [&](Handle handle) {
+    const uint8_t* cell = slab_.At(handle);
+    PackedReader in(cell, cell + slab_.SizeOf(handle));
+    return static_cast<ElementType>(in.Byte()) == type && in.Bytes(in.Varint()) == id;
+  };
+  if (table_) return table_->Find(hash, equal);
+  const auto found = std::find_if(few_.begin(), few_.end(), equal);
+  return found == few_.end() ? 0 : *found;
+}
+
+std::optional<Element> Collection::Find(ElementType type, std::string_view id) const {
+  const Handle handle = FindHandle(type, id, table_ ? HashOf(type, id) : 0);
+  if (handle == 0) return std::nullopt;
+  return At(handle);
+}
+
+void Collection::Insert(uint64_t hash, Handle handle) {
+  const auto hash_of = [this](Handle other) { return HashOfHandle(other); };
+  if (table_) {
+    table_->Insert(hash, handle, hash_of);
+    return;
+  }
+  few_.push_back(handle);
+  if (few_.size() <= kFew) return;
+  table_ = std::make_unique<HandleTable>();
+  for (Handle each : few_) table_->Insert(HashOfHandle(each), each, hash_of);
+  few_ = {};
+}
+
+void Collection::Remove(uint64_t hash, Handle handle) {
+  if (table_) {
+    table_->Erase(hash, handle, [this](Handle other) { return HashOfHandle(other); });
+  } else {
+    std::erase(few_, handle);
+  }
+}
+
+void Collection::Release(Handle handle) {
+  const Element element = At(handle);
+  if (element.block != nullptr) cell_bytes_ -= element.value.base.bytes.size();
+  delete[] element.block;
+  cell_bytes_ -= slab_.SizeOf(handle);
+  slab_.Free(handle);
+}
+
+Handle Collection::Pack(const Element& element, const char* block) {
+  const size_t payload = block == nullptr ? element.value.base.bytes.size() : 0;
+  const size_t bound = element.id.size() + payload + PackedRegisterBound(element.value) + 16;
+  absl::InlinedVector<uint8_t, 512> scratch(bound);
+  PackedWriter out(scratch.data());
+  out.Byte(static_cast<uint8_t>(element.type));
+  out.Varint(element.id.size());
+  out.Bytes(element.id);
+  PackRegister(out, element.value, block);
+  const size_t size = static_cast<size_t>(out.at() - scratch.data());
+  const Handle handle = slab_.Allocate(size);
+  std::memcpy(slab_.At(handle), scratch.data(), size);
+  return handle;
+}
+
+void Collection::Store(uint64_t hash, Handle old, Element& element, bool was_live) {
+  const size_t type = static_cast<size_t>(element.type);
+  newest_[type] = std::max(newest_[type], element.value.Newest());
+  live_[type] += element.live() ? 1 : 0;
+  live_[type] -= was_live ? 1 : 0;
+  if (element.block != nullptr) cell_bytes_ -= At(old).value.base.bytes.size();
+  const char* block = KeepPayload(element.value, element.block);
+  const Handle handle = Pack(element, block);
+  cell_bytes_ += slab_.SizeOf(handle);
+  if (block != nullptr) cell_bytes_ += element.value.base.bytes.size();
+  if (old == 0) {
+    Insert(hash, handle);
+    return;
+  }
+  cell_bytes_ -= slab_.SizeOf(old);
+  if (table_) {
+    table_->Replace(hash, old, handle);
+  } else {
+    std::replace(few_.begin(), few_.end(), old, handle);
+  }
+  slab_.Free(old);
+}
+
+bool Collection::Merge(const Item& item, OriginIndex origin, Stamp reset,
+                       const OriginTable& origins) {
+  const uint64_t hash = HashOf(item.element_type, item.element);
+  const Handle old = FindHandle(item.element_type, item.element, hash);
+  Element element;
+  if (old != 0) element = At(old);
+  element.type = item.element_type;
+  if (old == 0) element.id = item.element;
+  const bool was_live = element.live();
+  bool changed = false;
+  if (item.part == Part::kElement) {
+    changed = item.stamp > reset &&
+              element.value.MergeBase({item.stamp, origin}, item.removed ? Value{} : item.value,
+                                      origins);
+  } else {
+    changed = element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
+                                      std::max(reset, element.value.version.stamp));
+  }
+  if (changed) Store(hash, old, element, was_live);
+  return changed;
+}
+
+bool Collection::AllUpTo(Stamp reset) const {
+  return std::all_of(newest_.begin(), newest_.end(), [&](Stamp stamp) { return stamp <= reset; });
+}
+
+bool Collection::Purge(Stamp reset, const std::function<void(const Element&)>& dropped) {
+  if (reset <= purged_) return false;
+  purged_ = reset;
+  bool any = false;
+  for (Handle handle : Handles()) {
+    Element element = At(handle);
+    const uint64_t hash = HashOf(element.type, element.id);
+    const bool was_live = element.live();
+    if (!element.value.DropUpTo(reset)) continue;
+    any = true;
+    if (element.value.version.none() && element.value.slots.empty()) {
+      dropped(element);
+      live_[static_cast<size_t>(element.type)] -= was_live ? 1 : 0;
+      Remove(hash, handle);
+      Release(handle);
+    } else {
+      Store(hash, handle, element, was_live);
+    }
+  }
+  return any;
+}
+
+bool Collection::Free(uint64_t element_hash, Stamp stamp,
+                      const std::function<void(const Element&)>& dropped) {
+  const auto matches = [&](Handle handle) {
+    const Element element = At(handle);
+    return !element.live() && element.value.version.stamp == stamp;
+  };
+  Handle handle = 0;
+  if (table_) {
+    handle = table_->Find(element_hash, matches);
+  } else {
+    const auto found = std::find_if(few_.begin(), few_.end(), matches);
+    if (found != few_.end()) handle = *found;
+  }
+  if (handle == 0) return false;
+  dropped(At(handle));
+  Remove(HashOfHandle(handle), handle);
+  Release(handle);
+  return true;
+}
+
+std::vector<Handle> Collection::Handles() const {
+  if (!table_) return few_;
+  std::vector<Handle> handles;
+  handles.reserve(table_->size());
+  table_->ForEach([&](Handle handle) { handles.push_back(handle); });
+  return handles;
+}
+
+bool Collection::FreeSome(size_t limit) {
+  if (table_) {
+    few_ = Handles();
+    table_.reset();
+  }
+  for (; limit > 0 && !few_.empty(); --limit) {
+    Release(few_.back());
+    few_.pop_back();
+  }
+  return few_.empty();
+}
+
+void Collection::ForEach(const std::function<void(const Element&)>& visit) const {
+  const auto each = [&](Handle handle) { visit(At(handle)); };
+  if (table_) {
+    table_->ForEach(each);
+  } else {
+    std::for_each(few_.begin(), few_.end(), each);
+  }
+}
+
+uint64_t Collection::Scan(uint64_t cursor, size_t count,
+                          const std::function<void(const Element&)>& visit) const {
+  if (!table_) {
+    ForEach(visit);
+    return 0;
+  }
+  size_t visited = 0;
+  do {
+    cursor = table_->Scan(cursor, [&](Handle handle) {
+      ++visited;
+      visit(At(handle));
+    });
+  } while (cursor != 0 && visited < count);
+  return cursor;
+}
+
+Element Collection::Random(ElementType type, std::mt19937_64& random) const {
+  STARLING_CHECK(live(type) > 0);
+  // Rejection: a bucket is drawn, then one of 24 places in it, so that full buckets count more. Mostly
+  // tombstones or another type: fall back to counting.
+  constexpr size_t kPlaces = 24;
+  if (table_ && live(type) * 4 > table_->size()) {
+    std::vector<Handle> bucket;
+    for (int tries = 0; tries < 1000; ++tries) {
+      bucket.clear();
+      table_->RandomBucket(random, bucket);
+      const size_t place = random() % std::max(kPlaces, bucket.size());
+      if (place >= bucket.size()) continue;
+      const Element element = At(bucket[place]);
+      if (element.type == type && element.live()) return element;
+    }
+  }
+  size_t skip = random() % live(type);
+  for (Handle handle : Handles()) {
+    const Element element = At(handle);
+    if (element.type == type && element.live() && skip-- == 0) return element;
+  }
+  STARLING_CHECK(false && "live count and elements disagree");
+  return {};
+}
+
+size_t Collection::memory_bytes() const {
+  return sizeof *this + cell_bytes_ + few_.capacity() * sizeof(Handle) +
+         (table_ ? sizeof *table_ + table_->memory_bytes() : 0);
+}
+
+}  // namespace starling

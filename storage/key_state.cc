@@ -1,0 +1,119 @@
+#include "storage/key_state.h"
+
+#include <algorithm>
+
+namespace starling {
+namespace {
+
+constexpr __int128 kMaxUnits = static_cast<__int128>(~static_cast<unsigned __int128>(0) >> 1);
+
+}  // namespace
+
+bool Later(const Version& a, const Version& b, const OriginTable& origins) {
+  if (a.stamp != b.stamp) return a.stamp > b.stamp;
+  return a.origin != b.origin && !a.none() && origins.Less(b.origin, a.origin);
+}
+
+const Slot* Register::Find(OriginIndex origin) const {
+  const auto found = std::find_if(slots.begin(), slots.end(),
+                                  [&](const Slot& slot) { return slot.origin == origin; });
+  return found == slots.end() ? nullptr : &*found;
+}
+
+Slot* Register::Find(OriginIndex origin) {
+  return const_cast<Slot*>(static_cast<const Register*>(this)->Find(origin));
+}
+
+bool Register::MergeBase(const Version& other, const Value& value, const OriginTable& origins) {
+  if (!Later(other, version, origins)) return false;
+  version = other;
+  base = value;
+  std::erase_if(slots, [&](const Slot& slot) { return slot.born <= version.stamp; });
+  return true;
+}
+
+bool Register::MergeSlot(const Slot& slot, Stamp reset) {
+  if (slot.born <= reset) return false;
+  if (Slot* own = Find(slot.origin)) {
+    if (own->stamp >= slot.stamp) return false;
+    *own = slot;
+    return true;
+  }
+  // Kept in origin number order is not needed for meaning; appended.
+  slots.push_back(slot);
+  return true;
+}
+
+bool Register::DropUpTo(Stamp cut) {
+  bool dropped = false;
+  if (!version.none() && version.stamp <= cut) {
+    version = {};
+    base = {};
+    dropped = true;
+  }
+  return std::erase_if(slots, [&](const Slot& slot) { return slot.born <= cut; }) > 0 || dropped;
+}
+
+Stamp Register::Newest() const {
+  Stamp newest = version.stamp;
+  for (const Slot& slot : slots) newest = std::max(newest, slot.stamp);
+  return newest;
+}
+
+Number Register::Sum() const {
+  Number sum;
+  if (base.kind == Value::Kind::kNumber) {
+    sum = base.number;
+  } else if (base.kind == Value::Kind::kBytes) {
+    sum = Number::ParseDecimal(base.bytes).value_or(Number{});
+  }
+  // In origin-independent order the sum is the same: addition of exact decimals commutes.
+  for (const Slot& slot : slots) {
+    const std::optional<Number> next = Number::Sum(sum, slot.net);
+    sum = next ? *next : Number{slot.net.units < 0 ? -kMaxUnits : kMaxUnits, 0};
+  }
+  return sum.Normalized();
+}
+
+bool KeyState::MergeCut(Stamp at, const Version& version, const OriginTable& origins) {
+  // Two cuts at the same stamp are one; the later item stands for it, so that freeing waits for it.
+  if (at < cut || (at == cut && !Later(version, cut_version, origins))) return false;
+  cut = at;
+  cut_version = version;
+  DropKilled();
+  return true;
+}
+
+bool KeyState::MergeBase(const Version& version, const Value& value, const OriginTable& origins) {
+  if (version.stamp <= cut || !string.MergeBase(version, value, origins)) return false;
+  DropKilled();
+  return true;
+}
+
+bool KeyState::MergeSlot(const Slot& slot) { return string.MergeSlot(slot, Reset()); }
+
+bool KeyState::MergeExpiry(const Version& version, int64_t deadline, const OriginTable& origins) {
+  if (version.stamp <= cut || version.stamp < string.version.stamp) return false;
+  if (!Later(version, expiry_version, origins)) return false;
+  expiry_version = version;
+  deadline_millis = deadline;
+  return true;
+}
+
+void KeyState::ApplyCut(Stamp at) {
+  string.DropUpTo(at);
+  if (expiry_version.stamp <= at) {
+    expiry_version = {};
+    deadline_millis = 0;
+  }
+}
+
+void KeyState::DropKilled() {
+  ApplyCut(cut);
+  if (expiry_version.stamp < string.version.stamp) {
+    expiry_version = {};
+    deadline_millis = 0;
+  }
+}
+
+}  // namespace starling

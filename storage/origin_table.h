@@ -1,0 +1,45 @@
+/// Small numbers for origins, so that an entry holds two bytes instead of sixteen.
+///
+/// Thread-safe: reading takes no lock. Numbers are never reused while the process lives.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+
+#include "storage/origin.h"
+
+namespace starling {
+
+class OriginTable {
+ public:
+  /// At most this many origins in one process's life; a further one ends the process (the member list
+  /// is bounded far below by replication's limits).
+  static constexpr size_t kMaxOrigins = 60000;
+
+  /// The number of `origin`, drawn at its first use.
+  OriginIndex IndexOf(const Origin& origin);
+  const Origin& At(OriginIndex index) const { return blocks_[index >> 8].load()->at(index & 255); }
+  /// Orders two numbers as their origins.
+  bool Less(OriginIndex a, OriginIndex b) const { return At(a) < At(b); }
+
+  ~OriginTable();
+
+ private:
+  using Block = std::array<Origin, 256>;
+
+  struct Hash {
+    size_t operator()(const Origin& origin) const {
+      return origin.node.value ^ (origin.incarnation * 0x9E3779B97F4A7C15ull);
+    }
+  };
+
+  std::array<std::atomic<Block*>, kMaxOrigins / 256 + 1> blocks_{};
+  std::mutex mutex_;
+  std::unordered_map<Origin, OriginIndex, Hash> numbers_;
+};
+
+}  // namespace starling

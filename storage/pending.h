@@ -1,0 +1,60 @@
+/// What was written here since the last flush, one buffer a shard.
+///
+/// Items are copied in when they are written, so a generation keeps its values whatever happens to the
+/// keys meanwhile (COUNTEREXAMPLES 9 to 11). An item that replaces one of the same part in the same
+/// generation takes its place: a counter that moved a million times is one item. Guarded by the shard's
+/// mutex until its generation is closed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <absl/container/flat_hash_map.h>
+
+#include "storage/item.h"
+
+namespace starling {
+
+class PendingBuffer {
+ public:
+  /// Copies `item`; `hash` is the key's.
+  void Record(const Item& item, uint64_t hash);
+  bool empty() const { return items_.empty(); }
+  size_t size() const { return items_.size(); }
+  /// Appends what was recorded, as written by `origin`; views borrow from this buffer.
+  void AppendTo(std::vector<Item>& out, const Origin& origin) const;
+  /// Forgets all; keeps small buffers for the next generation.
+  void Clear();
+
+ private:
+  struct Text {
+    size_t offset = 0;
+    size_t size = 0;
+  };
+  struct Entry {
+    Item item;  // its views are void
+    uint64_t hash;
+    Text key, element, payload;
+  };
+
+  static constexpr size_t kScanned = 8;         // fewer entries than this are found by scanning
+  static constexpr size_t kKeptBytes = 1 << 20; // larger texts are given back after a flush
+
+  std::string_view View(const Text& text) const { return {texts_.data() + text.offset, text.size}; }
+  Text Add(std::string_view bytes);
+  bool Same(const Entry& entry, const Item& item, uint64_t hash) const;
+  Entry* Find(const Item& item, uint64_t hash);
+
+  std::vector<Entry> items_;
+  std::string texts_;
+  absl::flat_hash_map<uint64_t, uint32_t> index_;  // by hash; filled beyond kScanned
+};
+
+/// A closed generation: what this origin wrote in (the last upto, upto].
+struct Generation {
+  Stamp upto;
+  uint64_t writes = 0;  ///< Keyspace::writes() that it brings to the log.
+  std::vector<PendingBuffer> buffers;
+};
+
+}  // namespace starling
