@@ -1,0 +1,10 @@
+/// All of starling's public face. Include this, link `starling::starling`.
+#pragma once
+
+#include "starling/counter.h"
+#include "starling/kv.h"
+#include "starling/members.h"
+#include "starling/node.h"
+#include "starling/options.h"
+#include "starling/result.h"
+#include "starling/statistics.h"
