@@ -1,0 +1,1 @@
+"""What scenarios are built from: a RESP client, processes, clusters of them, networks to cut."""

@@ -1,0 +1,87 @@
+"""Several nodes of one cluster, and what scenarios ask of all of them at once."""
+
+import contextlib
+import pathlib
+
+from harness.node import Node
+from harness.waiting import eventually
+
+
+class Cluster:
+    """Nodes that find each other through a meeting folder of their own, on this host."""
+
+    def __init__(self, program, folder, size, options=(), name="test"):
+        self.program = program
+        self.folder = pathlib.Path(folder)
+        self.meeting = self.folder / "meeting"
+        self.name = name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.options = ["--cluster", name, "--meeting-folder", str(self.meeting), *options]
+        self.nodes = [self.make_node(f"n{index + 1}") for index in range(size)]
+
+    def make_node(self, name, options=()):
+        return Node(self.program, self.folder / name, name, [*self.options, *options])
+
+    def start(self):
+        for node in self.nodes:
+            node.start(wait=False)
+        for node in self.nodes:
+            node.wait_ready()
+        self.wait_agreed()
+        return self
+
+    def running(self):
+        return [node for node in self.nodes if node.running()]
+
+    def wait_agreed(self, timeout=30.0):
+        """Until every running node sees exactly the running ones alive."""
+        expected = {node.name for node in self.running()}
+
+        def agreed():
+            return all(expected == alive(node) for node in self.running())
+        eventually(f"all of {sorted(expected)} see each other alive", agreed, timeout)
+
+    def wait_same(self, value, *words, timeout=30.0):
+        """Until every running node answers `words` with `value`."""
+        def same():
+            answers = [node.call(*words) for node in self.running()]
+            return all(answer == value for answer in answers)
+        eventually(f"{' '.join(map(str, words))} is {value!r} everywhere", same, timeout)
+
+    def wait_converged(self, timeout=30.0):
+        """Until every running node shows the same keys with the same values; returns them (I1)."""
+        def same():
+            states = [visible_state(node) for node in self.running()]
+            return states if all(state == states[0] for state in states) else None
+        return eventually("the same visible state everywhere", same, timeout)[0]
+
+    def close(self):
+        for node in self.nodes:
+            with contextlib.suppress(AssertionError):
+                node.kill()
+
+
+def alive(node):
+    """Names of the members that `node` holds to be alive."""
+    return {name for name, state in node.members().items() if state == "alive"}
+
+
+def visible_state(node, database=0):
+    """Every key of a database with its type and value, as a client sees it."""
+    state = {}
+    with node.client() as client:
+        client.call("SELECT", database)
+        cursor = b"0"
+        keys = set()
+        while True:
+            cursor, found = client.call("SCAN", cursor, "COUNT", 1000)
+            keys.update(found)
+            if cursor == b"0":
+                break
+        for key in sorted(keys):
+            kind = client.call("TYPE", key)
+            if kind == "string":
+                state[key] = client.call("GET", key)
+            elif kind == "set":
+                state[key] = sorted(client.call("SMEMBERS", key))
+    return state
