@@ -31,7 +31,7 @@ struct Item {
   payloadLength @9 :UInt32;
   origin @10 :UInt16;         # index into Batch.origins
   scale @11 :UInt8;
-  wide @12 :UInt16;           # with flag 8: index into Batch.wide
+  wide @12 :UInt32;           # with flag 8: index into Batch.wide
 }
 
 struct Batch {

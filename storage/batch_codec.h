@@ -1,8 +1,10 @@
 /// Encodes and decodes batches: the one place that knows batch.capnp.
 ///
 /// Stateless and thread-safe. Decoding takes bytes from the network and from disk: it checks every
-/// length, index and enumeration, allocates in proportion to the input only, and names what is wrong
-/// (I11). Foreign exceptions end here.
+/// length, index and enumeration, allocates in proportion to the input only, and names what is
+/// wrong (I11). Foreign exceptions end here.
+///
+/// A batch with one item that breaks the rules of item_rules.h is refused whole.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,9 @@
 namespace starling {
 
 inline constexpr uint16_t kBatchFormatVersion = 1;
+
+/// The longest key, element or payload, as in Redis (512 MiB).
+inline constexpr uint64_t kMaxTextBytes = uint64_t{512} << 20;
 
 /// A batch of one origin's stream: `after` < `upto`, every item's stamp in (after, upto].
 struct BatchHeader {
@@ -45,7 +50,7 @@ class DecodedBatch {
   static Result<BatchHeader> DecodeHeader(std::string_view bytes);
 
   bool is_chunk() const { return is_chunk_; }
-  const BatchHeader& header() const { return header_; }  ///< Stream batches only.
+  const BatchHeader& header() const { return header_; }    ///< Stream batches only.
   const VersionVector& vector() const { return vector_; }  ///< Chunks only.
   const std::vector<Item>& items() const { return items_; }
 
@@ -53,7 +58,7 @@ class DecodedBatch {
   bool is_chunk_ = false;
   BatchHeader header_;
   VersionVector vector_;
-  std::unique_ptr<std::string> texts_;  // stable address: items_ points into it
+  std::unique_ptr<std::string> texts_;  // stable address: items_ points into it; may be all bytes
   std::vector<Item> items_;
 };
 
