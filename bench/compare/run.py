@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""`./dev bench`: measures against redis-server and the targets, prints and writes the report.
+
+    run.py --build build/release --report build/bench/report.md [--quick] [SECTION ...]
+
+A figure that misses its target is reported, not an error: whether it matters is for the reader.
+"""
+
+import argparse
+import pathlib
+import sys
+
+import servers  # noqa: F401: sets the path to cluster-test's harness
+import in_process
+import memory
+import throughput
+import visibility
+from report import Report
+
+SECTIONS = {
+    "in-process": in_process.measure,
+    "throughput": throughput.compare,
+    "three-nodes": throughput.three_nodes,
+    "memory": memory.measure,
+    "visibility": visibility.measure,
+    "failures": visibility.failures,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="the build's folder")
+    parser.add_argument("--report", type=pathlib.Path, required=True, help="file to write")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    parser.add_argument("sections", nargs="*", metavar="SECTION",
+                        help=f"of {', '.join(SECTIONS)} (default: all)")
+    options = parser.parse_args()
+    unknown = set(options.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"unknown section {', '.join(sorted(unknown))}")
+
+    report = Report()
+    for name in options.sections or SECTIONS:
+        bench = servers.Bench(options.build, options.quick)
+        try:
+            SECTIONS[name](bench, report)
+        finally:
+            bench.close()
+    report.write(options.report, options.quick)
+    print(f"\nwritten to {options.report}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The servers that are measured: starlingd, alone or as a cluster, and Debian's redis-server."""
+
+import contextlib
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "cluster-test"))
+
+from harness.cluster import Cluster  # noqa: E402: the path must be set before
+from harness.node import Node  # noqa: E402
+
+DURABILITY = ["--appendonly", "yes", "--appendfsync", "everysec"]
+
+
+class Redis(Node):
+    """redis-server behind the same interface as a node of ours."""
+
+    def command_line(self, extra=()):
+        return [self.program, "--port", str(self.port), "--bind", self.host, "--dir",
+                str(self.folder), "--save", "", *DURABILITY, *extra]
+
+
+def redis_program():
+    """The path of redis-server, or None."""
+    return shutil.which("redis-server")
+
+
+class Bench:
+    """Where the measured programs are, and folders and processes that end with it."""
+
+    def __init__(self, build, quick):
+        self.build = pathlib.Path(build).resolve()
+        self.quick = quick
+        self._cleanup = contextlib.ExitStack()
+
+    @property
+    def starlingd(self):
+        return self.build / "bin" / "starlingd"
+
+    def folder(self):
+        return pathlib.Path(self._cleanup.enter_context(
+            tempfile.TemporaryDirectory(prefix="starling-bench-", ignore_cleanup_errors=True)))
+
+    def redis(self):
+        server = Redis(redis_program(), self.folder() / "redis", "redis", gossip_port=1)
+        self._cleanup.callback(lambda: server.kill() if server.process else None)
+        return server.start()
+
+    def starling(self, size=1):
+        """A started cluster of `size` nodes."""
+        cluster = Cluster(self.starlingd, self.folder(), size, DURABILITY)
+        self._cleanup.callback(cluster.close)
+        return cluster.start()
+
+    def close(self):
+        self._cleanup.close()
+
+
+def output_of(*line):
+    return subprocess.run([str(word) for word in line], check=True, capture_output=True,
+                          text=True).stdout
