@@ -82,10 +82,14 @@ def stop(cluster):
             print(reason, file=sys.stderr)
 
 
+def absolute(text):
+    return pathlib.Path(text).resolve()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--starlingd", required=True, type=lambda text: pathlib.Path(text).resolve())
-    parser.add_argument("--folder", required=True, type=lambda text: pathlib.Path(text).resolve())
+    parser.add_argument("--starlingd", required=True, type=absolute)
+    parser.add_argument("--folder", required=True, type=absolute)
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--port", type=int, default=6379)
     options = parser.parse_args()

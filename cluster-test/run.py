@@ -26,7 +26,8 @@ SKIPPED = 77
 
 
 def scenario_names():
-    return sorted(path.stem for path in (HERE / "scenarios").glob("*.py") if path.stem != "__init__")
+    names = (path.stem for path in (HERE / "scenarios").glob("*.py"))
+    return sorted(name for name in names if name != "__init__")
 
 
 def run_here(name, program, long):

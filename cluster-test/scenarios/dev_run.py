@@ -1,4 +1,4 @@
-"""`./dev run`: a cluster, the hint what to type next, Ctrl-C ends it, a second run finds the data."""
+"""`./dev run`: starts, says what to type next, ends by Ctrl-C, and finds its data again."""
 
 import pathlib
 import re

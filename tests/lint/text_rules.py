@@ -130,7 +130,8 @@ CHECKS = re.compile(r"EXPECT|ASSERT|FAIL\(|SUCCEED\(|ADD_FAILURE|[Cc]heck|[Vv]er
 def tests_of(file):
     """Yields (line, suite, name, body) of every GoogleTest test."""
     for match in TEST.finditer(file.text):
-        yield file.line_of(match.start()), match.group(1), match.group(2), match.group(3) or match.group(4) or ""
+        body = match.group(3) or match.group(4) or ""
+        yield file.line_of(match.start()), match.group(1), match.group(2), body
 
 
 def check_test_names(tree):
