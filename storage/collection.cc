@@ -221,6 +221,23 @@ void Collection::ForEach(const std::function<void(const Element&)>& visit) const
   }
 }
 
+void Collection::ForEachWithHash(uint64_t hash,
+                                 const std::function<void(const Element&)>& visit) const {
+  const auto each = [&](Handle handle) {
+    if (HashOfHandle(handle) == hash) visit(At(handle));
+  };
+  if (table_) {
+    table_->ForEachCandidate(static_cast<uint32_t>(hash), each);
+  } else {
+    std::for_each(few_.begin(), few_.end(), each);
+  }
+}
+
+void Collection::Restore(Element& element) {
+  STARLING_CHECK(!Find(element.type, element.id));
+  Store(HashOf(element.type, element.id), 0, element, false);
+}
+
 uint64_t Collection::Scan(uint64_t cursor, size_t count,
                           const std::function<void(const Element&)>& visit) const {
   if (!table_) {

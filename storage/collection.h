@@ -65,7 +65,11 @@ class Collection {
   /// Frees up to `limit` elements of a collection that nothing refers to any more; true when empty.
   bool FreeSome(size_t limit);
 
+  /// Adds an element that is not there, as it stood on disk.
+  void Restore(Element& element);
+
   void ForEach(const std::function<void(const Element&)>& visit) const;
+  void ForEachWithHash(uint64_t hash, const std::function<void(const Element&)>& visit) const;
   /// A step of a scan over about `count` elements (see HandleTable::Scan); 0 at the end.
   uint64_t Scan(uint64_t cursor, size_t count,
                 const std::function<void(const Element&)>& visit) const;

@@ -65,6 +65,12 @@ class HandleTable {
     if (bucket_count_ > kFirstSegment && size_ < bucket_count_ * kShrinkFill) Unsplit(hash_of);
   }
 
+  /// Calls `visit(handle)` for every handle that could have the low half `low` of a hash.
+  template <typename Visit>
+  void ForEachCandidate(uint32_t low, Visit&& visit) const {
+    VisitBucket(IndexOf(low), visit);
+  }
+
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&BucketAt(IndexOf(hash))); }
 
   /// Calls `visit(handle)` for one bucket of the scan; returns where to go on, 0 at the end. `cursor`
@@ -242,7 +248,7 @@ class HandleTable {
   template <typename HashOf>
   void Split(HashOf&& hash_of) {
     const size_t added = bucket_count_;
-    if (std::bit_width(added >> kFirstLevel) >= static_cast<int>(segments_.size())) AddSegment();
+    if (static_cast<size_t>(std::bit_width(added >> kFirstLevel)) >= segments_.size()) AddSegment();
     BucketAt(added) = {};
     moving_.clear();
     Drain(added - (size_t{1} << level_), moving_);

@@ -7,6 +7,15 @@ namespace {
 
 constexpr __int128 kMaxUnits = static_cast<__int128>(~static_cast<unsigned __int128>(0) >> 1);
 
+/// Drops slots born at or before `cut`; returns whether any went.
+bool DropSlots(Slots& slots, Stamp cut) {
+  const auto end = std::remove_if(slots.begin(), slots.end(),
+                                  [&](const Slot& slot) { return slot.born <= cut; });
+  const bool dropped = end != slots.end();
+  slots.erase(end, slots.end());
+  return dropped;
+}
+
 }  // namespace
 
 bool Later(const Version& a, const Version& b, const OriginTable& origins) {
@@ -28,7 +37,7 @@ bool Register::MergeBase(const Version& other, const Value& value, const OriginT
   if (!Later(other, version, origins)) return false;
   version = other;
   base = value;
-  std::erase_if(slots, [&](const Slot& slot) { return slot.born <= version.stamp; });
+  DropSlots(slots, version.stamp);
   return true;
 }
 
@@ -39,7 +48,6 @@ bool Register::MergeSlot(const Slot& slot, Stamp reset) {
     *own = slot;
     return true;
   }
-  // Kept in origin number order is not needed for meaning; appended.
   slots.push_back(slot);
   return true;
 }
@@ -51,7 +59,7 @@ bool Register::DropUpTo(Stamp cut) {
     base = {};
     dropped = true;
   }
-  return std::erase_if(slots, [&](const Slot& slot) { return slot.born <= cut; }) > 0 || dropped;
+  return DropSlots(slots, cut) || dropped;
 }
 
 Stamp Register::Newest() const {
@@ -100,12 +108,14 @@ bool KeyState::MergeExpiry(const Version& version, int64_t deadline, const Origi
   return true;
 }
 
-void KeyState::ApplyCut(Stamp at) {
-  string.DropUpTo(at);
-  if (expiry_version.stamp <= at) {
+bool KeyState::ApplyCut(Stamp at) {
+  bool dropped = string.DropUpTo(at);
+  if (!expiry_version.none() && expiry_version.stamp <= at) {
     expiry_version = {};
     deadline_millis = 0;
+    dropped = true;
   }
+  return dropped;
 }
 
 void KeyState::DropKilled() {

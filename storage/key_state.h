@@ -88,8 +88,8 @@ struct KeyState {
   bool MergeBase(const Version& version, const Value& value, const OriginTable& origins);
   bool MergeSlot(const Slot& slot);
   bool MergeExpiry(const Version& version, int64_t deadline, const OriginTable& origins);
-  /// Applies a cut from outside the key (its database's).
-  void ApplyCut(Stamp at);
+  /// Drops what a cut from outside the key (its database's) kills; returns whether anything went.
+  bool ApplyCut(Stamp at);
 
  private:
   void DropKilled();

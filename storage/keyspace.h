@@ -9,6 +9,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "starling/result.h"
+#include "storage/engine.h"
 #include "storage/hybrid_clock.h"
 #include "storage/item.h"
 #include "storage/key_ref.h"
@@ -32,7 +34,7 @@ class Shard;
 class Collection;
 class Keyspace;
 class OriginTable;
-struct KeyState;
+struct LoadedEntry;
 struct Generation;
 
 enum class KeyType : uint8_t { kNone, kString, kSet, kHash, kSortedSet, kList, kStream };
@@ -119,6 +121,17 @@ class Access {
   friend class Keyspace;
   Access(Keyspace& keyspace, uint64_t shard_mask);
 
+  Shard& ShardOf(const KeyRef& key);
+  /// The entry, loaded, with its expiry applied: deleted by an item when it has passed.
+  LoadedEntry LoadForWrite(const KeyRef& key);
+  /// Deletes an expired entry by the cut that all nodes write: the last stamp of its deadline.
+  void DeleteExpiredEntry(LoadedEntry& entry);
+  /// Draws a stamp, merges the item as ours, records it for the flush. The caller saves the entry.
+  Stamp Write(LoadedEntry& entry, Item& item);
+  void WriteExpiry(LoadedEntry& entry, int64_t deadline_millis);
+  void WriteString(LoadedEntry& entry, std::string_view text);
+  void AddToString(LoadedEntry& entry, const Number& by);
+
   Keyspace& keyspace_;
   uint64_t shard_mask_;  // bit i: shard i is locked
 };
@@ -165,6 +178,8 @@ class Keyspace {
   uint64_t writes() const { return writes_.load(std::memory_order_acquire); }
   /// Closes the current generation of own writes under all shard locks: what it holds, and `upto`.
   std::unique_ptr<Generation> CloseGeneration();
+  /// Gives a generation's buffers back for reuse.
+  void Recycle(std::unique_ptr<Generation> generation);
   void SetOrigin(const Origin& origin);
   Origin origin() const;
 
@@ -188,6 +203,8 @@ class Keyspace {
     VersionVector covered;  ///< Held by every member.
     Stamp passed;           ///< Every member's own stream is beyond this.
   };
+  /// Frees elements of deleted collections, at most about `limit`; returns how many.
+  size_t FreeDropped(size_t limit);
   /// Frees stable tombstones, at most `limit`; returns how many.
   size_t FreeStable(const Stability& stability, size_t limit);
   size_t tombstones() const;
@@ -196,15 +213,20 @@ class Keyspace {
   void RaiseFloor(const VersionVector& floor);
 
   // --- checkpoint and recovery; used by the store ---
-  /// Takes the names of all entries that changed or vanished since the last call, shard by shard.
-  struct Changed {
-    std::vector<std::string> names;  ///< State keys: database byte, then key bytes.
+  /// What changed since the last take, in an opaque form; ask for it record by record.
+  struct Changed;
+  struct ChangedDeleter {
+    void operator()(Changed* changed) const;
   };
-  Changed TakeChanged();
-  /// The present state of one entry for the state family; nullopt when it is gone.
-  std::optional<std::string> EncodeEntry(std::string_view state_key);
-  /// Takes over one entry as EncodeEntry gave it. Errors: kCorruption.
-  Status RestoreEntry(std::string_view state_key, std::string_view bytes);
+  using ChangedPtr = std::unique_ptr<Changed, ChangedDeleter>;
+  /// Takes the names of all that changed or vanished, under all shard locks.
+  ChangedPtr TakeChanged();
+  /// Appends state records for the next about `limit` of them, as they stand now; false at the end.
+  bool EncodeChanged(Changed& changed, size_t limit, std::vector<Engine::StateWrite>& writes);
+  /// Puts back what was taken, because writing it failed.
+  void PutBack(ChangedPtr changed);
+  /// Takes over one record of the state family. Errors: kCorruption.
+  Status RestoreRecord(std::string_view name, std::string_view value);
 
   /// Bytes in use by entries, collections and indexes.
   size_t memory_bytes() const;
@@ -212,6 +234,9 @@ class Keyspace {
  private:
   friend class Access;
   struct Impl;
+
+  /// Drops what a database's cut has killed, in slices.
+  void FreeKilled(uint8_t database);
 
   HybridClock& clock_;
   std::atomic<uint64_t> writes_{0};

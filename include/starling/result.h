@@ -16,6 +16,7 @@ enum class Code {
   kNotFound,         ///< The thing named does not exist.
   kAlreadyExists,    ///< The thing to create exists.
   kWrongType,        ///< The key holds another type.
+  kOutOfRange,       ///< The result would not fit its type.
   kRefused,          ///< A peer, the cluster or the configuration does not allow it.
   kReadOnly,         ///< The node stopped writing after a failed append.
   kCorruption,       ///< Bytes from disk or network do not decode or fail their checksum.

@@ -1,0 +1,333 @@
+// Reading and writing keys under their shards' locks.
+#include <algorithm>
+
+#include "storage/keyspace_impl.h"
+
+namespace starling {
+namespace {
+
+uint32_t Seconds(int64_t millis) { return static_cast<uint32_t>(millis / 1000); }
+
+bool Passed(const KeyState& state, int64_t now_millis) {
+  return state.HasDeadline() && now_millis > state.deadline_millis;
+}
+
+Item ItemOf(Part part, const KeyRef& key) {
+  Item item;
+  item.part = part;
+  item.database = key.database;
+  item.key = key.name;
+  return item;
+}
+
+}  // namespace
+
+Access::Access(Keyspace& keyspace, uint64_t shard_mask)
+    : keyspace_(keyspace), shard_mask_(shard_mask) {
+  keyspace_.impl_->Lock(shard_mask_);
+}
+
+Access::Access(Access&& other) noexcept
+    : keyspace_(other.keyspace_), shard_mask_(std::exchange(other.shard_mask_, 0)) {}
+
+Access::~Access() { keyspace_.impl_->Unlock(shard_mask_); }
+
+Shard& Access::ShardOf(const KeyRef& key) {
+  const size_t index = keyspace_.impl_->ShardIndex(key.hash);
+  STARLING_CHECK(shard_mask_ >> index & 1);
+  return *keyspace_.impl_->shards[index];
+}
+
+// --- reading ---
+
+std::optional<KeyView> Access::Find(const KeyRef& key, bool touch) {
+  Shard& shard = ShardOf(key);
+  const LoadedEntry entry = shard.Load(key);
+  if (entry.handle == 0) return std::nullopt;
+  const int64_t now = keyspace_.NowMillis();
+  if (Passed(entry.state, now)) return std::nullopt;
+  const KeyView view = ViewOf(entry);
+  if (view.type == KeyType::kNone) return std::nullopt;
+  if (touch && view.accessed_seconds != Seconds(now)) shard.Touch(entry, Seconds(now));
+  return view;
+}
+
+std::optional<size_t> Access::MemoryUsage(const KeyRef& key) {
+  if (!Exists(key)) return std::nullopt;
+  Shard& shard = ShardOf(key);
+  return shard.MemoryUsage(shard.Load(key));
+}
+
+namespace {
+
+/// The collection that a client sees at the key under `type`, or null.
+const Collection* CollectionOf(const std::optional<KeyView>& view, ElementType type) {
+  return view && ElementTypeOf(view->type) == type ? view->collection : nullptr;
+}
+
+}  // namespace
+
+bool Access::HasElement(const KeyRef& key, ElementType type, std::string_view id) {
+  return GetElement(key, type, id).has_value();
+}
+
+std::optional<Value> Access::GetElement(const KeyRef& key, ElementType type, std::string_view id) {
+  const Collection* collection = CollectionOf(Find(key), type);
+  if (collection == nullptr) return std::nullopt;
+  const std::optional<Element> element = collection->Find(type, id);
+  if (!element || !element->live()) return std::nullopt;
+  return element->Payload();
+}
+
+void Access::ForEachElement(const KeyRef& key, ElementType type, const ElementVisitor& visit) {
+  const Collection* collection = CollectionOf(Find(key), type);
+  if (collection == nullptr) return;
+  collection->ForEach([&](const Element& element) {
+    if (element.type == type && element.live()) visit(element.id, element.Payload());
+  });
+}
+
+uint64_t Access::ScanElements(const KeyRef& key, ElementType type, uint64_t cursor, size_t count,
+                              const ElementVisitor& visit) {
+  const Collection* collection = CollectionOf(Find(key), type);
+  if (collection == nullptr) return 0;
+  return collection->Scan(cursor & UINT32_MAX, count, [&](const Element& element) {
+    if (element.type == type && element.live()) visit(element.id, element.Payload());
+  });
+}
+
+std::string_view Access::RandomElement(const KeyRef& key, ElementType type,
+                                       std::mt19937_64& random) {
+  const Collection* collection = CollectionOf(Find(key), type);
+  STARLING_CHECK(collection != nullptr);
+  return collection->Random(type, random).id;
+}
+
+// --- writing ---
+
+Stamp Access::Write(LoadedEntry& entry, Item& item) {
+  item.stamp = keyspace_.clock_.Draw();
+  switch (item.part) {
+    case Part::kCut:
+      if (item.at.none()) item.at = item.stamp;
+      break;
+    case Part::kSlot:
+    case Part::kElementSlot:
+      if (item.at.none()) item.at = item.stamp;
+      break;
+    default:
+      break;
+  }
+  Shard& shard = ShardOf(entry.key);
+  entry.state.accessed_seconds = Seconds(item.stamp.millis());
+  if (shard.Merge(entry, item, keyspace_.impl_->own)) {
+    shard.pending.Record(item, entry.key.hash);
+    keyspace_.writes_.fetch_add(1, std::memory_order_release);
+  }
+  return item.stamp;
+}
+
+void Access::DeleteExpiredEntry(LoadedEntry& entry) {
+  Item item = ItemOf(Part::kCut, entry.key);
+  item.at = Stamp::LastOf(entry.state.deadline_millis);
+  Write(entry, item);
+}
+
+LoadedEntry Access::LoadForWrite(const KeyRef& key) {
+  LoadedEntry entry = ShardOf(key).Load(key);
+  if (entry.handle != 0 && Passed(entry.state, keyspace_.NowMillis())) DeleteExpiredEntry(entry);
+  return entry;
+}
+
+void Access::WriteExpiry(LoadedEntry& entry, int64_t deadline_millis) {
+  Item item = ItemOf(Part::kExpiry, entry.key);
+  item.deadline_millis = deadline_millis;
+  Write(entry, item);
+}
+
+void Access::WriteString(LoadedEntry& entry, std::string_view text) {
+  Item item = ItemOf(Part::kBase, entry.key);
+  item.value = Value::FromText(text);
+  Write(entry, item);
+}
+
+void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) {
+  LoadedEntry entry = LoadForWrite(key);
+  const int64_t deadline = entry.state.deadline_millis;
+  WriteString(entry, text);
+  if (keep_ttl && deadline != 0) WriteExpiry(entry, deadline);
+  ShardOf(key).Save(entry);
+}
+
+void Access::AddToString(LoadedEntry& entry, const Number& by) {
+  Item item = ItemOf(Part::kSlot, entry.key);
+  Number net = by;
+  if (const Slot* slot = entry.state.string.Find(keyspace_.impl_->own)) {
+    item.at = slot->born;
+    // Nets are 128 bits of int64 steps: only hostile decimals could overflow, and those were refused.
+    net = Number::Sum(slot->net, by).value_or(slot->net);
+  }
+  item.value = Value::OfNumber(net);
+  Write(entry, item);
+}
+
+void Access::ResetCounter(const KeyRef& key, int64_t value) {
+  LoadedEntry entry = LoadForWrite(key);
+  const KeyView view = ViewOf(entry);
+  const std::optional<Number> by =
+      view.counter ? Number::Sum(Number::FromInt(value), view.value.number.Negated())
+                   : std::nullopt;
+  if (!by) {
+    WriteString(entry, std::to_string(value));
+  } else {
+    AddToString(entry, *by);
+    if (entry.state.HasDeadline()) WriteExpiry(entry, 0);
+  }
+  ShardOf(key).Save(entry);
+}
+
+Result<int64_t> Access::Increment(const KeyRef& key, int64_t by) {
+  LoadedEntry entry = LoadForWrite(key);
+  const KeyView view = ViewOf(entry);
+  Number current;
+  std::optional<Error> error;
+  if (view.type == KeyType::kString && view.value.kind == Value::Kind::kNumber) {
+    current = view.value.number;
+    if (!current.is_integer()) error = Error{Code::kInvalidArgument, "value is not an integer"};
+  } else if (view.type == KeyType::kString) {
+    error = Error{Code::kInvalidArgument, "value is not an integer or out of range"};
+  } else if (view.type != KeyType::kNone) {
+    error = Error{Code::kWrongType, "the key holds a collection"};
+  }
+  const Number sum{current.units + by, 0};
+  if (!error && !sum.fits_int64()) {
+    error = Error{Code::kOutOfRange, "the sum is beyond 64 bits"};
+  }
+  if (!error) AddToString(entry, Number::FromInt(by));
+  ShardOf(key).Save(entry);  // also keeps the deletion of what had expired
+  if (error) return *std::move(error);
+  return sum.ClampedInt64();
+}
+
+Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
+  LoadedEntry entry = LoadForWrite(key);
+  const KeyView view = ViewOf(entry);
+  std::optional<Number> current = Number{};
+  std::optional<Error> error;
+  if (view.type == KeyType::kString) {
+    current = view.value.kind == Value::Kind::kNumber ? view.value.number
+                                                      : Number::ParseDecimal(view.value.bytes);
+    if (!current) error = Error{Code::kInvalidArgument, "value is not an exact decimal"};
+  } else if (view.type != KeyType::kNone) {
+    error = Error{Code::kWrongType, "the key holds a collection"};
+  }
+  std::optional<Number> sum;
+  if (!error) {
+    sum = Number::Sum(*current, by);
+    if (!sum) error = Error{Code::kOutOfRange, "the sum is beyond 128 bits"};
+  }
+  if (!error) AddToString(entry, by);
+  ShardOf(key).Save(entry);
+  if (error) return *std::move(error);
+  return sum->Normalized();
+}
+
+bool Access::Delete(const KeyRef& key) {
+  LoadedEntry entry = LoadForWrite(key);
+  if (entry.handle == 0) return false;
+  const bool seen = ViewOf(entry).type != KeyType::kNone;
+  if (seen) {
+    Item item = ItemOf(Part::kCut, key);
+    Write(entry, item);
+  }
+  ShardOf(key).Save(entry);
+  return seen;
+}
+
+bool Access::SetDeadline(const KeyRef& key, int64_t deadline_millis) {
+  LoadedEntry entry = LoadForWrite(key);
+  if (entry.handle == 0) return false;
+  const bool seen = ViewOf(entry).type != KeyType::kNone;
+  if (seen && deadline_millis <= keyspace_.NowMillis()) {
+    Item item = ItemOf(Part::kCut, key);
+    Write(entry, item);
+  } else if (seen) {
+    WriteExpiry(entry, std::min(deadline_millis, Stamp::kMaxMillis));
+  }
+  ShardOf(key).Save(entry);
+  return seen;
+}
+
+bool Access::ClearDeadline(const KeyRef& key) {
+  LoadedEntry entry = LoadForWrite(key);
+  if (entry.handle == 0) return false;
+  const bool had = ViewOf(entry).deadline_millis.has_value();
+  if (had) WriteExpiry(entry, 0);
+  ShardOf(key).Save(entry);
+  return had;
+}
+
+bool Access::AddElement(const KeyRef& key, ElementType type, std::string_view id,
+                        const Value& payload) {
+  LoadedEntry entry = LoadForWrite(key);
+  std::optional<Element> present;
+  if (entry.state.collection != nullptr) present = entry.state.collection->Find(type, id);
+  const bool fresh = !present || !present->live();
+  // A set's members carry no payload: adding one that is there changes nothing.
+  if (fresh || payload.kind != Value::Kind::kNone) {
+    Item item = ItemOf(Part::kElement, key);
+    item.element_type = type;
+    item.element = id;
+    item.value = payload.kind == Value::Kind::kNone ? Value::Bytes("") : payload;
+    Write(entry, item);
+  }
+  ShardOf(key).Save(entry);
+  return fresh;
+}
+
+bool Access::RemoveElement(const KeyRef& key, ElementType type, std::string_view id) {
+  LoadedEntry entry = LoadForWrite(key);
+  std::optional<Element> present;
+  if (entry.state.collection != nullptr) present = entry.state.collection->Find(type, id);
+  const bool seen = present && present->live();
+  if (seen) {
+    Item item = ItemOf(Part::kElement, key);
+    item.element_type = type;
+    item.element = id;
+    item.removed = true;
+    Write(entry, item);
+    if (entry.state.HasDeadline() && ViewOf(entry).type == KeyType::kNone) {
+      WriteExpiry(entry, 0);
+    }
+  }
+  if (entry.handle != 0) ShardOf(key).Save(entry);
+  return seen;
+}
+
+bool Access::Copy(const KeyRef& from, const KeyRef& to) {
+  const std::optional<KeyView> view = Find(from);
+  if (!view) return false;
+  std::string buffer;
+  // The source's bytes move when its own shard changes: copy them out first.
+  if (view->type == KeyType::kString) {
+    const std::string text(view->Text(buffer));
+    SetString(to, text);
+  } else {
+    const ElementType type = ElementTypeOf(view->type);
+    std::vector<std::pair<std::string, std::pair<Value, std::string>>> elements;
+    ForEachElement(from, type, [&](std::string_view id, const Value& payload) {
+      elements.push_back({std::string(id), {payload, std::string(payload.bytes)}});
+    });
+    Delete(to);
+    for (const auto& [id, payload] : elements) {
+      const Value value = payload.first.kind == Value::Kind::kBytes
+                              ? Value::Bytes(payload.second)
+                              : payload.first;
+      AddElement(to, type, id, value);
+    }
+  }
+  if (view->deadline_millis) SetDeadline(to, *view->deadline_millis);
+  return true;
+}
+
+}  // namespace starling

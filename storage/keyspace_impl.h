@@ -1,0 +1,48 @@
+/// What keyspace.cc, access.cc and keyspace_upkeep.cc share: not for other files.
+#pragma once
+
+#include <bit>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "storage/keyspace.h"
+#include "storage/origin_table.h"
+#include "storage/shard.h"
+
+namespace starling {
+
+struct Keyspace::Impl {
+  Impl(const KeyspaceOptions& options, int64_t now_millis);
+
+  uint64_t hash_seed;
+  OriginTable origins;
+  std::vector<std::unique_ptr<Shard>> shards;  // count is a power of two
+  std::atomic<OriginIndex> own{0};
+
+  std::mutex floor_mutex;
+  VersionVector floor;
+
+  std::mutex spare_mutex;
+  std::unique_ptr<Generation> spare;  // emptied buffers for the next generation
+
+  size_t ShardIndex(uint64_t hash) const { return (hash >> 32) & (shards.size() - 1); }
+  uint64_t AllShards() const { return ~uint64_t{0} >> (64 - shards.size()); }
+  void Lock(uint64_t mask);
+  void Unlock(uint64_t mask);
+  /// Merges one item into its entry under held locks and saves.
+  void MergeItem(const Item& item);
+  /// All items an entry holds, not covered by `covered`.
+  void VisitItems(const LoadedEntry& entry, const VersionVector& covered,
+                  const std::function<void(const Item&)>& visit) const;
+  void VisitDatabaseCuts(const VersionVector& covered,
+                         const std::function<void(const Item&)>& visit) const;
+};
+
+/// Shards in a mask, ascending.
+template <typename Visit>
+void ForEachShard(uint64_t mask, Visit&& visit) {
+  for (; mask != 0; mask &= mask - 1) visit(static_cast<size_t>(std::countr_zero(mask)));
+}
+
+}  // namespace starling

@@ -1,0 +1,339 @@
+// Merging what others wrote, walks, expiry and freeing, checkpoint records.
+#include <algorithm>
+
+#include "storage/entry.h"
+#include "storage/keyspace_impl.h"
+
+namespace starling {
+
+void Keyspace::Impl::MergeItem(const Item& item) {
+  const OriginIndex origin = origins.IndexOf(item.origin);
+  if (item.part == Part::kDatabaseCut) {
+    for (const auto& shard : shards) {
+      shard->MergeDatabaseCut(item.database, item.at, {item.stamp, origin});
+    }
+    return;
+  }
+  const KeyRef key{item.database, item.key, HashKey(item.database, item.key, hash_seed)};
+  Shard& shard = *shards[ShardIndex(key.hash)];
+  LoadedEntry entry = shard.Load(key);
+  if (shard.Merge(entry, item, origin)) shard.Save(entry);
+}
+
+void Keyspace::Merge(std::span<const Item> items) {
+  uint64_t mask = 0;
+  std::array<bool, kAllDatabases> cut{};
+  for (const Item& item : items) {
+    if (item.part == Part::kDatabaseCut) {
+      mask = impl_->AllShards();
+      cut[item.database] = true;
+    } else {
+      mask |= uint64_t{1} << impl_->ShardIndex(
+                  HashKey(item.database, item.key, impl_->hash_seed));
+    }
+  }
+  impl_->Lock(mask);
+  for (const Item& item : items) impl_->MergeItem(item);
+  impl_->Unlock(mask);
+  for (uint8_t database = 0; database < kAllDatabases; ++database) {
+    if (cut[database]) FreeKilled(database);
+  }
+}
+
+void Keyspace::Impl::VisitDatabaseCuts(const VersionVector& covered,
+                                       const std::function<void(const Item&)>& visit) const {
+  for (uint8_t database = 0; database < kAllDatabases; ++database) {
+    const Stamp at = shards[0]->database_cut(database);
+    if (at.none()) continue;
+    const Version& version = shards[0]->database_cut_version(database);
+    Item item;
+    item.part = Part::kDatabaseCut;
+    item.database = database;
+    item.origin = origins.At(version.origin);
+    item.stamp = version.stamp;
+    item.at = at;
+    if (!covered.Covers(item.origin, item.stamp)) visit(item);
+  }
+}
+
+namespace {
+
+/// Builds items of one key, leaving out what is covered.
+class ItemVisitor {
+ public:
+  ItemVisitor(const KeyRef& key, const OriginTable& origins, const VersionVector& covered,
+              const std::function<void(const Item&)>& visit)
+      : key_(key), origins_(origins), covered_(covered), visit_(visit) {}
+
+  void Visit(const KeyState& state) const {
+    if (!state.cut.none()) {
+      Item item = New(Part::kCut, state.cut_version);
+      item.at = state.cut;
+      Emit(item);
+    }
+    Visit(state.string, Part::kBase, Part::kSlot, {}, {});
+    if (!state.expiry_version.none()) {
+      Item item = New(Part::kExpiry, state.expiry_version);
+      item.deadline_millis = state.deadline_millis;
+      Emit(item);
+    }
+    if (state.collection == nullptr) return;
+    state.collection->ForEach([&](const Element& element) {
+      Visit(element.value, Part::kElement, Part::kElementSlot, element.type, element.id);
+    });
+  }
+
+ private:
+  Item New(Part part, const Version& version) const {
+    Item item;
+    item.part = part;
+    item.database = key_.database;
+    item.key = key_.name;
+    item.origin = origins_.At(version.origin);
+    item.stamp = version.stamp;
+    return item;
+  }
+
+  void Visit(const Register& value, Part base, Part slot_part, ElementType type,
+             std::string_view id) const {
+    if (!value.version.none()) {
+      Item item = New(base, value.version);
+      item.element_type = type;
+      item.element = id;
+      item.value = value.base;
+      item.removed = base == Part::kElement && value.base.kind == Value::Kind::kNone;
+      Emit(item);
+    }
+    for (const Slot& slot : value.slots) {
+      Item item = New(slot_part, {slot.stamp, slot.origin});
+      item.element_type = type;
+      item.element = id;
+      item.at = slot.born;
+      item.value = Value::OfNumber(slot.net);
+      Emit(item);
+    }
+  }
+
+  void Emit(const Item& item) const {
+    if (!covered_.Covers(item.origin, item.stamp)) visit_(item);
+  }
+
+  const KeyRef& key_;
+  const OriginTable& origins_;
+  const VersionVector& covered_;
+  const std::function<void(const Item&)>& visit_;
+};
+
+/// Items with bytes of their own, for those kept across a replacement of the whole state.
+class KeptItems {
+ public:
+  void Add(const Item& item) {
+    texts_.push_back(std::string(item.key)
+                         .append(item.element)
+                         .append(item.value.kind == Value::Kind::kBytes ? item.value.bytes : ""));
+    items_.push_back(item);
+  }
+  template <typename Visit>
+  void ForEach(Visit&& visit) {
+    for (size_t i = 0; i < items_.size(); ++i) {
+      Item item = items_[i];
+      const std::string_view text = texts_[i];
+      const size_t key = item.key.size();
+      const size_t element = item.element.size();
+      item.key = text.substr(0, key);
+      item.element = text.substr(key, element);
+      if (item.value.kind == Value::Kind::kBytes) item.value.bytes = text.substr(key + element);
+      visit(item);
+    }
+  }
+
+ private:
+  std::vector<Item> items_;
+  std::vector<std::string> texts_;
+};
+
+}  // namespace
+
+void Keyspace::Impl::VisitItems(const LoadedEntry& entry, const VersionVector& covered,
+                                const std::function<void(const Item&)>& visit) const {
+  ItemVisitor(entry.key, origins, covered, visit).Visit(entry.state);
+}
+
+void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
+                            const VersionVector& covered) {
+  Access access = LockAll();
+  KeptItems kept;
+  const auto keep = [&](const Item& item) { kept.Add(item); };
+  impl_->VisitDatabaseCuts(covered, keep);
+  for (const auto& shard : impl_->shards) {
+    uint64_t cursor = 0;
+    do {
+      cursor = shard->Scan(cursor, SIZE_MAX, [&](Handle handle) {
+        impl_->VisitItems(shard->LoadHandle(handle), covered, keep);
+      });
+    } while (cursor != 0);
+    shard->Clear();
+  }
+  for (const std::vector<Item>& chunk : chunks) {
+    for (const Item& item : chunk) impl_->MergeItem(item);
+  }
+  kept.ForEach([&](const Item& item) { impl_->MergeItem(item); });
+}
+
+uint64_t Keyspace::Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,
+                        const std::function<void(const Item&)>& visit) {
+  constexpr size_t kItemBytes = 64;
+  size_t bytes = 0;
+  const std::function<void(const Item&)> counted = [&](const Item& item) {
+    bytes += kItemBytes + item.key.size() + item.element.size() + item.value.bytes.size();
+    visit(item);
+  };
+  size_t index = position >> 32;
+  uint64_t place = static_cast<uint32_t>(position);
+  if (position == 0) {
+    std::lock_guard lock(impl_->shards[0]->mutex);
+    impl_->VisitDatabaseCuts(covered, counted);
+  }
+  for (; index < impl_->shards.size(); ++index, place = 0) {
+    Shard& shard = *impl_->shards[index];
+    do {
+      if (bytes >= max_bytes) return static_cast<uint64_t>(index) << 32 | place;
+      std::lock_guard lock(shard.mutex);
+      place = shard.Scan(place, 1, [&](Handle handle) {
+        impl_->VisitItems(shard.LoadHandle(handle), covered, counted);
+      });
+    } while (place != 0);
+  }
+  return 0;
+}
+
+size_t Keyspace::DeleteExpired(size_t limit, std::chrono::milliseconds foreign_delay) {
+  const int64_t now = NowMillis();
+  size_t deleted = 0;
+  for (const auto& shard : impl_->shards) {
+    if (deleted >= limit) break;
+    const uint64_t mask = uint64_t{1} << (&shard - impl_->shards.data());
+    Access access(*this, mask);
+    shard->Expire(now, limit - deleted, [&](LoadedEntry& entry) {
+      const int64_t deadline = entry.state.deadline_millis;
+      const bool own = entry.state.expiry_version.origin == impl_->own;
+      if (!own && now <= deadline + foreign_delay.count()) {
+        shard->LookAgain(entry, deadline + foreign_delay.count());
+        return;
+      }
+      access.DeleteExpiredEntry(entry);
+      shard->Save(entry);
+      ++deleted;
+    });
+  }
+  return deleted;
+}
+
+size_t Keyspace::FreeDropped(size_t limit) {
+  size_t freed = 0;
+  for (const auto& shard : impl_->shards) {
+    if (freed >= limit) break;
+    std::lock_guard lock(shard->mutex);
+    freed += shard->FreeDropped(limit - freed);
+  }
+  return freed;
+}
+
+size_t Keyspace::FreeStable(const Stability& stability, size_t limit) {
+  size_t freed = 0;
+  VersionVector raised;
+  for (const auto& shard : impl_->shards) {
+    if (freed >= limit) break;
+    // The floor is raised before the lock is released: nobody sees a freed state above its floor.
+    std::lock_guard lock(shard->mutex);
+    freed += shard->FreeStable(stability, limit - freed, raised);
+    RaiseFloor(raised);
+  }
+  return freed;
+}
+
+size_t Keyspace::tombstones() const {
+  size_t count = 0;
+  for (const auto& shard : impl_->shards) {
+    std::lock_guard lock(shard->mutex);
+    count += shard->tombstones();
+  }
+  return count;
+}
+
+VersionVector Keyspace::floor() const {
+  std::lock_guard lock(impl_->floor_mutex);
+  return impl_->floor;
+}
+
+void Keyspace::RaiseFloor(const VersionVector& floor) {
+  std::lock_guard lock(impl_->floor_mutex);
+  impl_->floor.MergeFrom(floor);
+}
+
+struct Keyspace::Changed {
+  std::vector<Shard::ChangedNames> shards;
+  size_t shard = 0;
+  bool database_cuts = true;
+};
+
+void Keyspace::ChangedDeleter::operator()(Changed* changed) const { delete changed; }
+
+Keyspace::ChangedPtr Keyspace::TakeChanged() {
+  Access access = LockAll();
+  ChangedPtr changed(new Changed);
+  for (const auto& shard : impl_->shards) changed->shards.push_back(shard->TakeChanged());
+  return changed;
+}
+
+bool Keyspace::EncodeChanged(Changed& changed, size_t limit,
+                             std::vector<Engine::StateWrite>& writes) {
+  if (changed.database_cuts) {
+    changed.database_cuts = false;
+    std::lock_guard lock(impl_->shards[0]->mutex);
+    for (uint8_t database = 0; database < kAllDatabases; ++database) {
+      const Shard& shard = *impl_->shards[0];
+      if (shard.database_cut(database).none()) continue;
+      writes.push_back(
+          {StateName{StateName::Kind::kDatabaseCut, database, {}, {}, {}}.Encode(),
+           EncodeDatabaseCut(shard.database_cut(database), shard.database_cut_version(database),
+                             impl_->origins)});
+    }
+  }
+  for (; changed.shard < changed.shards.size(); ++changed.shard) {
+    Shard& shard = *impl_->shards[changed.shard];
+    std::lock_guard lock(shard.mutex);
+    if (!shard.EncodeChanged(changed.shards[changed.shard], limit, writes)) return true;
+  }
+  return false;
+}
+
+void Keyspace::PutBack(ChangedPtr changed) {
+  for (size_t i = 0; i < changed->shards.size(); ++i) {
+    std::lock_guard lock(impl_->shards[i]->mutex);
+    impl_->shards[i]->PutBack(std::move(changed->shards[i]));
+  }
+}
+
+Status Keyspace::RestoreRecord(std::string_view name, std::string_view value) {
+  const Result<StateName> parsed = StateName::Decode(name);
+  if (!parsed) return parsed.error();
+  if (parsed->database >= kAllDatabases) return Error{Code::kCorruption, "database out of range"};
+  if (parsed->kind == StateName::Kind::kDatabaseCut) {
+    Stamp cut;
+    Version version;
+    const Status status = DecodeDatabaseCut(value, impl_->origins, cut, version);
+    if (!status) return status;
+    for (const auto& shard : impl_->shards) {
+      std::lock_guard lock(shard->mutex);
+      shard->MergeDatabaseCut(parsed->database, cut, version);
+    }
+    return {};
+  }
+  const KeyRef key = Ref(parsed->database, parsed->key);
+  Shard& shard = *impl_->shards[impl_->ShardIndex(key.hash)];
+  std::lock_guard lock(shard.mutex);
+  return shard.Restore(key, *parsed, value);
+}
+
+}  // namespace starling

@@ -1,0 +1,158 @@
+/// One shard of the keyspace: entries, their indexes, and what waits to be flushed, saved or freed.
+///
+/// Every member is guarded by `mutex`, which the keyspace locks (keyspace.cc). An entry is worked on as a
+/// `LoadedEntry`: loaded (unpacked), merged into, saved (packed). Loading applies the database's cut.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "storage/collection.h"
+#include "storage/entry.h"
+#include "storage/expiry_index.h"
+#include "storage/handle_table.h"
+#include "storage/keyspace.h"
+#include "storage/pending.h"
+#include "storage/slab.h"
+
+namespace starling {
+
+struct LoadedEntry {
+  KeyRef key;
+  Handle handle = 0;  ///< 0: not in memory.
+  KeyState state;
+  const char* block = nullptr;  ///< The string's long payload, owned by the entry.
+  size_t block_size = 0;
+};
+
+class Shard {
+ public:
+  /// Counters of one database.
+  struct Counts {
+    size_t keys = 0;
+    size_t with_deadline = 0;
+  };
+  /// What a checkpoint has to write.
+  struct ChangedNames {
+    std::vector<uint64_t> entries;                            ///< Key hashes.
+    std::vector<std::pair<uint64_t, uint64_t>> elements;      ///< (key hash, element hash)
+    std::vector<std::string> erased;                          ///< State names.
+    std::vector<std::string> erased_prefixes;
+    // How far EncodeChanged has come.
+    size_t next_entry = 0;
+    size_t next_element = 0;
+    bool erased_done = false;
+  };
+
+  Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins)
+      : hash_seed_(hash_seed), origins_(origins), expiry_(now_millis) {}
+  ~Shard();
+
+  std::mutex mutex;
+  PendingBuffer pending;
+
+  // --- entries ---
+  LoadedEntry Load(const KeyRef& key);
+  LoadedEntry LoadHandle(Handle handle) const;
+  KeyRef KeyOf(Handle handle) const;
+  /// Whether the database's cut has killed all that the entry holds (it goes when next loaded).
+  bool KilledByDatabase(const LoadedEntry& entry) const;
+  /// Merges one item; returns whether the entry changed. The caller saves.
+  bool Merge(LoadedEntry& entry, const Item& item, OriginIndex origin);
+  void Save(LoadedEntry& entry);
+  /// What elements must be younger than to count.
+  Stamp Reset(const LoadedEntry& entry) const;
+  void Touch(const LoadedEntry& entry, uint32_t seconds) {
+    SetCellAccessed(slab_.At(entry.handle), seconds);
+  }
+  size_t MemoryUsage(const LoadedEntry& entry) const;
+  void Prefetch(uint64_t hash) const { table_.Prefetch(hash); }
+
+  // --- databases ---
+  const Counts& counts(uint8_t database) const { return counts_[database]; }
+  Stamp database_cut(uint8_t database) const { return database_cuts_[database]; }
+  const Version& database_cut_version(uint8_t database) const {
+    return database_cut_versions_[database];
+  }
+  bool MergeDatabaseCut(uint8_t database, Stamp at, const Version& version);
+  /// Scans about `count` entries; `visit(handle)` must not change the table.
+  uint64_t Scan(uint64_t cursor, size_t count, const std::function<void(Handle)>& visit) const;
+  size_t entries() const { return table_.size(); }
+  void RandomBucket(std::mt19937_64& random, std::vector<Handle>& out) const {
+    table_.RandomBucket(random, out);
+  }
+  /// Drops everything (a whole state is about to be taken); counts names for the next checkpoint.
+  void Clear();
+
+  // --- upkeep ---
+  /// Calls `expired(entry)` for keys whose deadline is below `now_millis`; at most `limit` looks.
+  size_t Expire(int64_t now_millis, size_t limit,
+                const std::function<void(LoadedEntry&)>& expired);
+  /// Looks again at an entry at `millis` (a deletion that was put off).
+  void LookAgain(LoadedEntry& entry, int64_t millis);
+  /// Frees stable tombstones in order; raises `floor` by what it frees.
+  size_t FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor);
+  size_t tombstones() const { return tombstones_.size(); }
+  /// Frees elements of dropped collections.
+  size_t FreeDropped(size_t limit);
+
+  // --- checkpoint ---
+  ChangedNames TakeChanged();
+  /// Appends records for what `names` tells, as it stands now; false when it stopped at `limit`.
+  bool EncodeChanged(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
+  /// Puts all of it back for the next checkpoint.
+  void PutBack(ChangedNames names);
+  /// Takes over a record of the state family. Errors: kCorruption.
+  Status Restore(const KeyRef& key, const StateName& name, std::string_view value);
+
+  size_t memory_bytes() const;
+
+ private:
+  struct Tombstone {
+    uint64_t key_hash;
+    uint64_t element_hash;  // with kElement
+    enum class Kind : uint8_t { kCut, kExpiry, kElement } kind;
+    Version version;
+  };
+
+  std::vector<Handle> FindByHash(uint64_t hash) const;
+  uint64_t HashOf(Handle handle) const { return KeyOf(handle).hash; }
+  bool MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin);
+  bool PurgeCollection(LoadedEntry& entry);
+  void DropCollection(LoadedEntry& entry);
+  void CountAndIndex(LoadedEntry& entry);
+  void Unpack(LoadedEntry& entry) const;
+  void Repack(LoadedEntry& entry);
+  void Erase(LoadedEntry& entry);
+  bool FreeOne(const Tombstone& tombstone);
+  std::function<void(const Element&)> ErasedElementRecorder(const LoadedEntry& entry);
+
+  uint64_t hash_seed_;
+  OriginTable& origins_;
+  Slab slab_;
+  HandleTable table_;
+  ExpiryIndex expiry_;
+  std::array<Counts, kAllDatabases> counts_{};
+  std::array<Stamp, kAllDatabases> database_cuts_{};
+  std::array<Version, kAllDatabases> database_cut_versions_{};
+  std::deque<Tombstone> tombstones_;
+  std::vector<std::unique_ptr<Collection>> dropped_;
+  ChangedNames changed_;
+  size_t outside_bytes_ = 0;  // payload blocks of entries
+};
+
+/// The hash of a key name in its database.
+uint64_t HashKey(uint8_t database, std::string_view name, uint64_t seed);
+
+/// What a client sees of a loaded entry, deadlines aside; nothing when the type is kNone.
+KeyView ViewOf(const LoadedEntry& entry);
+
+/// The element type of a collection's key type and back.
+ElementType ElementTypeOf(KeyType type);
+
+}  // namespace starling
