@@ -205,6 +205,7 @@ Result<DecodedBatch> DecodedBatch::Decode(std::string_view bytes) try {
     if (batch.getKind() != wire::Batch::Kind::STREAM) return Corrupt("unknown kind");
     const Result<BatchHeader> header = ReadStreamHeader(batch, wire_origins);
     if (!header) return header.error();
+    if (batch.hasVector()) return Corrupt("a vector in a stream batch");
     decoded.header_ = *header;
   }
   const auto items = batch.getItems();

@@ -14,6 +14,8 @@ const char* CodeName(Code code) {
       return "wrong type";
     case Code::kRefused:
       return "refused";
+    case Code::kOutOfRange:
+      return "out of range";
     case Code::kReadOnly:
       return "read-only";
     case Code::kCorruption:
