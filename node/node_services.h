@@ -37,6 +37,17 @@ struct MemoryFigures {
   uint64_t system = 0;    ///< Of the machine.
 };
 
+/// What LATENCY knows of one kind of event.
+struct LatencyEvent {
+  struct Sample {
+    int64_t unix_seconds;
+    int64_t millis;
+  };
+  std::string name;
+  std::vector<Sample> samples;  ///< Oldest first.
+  int64_t max_millis = 0;       ///< Since the last reset.
+};
+
 /// A client as CLIENT LIST shows it: a copy.
 struct ClientInfo {
   ClientState state;
@@ -71,16 +82,17 @@ class NodeServices {
   virtual void UnpauseClients() = 0;
 
   // --- statistics ---
-  /// Counts one command of the calling thread. The time it took is the services' to measure: from the
-  /// call before (or the read that brought the command) to this one, so that a pipelined command
-  /// costs one look at the clock.
+  /// Counts one command of the calling thread. The time it took is the services' to measure: from
+  /// the call before (or the read that brought the command) to this one, so that a pipelined
+  /// command costs one look at the clock.
   virtual void CountCommand(const CommandSpec& command, CommandOutcome outcome) = 0;
   virtual MemoryFigures Memory() = 0;
   /// Text of INFO for the sections asked for (lower case; empty: default).
   virtual std::string Info(const std::vector<std::string>& sections) = 0;
   virtual void ResetStatistics() = 0;
-  /// LATENCY HISTORY and LATEST: (event, [(unix seconds, milliseconds)]).
-  virtual std::vector<std::pair<std::string, std::vector<std::pair<int64_t, int64_t>>>> Latency() = 0;
+  /// Events that have samples, by name.
+  virtual std::vector<LatencyEvent> Latency() = 0;
+  /// Forgets these events, or all where `events` is empty; returns how many were known.
   virtual int ResetLatency(const std::vector<std::string>& events) = 0;
 
   // --- cluster (STARLING ...) ---
