@@ -39,7 +39,8 @@ class Report:
         lines = [
             "# Benchmark report", "",
             f"{time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} cores ({processor()}), "
-            f"{platform.system()} {platform.release()}; `./dev bench{' --quick' if quick else ''}`.",
+            f"{platform.system()} {platform.release()}; "
+            f"`./dev bench{' --quick' if quick else ''}`.",
             "Client and servers share these cores.", ""]
         for title, note, rows in self.sections:
             lines += [f"## {title}", ""] + ([note, ""] if note else [])

@@ -10,7 +10,7 @@ A cut is silent, as a lost cable is: packets leave for a hardware address that n
 import os
 import subprocess
 
-ENTERED = "STARLING_CLUSTER_TEST_NAMESPACES"
+ENTERED = "CLUSTER_TEST_NAMESPACES"
 NOBODY = "02:00:00:00:00:fe"
 
 
