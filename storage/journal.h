@@ -2,13 +2,17 @@
 ///
 /// Thread-safe. Any thread may commit; one does the work for all that wait (group commit). The one
 /// mutex here serialises flushes and is held over the append. Nothing leaves the node before the append
-/// has returned (I7, I10). After a failed append the journal is read-only: every later commit fails with
-/// kReadOnly, and what was pending has an unknown outcome.
+/// has returned (I7, I10). After a failed append the journal is read-only: what was pending has an unknown
+/// outcome and is kept; later commits try the same batch again (appending it twice is harmless, it has
+/// the same name), fail with kReadOnly while that fails, and end the read-only state when it succeeds.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 #include "starling/result.h"
 #include "storage/batch_codec.h"
@@ -30,6 +34,7 @@ class Journal {
 
   void SetSink(Sink sink);
   void SetAppendFsync(AppendFsync appendfsync) { appendfsync_ = appendfsync; }
+  AppendFsync appendfsync() const { return appendfsync_; }
 
   /// Returns once every write made before the call is in the log (synced with kAlways). Costs two
   /// atomic loads when there is nothing to do. Errors: kUnknownOutcome (this append failed),
@@ -37,28 +42,42 @@ class Journal {
   Status Commit();
   /// Appends an empty batch so that `upto` moves (an idle origin's stream passes tombstones).
   Status CommitEmpty();
-  /// Appends a peer's batch or chunk as it came. Same errors.
-  Status Append(const Engine::LogRecord& record);
+  /// Appends records that came from peers, all or none. Errors: the engine's.
+  Status Append(const std::vector<Engine::LogRecord>& records);
   /// Syncs what was appended (everysec; also before a clean close).
   Status Sync();
 
   /// The end of the own stream.
   Stamp upto() const { return Stamp{upto_.load(std::memory_order_acquire)}; }
   bool read_only() const { return read_only_.load(std::memory_order_acquire); }
-  /// Begins a new incarnation's stream: the next batch is of `origin`, after none.
-  void StartStream(const Origin& origin);
+  /// Ends the present stream, logging what is pending, and begins that of a new incarnation.
+  Status StartStream(const Origin& origin);
+  /// Bytes appended so far, peers' batches included.
+  uint64_t appended_bytes() const { return appended_bytes_.load(std::memory_order_relaxed); }
 
  private:
   Status Flush(bool allow_empty);
-  Status Fail(const Error& error);
+  /// Encodes a closed generation into `unlogged_`, if it holds anything or may be empty.
+  void Encode(std::unique_ptr<Generation> generation, bool allow_empty);
+  /// Appends `unlogged_`; keeps it and turns read-only when that fails.
+  Status AppendUnlogged();
+
+  struct Unlogged {
+    BatchHeader header;
+    SharedBytes bytes;
+    uint64_t writes = 0;
+  };
 
   Keyspace& keyspace_;
   Engine& engine_;
   std::atomic<AppendFsync> appendfsync_;
   Sink sink_;
   std::mutex mutex_;
+  std::optional<Unlogged> unlogged_;
+  std::vector<Item> items_;  // scratch
   std::atomic<uint64_t> logged_writes_{0};
   std::atomic<uint64_t> upto_;
+  std::atomic<uint64_t> appended_bytes_{0};
   std::atomic<bool> read_only_{false};
   std::atomic<bool> unsynced_{false};
 };

@@ -183,7 +183,13 @@ void Keyspace::FreeKilled(uint8_t database) {
   }
 }
 
-std::unique_ptr<Generation> Keyspace::CloseGeneration() {
+std::unique_ptr<Generation> Keyspace::CloseGeneration() { return Close(impl_->own); }
+
+std::unique_ptr<Generation> Keyspace::CloseGeneration(const Origin& next) {
+  return Close(impl_->origins.IndexOf(next));
+}
+
+std::unique_ptr<Generation> Keyspace::Close(OriginIndex next) {
   std::unique_ptr<Generation> generation;
   {
     std::lock_guard lock(impl_->spare_mutex);
@@ -202,6 +208,8 @@ std::unique_ptr<Generation> Keyspace::CloseGeneration() {
   // stamp drawn so far is at or below it and every later one above.
   generation->upto = clock_.Draw();
   generation->writes = writes_.load(std::memory_order_acquire);
+  generation->origin = origin();
+  impl_->own = next;
   impl_->Unlock(impl_->AllShards());
   return generation;
 }

@@ -178,6 +178,8 @@ class Keyspace {
   uint64_t writes() const { return writes_.load(std::memory_order_acquire); }
   /// Closes the current generation of own writes under all shard locks: what it holds, and `upto`.
   std::unique_ptr<Generation> CloseGeneration();
+  /// The same, and in the same moment what is written from now on is `next`'s.
+  std::unique_ptr<Generation> CloseGeneration(const Origin& next);
   /// Gives a generation's buffers back for reuse.
   void Recycle(std::unique_ptr<Generation> generation);
   void SetOrigin(const Origin& origin);
@@ -186,6 +188,8 @@ class Keyspace {
   // --- merging what others wrote ---
   /// Merges items of one batch under all their shards' locks. Idempotent.
   void Merge(std::span<const Item> items);
+  /// Merges several lists in one step, under all locks.
+  void MergeAll(std::span<const std::vector<Item>> lists);
   /// Replaces the whole state by `chunks` and those present items that `covered` does not cover
   /// (DESIGN.md section 3, Freeing), in one step.
   void ReplaceState(std::span<const std::vector<Item>> chunks, const VersionVector& covered);
@@ -235,6 +239,7 @@ class Keyspace {
   friend class Access;
   struct Impl;
 
+  std::unique_ptr<Generation> Close(OriginIndex next);
   /// Drops what a database's cut has killed, in slices.
   void FreeKilled(uint8_t database);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "storage/entry.h"
+#include "storage/item_list.h"
 #include "storage/keyspace_impl.h"
 
 namespace starling {
@@ -37,6 +38,13 @@ void Keyspace::Merge(std::span<const Item> items) {
   impl_->Unlock(mask);
   for (uint8_t database = 0; database < kAllDatabases; ++database) {
     if (cut[database]) FreeKilled(database);
+  }
+}
+
+void Keyspace::MergeAll(std::span<const std::vector<Item>> lists) {
+  Access access = LockAll();
+  for (const std::vector<Item>& items : lists) {
+    for (const Item& item : items) impl_->MergeItem(item);
   }
 }
 
@@ -124,34 +132,6 @@ class ItemVisitor {
   const std::function<void(const Item&)>& visit_;
 };
 
-/// Items with bytes of their own, for those kept across a replacement of the whole state.
-class KeptItems {
- public:
-  void Add(const Item& item) {
-    texts_.push_back(std::string(item.key)
-                         .append(item.element)
-                         .append(item.value.kind == Value::Kind::kBytes ? item.value.bytes : ""));
-    items_.push_back(item);
-  }
-  template <typename Visit>
-  void ForEach(Visit&& visit) {
-    for (size_t i = 0; i < items_.size(); ++i) {
-      Item item = items_[i];
-      const std::string_view text = texts_[i];
-      const size_t key = item.key.size();
-      const size_t element = item.element.size();
-      item.key = text.substr(0, key);
-      item.element = text.substr(key, element);
-      if (item.value.kind == Value::Kind::kBytes) item.value.bytes = text.substr(key + element);
-      visit(item);
-    }
-  }
-
- private:
-  std::vector<Item> items_;
-  std::vector<std::string> texts_;
-};
-
 }  // namespace
 
 void Keyspace::Impl::VisitItems(const LoadedEntry& entry, const VersionVector& covered,
@@ -162,7 +142,7 @@ void Keyspace::Impl::VisitItems(const LoadedEntry& entry, const VersionVector& c
 void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
                             const VersionVector& covered) {
   Access access = LockAll();
-  KeptItems kept;
+  ItemList kept;
   const auto keep = [&](const Item& item) { kept.Add(item); };
   impl_->VisitDatabaseCuts(covered, keep);
   for (const auto& shard : impl_->shards) {
@@ -177,7 +157,7 @@ void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
   for (const std::vector<Item>& chunk : chunks) {
     for (const Item& item : chunk) impl_->MergeItem(item);
   }
-  kept.ForEach([&](const Item& item) { impl_->MergeItem(item); });
+  for (const Item& item : kept.items()) impl_->MergeItem(item);
 }
 
 uint64_t Keyspace::Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,

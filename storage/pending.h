@@ -52,6 +52,7 @@ class PendingBuffer {
 
 /// A closed generation: what this origin wrote in (the last upto, upto].
 struct Generation {
+  Origin origin;
   Stamp upto;
   uint64_t writes = 0;  ///< Keyspace::writes() that it brings to the log.
   std::vector<PendingBuffer> buffers;

@@ -27,9 +27,10 @@ struct StoreOptions {
   AppendFsync appendfsync = AppendFsync::kEverySecond;
   KeyspaceOptions keyspace;
   /// Log bytes that start a checkpoint. Smaller: quicker start, more writing.
+  /// The log of the interval before the last checkpoint is kept for peers that lag.
   uint64_t checkpoint_log_bytes = 64 << 20;
-  /// Log bytes kept below a checkpoint for peers that lag.
-  uint64_t log_tail_bytes = 16 << 20;
+  /// How long after its deadline a key is deleted by a node that did not set the deadline.
+  std::chrono::milliseconds foreign_expiry_delay{2000};
   /// Identifies the running kernel; a changed one after an unclean end may have lost unsynced log.
   std::string boot_id;
   /// Identifies the folder itself (inode, birth time): differs in a copy.
@@ -70,9 +71,11 @@ class Store {
 
   // --- walks: what the log no longer has ---
   /// One chunk of a walk for a peer that holds `covered`; `position` 0 starts and is 0 at the end. The
-  /// walk is complete only together with the streams from its beginning to its end: FinishWalk.
+  /// chunks carry no vector: the walk is complete only together with the streams from its beginning to
+  /// its end (replication/walk_sender).
   std::string WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes);
-  /// Takes a whole walk in one step and advances the vector to the last chunk's. `whole_state`: first
+  /// Takes a whole walk in one step and advances the vector to the chunks' (EncodeChunk's `vector`; at
+  /// least one chunk has one). Chunks may be stream batches too. `whole_state`: first
   /// drops what is held here, covered there and absent there. Errors (nothing changed): kCorruption, or
   /// the journal's.
   Status ApplyWalk(const std::vector<std::string>& chunks, bool whole_state);
@@ -98,10 +101,33 @@ class Store {
   Status Backup(const std::string& folder);
 
  private:
+  /// What the folder says of itself, and of how it was left.
+  struct Identity {
+    std::string name;
+    uint64_t incarnation = 0;
+    std::string folder;
+    std::string boot;
+    bool clean = false;
+    bool synced_always = false;
+  };
+
   Store(const StoreOptions& options, std::unique_ptr<Engine> engine, TimeSource& time,
         std::shared_ptr<spdlog::logger> log);
+  // store_recovery.cc
   Status Recover();
-  Status ReplayLog();
+  Result<std::optional<Identity>> ReadIdentity();
+  Status WriteIdentity(bool clean);
+  Result<std::string> ReasonForNewIncarnation(const std::optional<Identity>& identity);
+  uint64_t NextIncarnation(uint64_t last);
+  Status ReadState();
+  Status ReplayWalks();
+  Status ReplayStreams();
+  /// Merges what a logged batch or walk holds beyond the vector.
+  Status MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_state);
+  void MergeUncovered(const std::vector<Item>& items);
+  // store_upkeep.cc
+  Status WriteChanged();
+  void DropOldLog();
 
   StoreOptions options_;
   NodeId id_;
@@ -110,11 +136,19 @@ class Store {
   HybridClock clock_;
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<Journal> journal_;
+  uint64_t incarnation_ = 0;
+  Stamp recovered_upto_;  // of the own stream
 
-  mutable std::mutex mutex_;         // guards vector_
-  VersionVector vector_;             // of others' streams; the own entry is the journal's
-  VersionVector checkpoint_vector_;  // to which the state family is complete
+  std::mutex apply_mutex_;     // one batch or walk at a time
+  mutable std::mutex mutex_;   // guards vector_ and walks_
+  VersionVector vector_;       // of others' streams; the own entry is the journal's
+  uint64_t walks_ = 0;         // taken so far; names their log records
+
   std::mutex checkpoint_mutex_;
+  VersionVector checkpoint_vector_;  // to which the state family is complete
+  VersionVector previous_vector_;    // of the checkpoint before: the log below it is dropped
+  uint64_t checkpoint_walks_ = 0;
+  uint64_t checkpoint_bytes_ = 0;    // journal's appended bytes at the last checkpoint
   std::atomic<int64_t> last_checkpoint_millis_{0};
   std::chrono::nanoseconds last_sync_{0};
 };

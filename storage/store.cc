@@ -1,0 +1,204 @@
+#include "storage/store.h"
+
+#include "storage/item_list.h"
+
+namespace starling {
+namespace {
+
+/// A walk's log records stand under an origin that no node has: (no node, number of the walk).
+Origin WalkOrigin(uint64_t number) { return {NodeId{}, number}; }
+
+}  // namespace
+
+Store::Store(const StoreOptions& options, std::unique_ptr<Engine> engine, TimeSource& time,
+             std::shared_ptr<spdlog::logger> log)
+    : options_(options),
+      id_(NodeId::FromName(options.name)),
+      log_(std::move(log)),
+      engine_(std::move(engine)),
+      clock_(time),
+      keyspace_(std::make_unique<Keyspace>(options.keyspace, clock_)) {}
+
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options,
+                                           std::unique_ptr<Engine> engine, TimeSource& time,
+                                           std::shared_ptr<spdlog::logger> log) {
+  if (options.name.empty() || options.name.find('\n') != std::string::npos) {
+    return Error{Code::kInvalidArgument, "a node needs a name of one line"};
+  }
+  std::unique_ptr<Store> store(new Store(options, std::move(engine), time, std::move(log)));
+  if (const Status status = store->Recover(); !status) return status.error();
+  return store;
+}
+
+VersionVector Store::vector() const {
+  VersionVector vector;
+  {
+    std::lock_guard lock(mutex_);
+    vector = vector_;
+  }
+  vector.Set(keyspace_->origin(), journal_->upto());
+  return vector;
+}
+
+void Store::MergeUncovered(const std::vector<Item>& items) {
+  std::vector<Item> fresh;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Item& item : items) {
+      if (!vector_.Covers(item.origin, item.stamp)) fresh.push_back(item);
+    }
+  }
+  keyspace_->Merge(fresh);
+}
+
+Result<bool> Store::ApplyBatch(const DecodedBatch& batch, std::string_view bytes) {
+  if (batch.is_chunk()) return Error{Code::kInvalidArgument, "a chunk is not a stream's batch"};
+  const BatchHeader& header = batch.header();
+  if (header.origin == origin()) {
+    return Error{Code::kRefused, "a batch of this node's own stream " + header.origin.ToString()};
+  }
+  std::lock_guard applying(apply_mutex_);
+  const Stamp held = [&] {
+    std::lock_guard lock(mutex_);
+    return vector_.Get(header.origin);
+  }();
+  if (header.upto <= held) return false;
+  if (header.after > held) {
+    return Error{Code::kUnavailable, "the batch does not follow what is held of stream " +
+                                         header.origin.ToString()};
+  }
+  // Logged before it is merged: nobody here can see what the log does not hold (I7).
+  Status status = journal_->Append({{header.origin, header.upto, bytes}});
+  if (!status) return status.error();
+  clock_.Observe(header.upto);
+  if (header.after == held) {
+    keyspace_->Merge(batch.items());
+  } else {
+    MergeUncovered(batch.items());
+  }
+  std::lock_guard lock(mutex_);
+  vector_.Raise(header.origin, header.upto);
+  return true;
+}
+
+Result<std::vector<SharedBytes>> Store::ReadStream(const Origin& origin, Stamp after,
+                                                   size_t max_bytes) {
+  const Stamp held = vector().Get(origin);
+  std::vector<SharedBytes> batches;
+  if (held <= after) return batches;
+  size_t bytes = 0;
+  std::optional<Error> error;
+  Stamp reached = after;
+  Status status = engine_->ReadLog(origin, after, [&](const Engine::LogRecord& record) {
+    if (record.upto > held) return false;
+    const Result<BatchHeader> header = DecodedBatch::DecodeHeader(record.bytes);
+    if (!header) {
+      error = header.error();
+      return false;
+    }
+    if (header->after > reached) return false;
+    reached = record.upto;
+    batches.push_back(std::make_shared<const std::string>(record.bytes));
+    bytes += record.bytes.size();
+    return bytes < max_bytes;
+  });
+  if (!status) return status.error();
+  if (error) return *error;
+  if (batches.empty()) {
+    return Error{Code::kNotFound, "the log does not reach back to what is asked of stream " +
+                                      origin.ToString()};
+  }
+  return batches;
+}
+
+std::string Store::WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes) {
+  ItemList items;
+  position = keyspace_->Walk(position, covered, max_bytes,
+                             [&](const Item& item) { items.Add(item); });
+  return EncodeChunk(items.items(), {});
+}
+
+Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state) {
+  std::vector<DecodedBatch> decoded;
+  bool vector_known = false;
+  for (const std::string& chunk : chunks) {
+    Result<DecodedBatch> batch = DecodedBatch::Decode(chunk);
+    if (!batch) return batch.error();
+    vector_known |= batch->is_chunk() && !batch->vector().empty();
+    decoded.push_back(*std::move(batch));
+  }
+  if (!vector_known) return Error{Code::kCorruption, "a walk without its vector"};
+  std::lock_guard applying(apply_mutex_);
+  const uint64_t number = walks_ + 1;
+  // The last record says what kind of walk it was: without it, a walk in the log is not complete.
+  std::vector<Engine::LogRecord> records;
+  for (const std::string& chunk : chunks) {
+    records.push_back({WalkOrigin(number), Stamp{records.size() + 1}, chunk});
+  }
+  records.push_back({WalkOrigin(number), Stamp{records.size() + 1},
+                     whole_state ? std::string_view("whole") : std::string_view("walk")});
+  if (Status status = journal_->Append(records); !status) return status;
+  Status status = MergeWalk(decoded, whole_state);
+  std::lock_guard lock(mutex_);
+  walks_ = number;
+  return status;
+}
+
+Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_state) {
+  VersionVector reached;
+  Stamp newest;
+  std::vector<std::vector<Item>> lists;
+  VersionVector held;
+  {
+    std::lock_guard lock(mutex_);
+    held = vector_;
+  }
+  for (const DecodedBatch& chunk : chunks) {
+    if (chunk.is_chunk()) reached.MergeFrom(chunk.vector());
+    std::vector<Item>& list = lists.emplace_back();
+    for (const Item& item : chunk.items()) {
+      newest = std::max(newest, item.stamp);
+      if (whole_state || !held.Covers(item.origin, item.stamp)) list.push_back(item);
+    }
+  }
+  for (const VersionVector::Entry& entry : reached.entries()) newest = std::max(newest, entry.upto);
+  clock_.Observe(newest);
+  if (whole_state) {
+    keyspace_->ReplaceState(lists, reached);
+    // What the sender had freed is unknown here: who lags behind its vector needs the whole state too.
+    keyspace_->RaiseFloor(reached);
+  } else {
+    keyspace_->MergeAll(lists);
+  }
+  if (journal_) reached.Set(origin(), Stamp{});  // the own stream is the journal's
+  std::lock_guard lock(mutex_);
+  vector_.MergeFrom(reached);
+  return {};
+}
+
+Status Store::RaiseIncarnation(std::string_view reason) {
+  std::lock_guard applying(apply_mutex_);
+  const Origin old = origin();
+  const Stamp upto = journal_->upto();
+  const Origin next{id_, NextIncarnation(incarnation_)};
+  incarnation_ = next.incarnation;
+  if (Status status = WriteIdentity(false); !status) return status;
+  if (Status status = journal_->StartStream(next); !status) return status;
+  std::lock_guard lock(mutex_);
+  if (!upto.none()) vector_.Raise(old, std::max(upto, vector_.Get(old)));
+  log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,
+             next.incarnation, reason);
+  return {};
+}
+
+Status Store::PutRecord(std::string_view name, std::string_view value) {
+  return engine_->PutMeta(std::string("record.").append(name), value);
+}
+
+Result<std::optional<std::string>> Store::GetRecord(std::string_view name) {
+  return engine_->GetMeta(std::string("record.").append(name));
+}
+
+}  // namespace starling

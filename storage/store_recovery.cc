@@ -1,0 +1,192 @@
+// Who this node is, and what its folder holds: identity, state, log.
+#include <algorithm>
+#include <sstream>
+
+#include "storage/state_records.h"
+#include "storage/store.h"
+
+namespace starling {
+namespace {
+
+constexpr std::string_view kIdentityRecord = "identity";
+/// Left by RestoreBackup: the folder's content has lived on elsewhere.
+constexpr std::string_view kRestoredRecord = "restored";
+
+}  // namespace
+
+Result<std::optional<Store::Identity>> Store::ReadIdentity() {
+  Result<std::optional<std::string>> record = engine_->GetMeta(kIdentityRecord);
+  if (!record) return record.error();
+  if (!*record) return std::optional<Identity>();
+  Identity identity;
+  std::istringstream lines(**record);
+  std::string incarnation, clean, synced;
+  std::getline(lines, identity.name);
+  std::getline(lines, incarnation);
+  std::getline(lines, identity.folder);
+  std::getline(lines, identity.boot);
+  std::getline(lines, clean);
+  std::getline(lines, synced);
+  const std::optional<int64_t> number = Number::ParseInt(incarnation);
+  if (!number || lines.fail()) {
+    return Error{Code::kCorruption, "the folder's identity record is malformed"};
+  }
+  identity.incarnation = static_cast<uint64_t>(*number);
+  identity.clean = clean == "clean";
+  identity.synced_always = synced == "always";
+  return std::optional<Identity>(identity);
+}
+
+Status Store::WriteIdentity(bool clean) {
+  const bool always = options_.appendfsync == AppendFsync::kAlways;
+  return engine_->PutMeta(kIdentityRecord, options_.name + '\n' + std::to_string(incarnation_) +
+                                               '\n' + options_.folder_identity + '\n' +
+                                               options_.boot_id + '\n' +
+                                               (clean ? "clean" : "open") + '\n' +
+                                               (always ? "always" : "lazy") + '\n');
+}
+
+Result<std::string> Store::ReasonForNewIncarnation(const std::optional<Identity>& identity) {
+  if (!identity) return std::string("the folder is new");
+  if (identity->name != options_.name) {
+    return Error{Code::kRefused, "the data folder belongs to node \"" + identity->name +
+                                     "\", this node is \"" + options_.name +
+                                     "\": use that name, or another folder"};
+  }
+  Result<std::optional<std::string>> restored = engine_->GetMeta(kRestoredRecord);
+  if (!restored) return restored.error();
+  if (options_.restored || (*restored && **restored == "yes")) {
+    return std::string("the folder was restored from a backup");
+  }
+  if (options_.ephemeral) return std::string("the node is ephemeral");
+  if (identity->folder != options_.folder_identity) return std::string("the folder was copied");
+  if (!engine_->damage().empty()) return std::string("the log had a damaged tail");
+  if (!identity->clean && identity->boot != options_.boot_id && !identity->synced_always) {
+    return std::string("the host went down with unsynced log");
+  }
+  return std::string();
+}
+
+uint64_t Store::NextIncarnation(uint64_t last) {
+  const auto now = static_cast<uint64_t>(std::max<int64_t>(1, clock_.time().WallMillis()));
+  return std::max(last + 1, now);
+}
+
+Status Store::Recover() {
+  Result<std::optional<Identity>> identity = ReadIdentity();
+  if (!identity) return identity.error();
+  for (const Engine::Damage& damage : engine_->damage()) {
+    log_->warn("event=log_cut node={} file={} position={} dropped_bytes={} reason=\"{}\" "
+               "hint=\"missing writes come back from peers\"",
+               options_.name, damage.file, damage.position, damage.dropped, damage.reason);
+  }
+  Result<std::string> reason = ReasonForNewIncarnation(*identity);
+  if (!reason) return reason.error();
+  if (Status status = ReadState(); !status) return status;
+  if (Status status = ReplayWalks(); !status) return status;
+  if (Status status = ReplayStreams(); !status) return status;
+
+  incarnation_ = *identity ? (*identity)->incarnation : 0;
+  if (!reason->empty()) incarnation_ = NextIncarnation(incarnation_);
+  if (Status status = WriteIdentity(false); !status) return status;
+  if (Status status = engine_->PutMeta(kRestoredRecord, "no"); !status) return status;
+  const Origin origin{id_, incarnation_};
+  keyspace_->SetOrigin(origin);
+  recovered_upto_ = vector_.Get(origin);
+  vector_.Set(origin, Stamp{});
+  journal_ = std::make_unique<Journal>(*keyspace_, *engine_, options_.appendfsync,
+                                       recovered_upto_);
+  last_sync_ = clock_.time().Monotonic();
+  if (!reason->empty() && *identity) {
+    log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,
+               incarnation_, *reason);
+  }
+  return {};
+}
+
+Status Store::ReadState() {
+  Status status = engine_->ReadState([&](std::string_view name, std::string_view value) -> Status {
+    if (name != kVectorRecord && name != kFloorRecord) {
+      return keyspace_->RestoreRecord(name, value);
+    }
+    Result<StateVector> record = StateVector::Decode(value);
+    if (!record) return record.error();
+    if (name == kFloorRecord) {
+      keyspace_->RaiseFloor(record->vector);
+    } else {
+      vector_ = record->vector;
+      walks_ = record->walks;
+    }
+    return {};
+  });
+  checkpoint_vector_ = previous_vector_ = vector_;
+  checkpoint_walks_ = walks_;
+  for (const VersionVector::Entry& entry : vector_.entries()) clock_.Observe(entry.upto);
+  return status;
+}
+
+Status Store::ReplayWalks() {
+  Result<std::vector<Origin>> origins = engine_->LogOrigins();
+  if (!origins) return origins.error();
+  for (const Origin& origin : *origins) {
+    if (origin.node != NodeId{} || origin.incarnation <= walks_) continue;
+    std::vector<DecodedBatch> chunks;
+    std::optional<Error> error;
+    bool complete = false;
+    bool whole = false;
+    Status status = engine_->ReadLog(origin, Stamp{}, [&](const Engine::LogRecord& record) {
+      whole = record.bytes == "whole";
+      complete = whole || record.bytes == "walk";
+      if (complete) return false;
+      Result<DecodedBatch> chunk = DecodedBatch::Decode(record.bytes);
+      if (!chunk) {
+        error = chunk.error();
+        return false;
+      }
+      chunks.push_back(*std::move(chunk));
+      return true;
+    });
+    if (!status) return status;
+    if (error) return *error;
+    if (complete) {
+      if (status = MergeWalk(chunks, whole); !status) return status;
+    }
+    walks_ = origin.incarnation;
+  }
+  return {};
+}
+
+Status Store::ReplayStreams() {
+  Result<std::vector<Origin>> origins = engine_->LogOrigins();
+  if (!origins) return origins.error();
+  for (const Origin& origin : *origins) {
+    if (origin.node == NodeId{}) continue;
+    std::optional<Error> error;
+    Status status = engine_->ReadLog(
+        origin, vector_.Get(origin), [&](const Engine::LogRecord& record) {
+          Result<DecodedBatch> batch = DecodedBatch::Decode(record.bytes);
+          if (!batch) {
+            error = Error{batch.error().code, "log record of stream " + origin.ToString() + " at " +
+                                                  std::to_string(record.upto.value) + ": " +
+                                                  batch.error().message};
+            return false;
+          }
+          if (batch->header().after > vector_.Get(origin)) {
+            // Batches are appended in order, so a gap means that something between was lost; peers
+            // have it, or it was this node's and the incarnation has risen with the damage found.
+            log_->warn("event=log_gap node={} stream={} at={} hint=\"the rest comes from peers\"",
+                       options_.name, origin.ToString(), batch->header().after.value);
+            return false;
+          }
+          MergeUncovered(batch->items());
+          clock_.Observe(record.upto);
+          vector_.Raise(origin, record.upto);
+          return true;
+        });
+    if (!status) return status;
+    if (error) return *error;
+  }
+  return {};
+}
+
+}  // namespace starling

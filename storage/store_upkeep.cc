@@ -1,0 +1,106 @@
+// What the background thread does: sync, expire, free, checkpoint; and the end.
+#include "storage/state_records.h"
+#include "storage/store.h"
+
+namespace starling {
+
+std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) {
+  constexpr size_t kSlice = 2000;
+  constexpr std::chrono::milliseconds kIdle{100};
+  const std::chrono::nanoseconds now = clock_.time().Monotonic();
+  if (journal_->appendfsync() == AppendFsync::kEverySecond &&
+      now - last_sync_ >= std::chrono::seconds(1)) {
+    last_sync_ = now;
+    if (const Status status = journal_->Sync(); !status) {
+      log_->error("event=sync_failed node={} error=\"{}\"", options_.name, status.error().message);
+    }
+  }
+  const size_t deleted = keyspace_->DeleteExpired(kSlice, options_.foreign_expiry_delay);
+  const size_t freed = keyspace_->FreeStable(stability, kSlice);
+  const size_t dropped = keyspace_->FreeDropped(kSlice);
+  const bool more = deleted >= kSlice || freed >= kSlice || dropped >= kSlice;
+  if (deleted > 0) {
+    if (const Status status = journal_->Commit(); !status) return kIdle;
+  }
+  if (!options_.ephemeral || journal_->appended_bytes() > 0) {
+    std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
+    const bool due = lock.owns_lock() && journal_->appended_bytes() - checkpoint_bytes_ >=
+                                             options_.checkpoint_log_bytes;
+    if (lock.owns_lock()) lock.unlock();
+    if (due) {
+      if (const Status status = Checkpoint(); !status) {
+        log_->error("event=checkpoint_failed node={} error=\"{}\"", options_.name,
+                    status.error().message);
+      }
+    }
+  }
+  return more ? std::chrono::milliseconds(1) : kIdle;
+}
+
+Status Store::Checkpoint() {
+  std::lock_guard lock(checkpoint_mutex_);
+  if (Status status = journal_->Commit(); !status) return status;
+  checkpoint_bytes_ = journal_->appended_bytes();
+  // Taken before the changed names: all that it covers is in memory and marked.
+  StateVector reached;
+  {
+    std::lock_guard applying(apply_mutex_);
+    reached.vector = vector();
+    std::lock_guard guard(mutex_);
+    reached.walks = walks_;
+  }
+  if (Status status = WriteChanged(); !status) return status;
+  Status status = engine_->WriteState({{std::string(kVectorRecord), reached.Encode()}});
+  if (status) status = engine_->FlushState();
+  if (!status) return status;
+  previous_vector_ = std::exchange(checkpoint_vector_, reached.vector);
+  const uint64_t walks = std::exchange(checkpoint_walks_, reached.walks);
+  DropOldLog();
+  for (uint64_t number = walks + 1; number <= reached.walks; ++number) {
+    if (status = engine_->DropLog({NodeId{}, number}, Stamp{UINT64_MAX}); !status) return status;
+  }
+  last_checkpoint_millis_ = clock_.time().WallMillis();
+  return {};
+}
+
+Status Store::WriteChanged() {
+  constexpr size_t kSlice = 4096;
+  // The floor goes first: a state that lacks a freed tombstone is never without the floor above it.
+  Status status =
+      engine_->WriteState({{std::string(kFloorRecord), StateVector{keyspace_->floor(), 0}.Encode()}});
+  if (!status) return status;
+  Keyspace::ChangedPtr changed = keyspace_->TakeChanged();
+  bool more = true;
+  while (more && status) {
+    std::vector<Engine::StateWrite> writes;
+    more = keyspace_->EncodeChanged(*changed, kSlice, writes);
+    // The state may never hold what the log could lose: log first, durably, then state.
+    status = journal_->Commit();
+    if (status) status = engine_->SyncLog();
+    if (status && !writes.empty()) status = engine_->WriteState(writes);
+  }
+  if (!status) keyspace_->PutBack(std::move(changed));
+  return status;
+}
+
+void Store::DropOldLog() {
+  for (const VersionVector::Entry& entry : previous_vector_.entries()) {
+    if (const Status status = engine_->DropLog(entry.origin, entry.upto); !status) {
+      log_->warn("event=log_not_dropped node={} stream={} error=\"{}\"", options_.name,
+                 entry.origin.ToString(), status.error().message);
+    }
+  }
+}
+
+Status Store::Close() {
+  if (Status status = Checkpoint(); !status) return status;
+  if (Status status = journal_->Sync(); !status) return status;
+  return WriteIdentity(true);
+}
+
+Status Store::Backup(const std::string& folder) {
+  if (Status status = Checkpoint(); !status) return status;
+  return engine_->Backup(folder);
+}
+
+}  // namespace starling
