@@ -1,0 +1,199 @@
+#include "tests/differential/duel.h"
+
+#include <algorithm>
+#include <set>
+
+namespace starling {
+namespace {
+
+std::optional<Divergence> Differ(const RespReply& expected, const RespReply& actual) {
+  return Divergence{expected.ToString(), actual.ToString()};
+}
+
+bool IsScanStep(const RespReply& reply) {
+  return reply.type == '*' && reply.elements.size() == 2 && reply.elements[1].type == '*';
+}
+
+/// Texts of a reply that is one bulk string or an aggregate of them.
+std::vector<std::string> Drawn(const RespReply& reply) {
+  if (!reply.is_aggregate()) return {reply.text};
+  std::vector<std::string> texts;
+  for (const RespReply& element : reply.elements) texts.push_back(element.text);
+  return texts;
+}
+
+/// Whether all are members, and no member comes twice where `distinct`.
+bool AreMembers(const std::vector<std::string>& drawn, const RespReply& members, bool distinct) {
+  std::multiset<std::string> left;
+  for (const RespReply& member : members.elements) left.insert(member.text);
+  for (const std::string& text : drawn) {
+    auto found = left.find(text);
+    if (found == left.end()) return false;
+    if (distinct) left.erase(found);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string Step::ToString() const {
+  std::string text = connection == 0 ? "resp2>" : "resp3>";
+  for (const std::string& word : words) text += " " + Quoted(word);
+  return text;
+}
+
+Status Duel::Restart() {
+  pairs_.clear();
+  for (size_t i = 0; i < kConnections; ++i) {
+    Result<RespClient> redis = RespClient::Connect(redis_port_);
+    if (!redis) return redis.error();
+    Result<RespClient> starling = RespClient::Connect(starling_port_);
+    if (!starling) return starling.error();
+    pairs_.push_back({std::move(*redis), std::move(*starling)});
+  }
+  pair_ = &pairs_[0];
+  Result<Replies> flushed = Both({"FLUSHALL"});
+  if (!flushed) return flushed.error();
+  pair_ = &pairs_[1];
+  Result<Replies> greeted = Both({"HELLO", "3"});
+  if (!greeted) return greeted.error();
+  if (greeted->starling.type != '%') {
+    return Error{Code::kRefused, "HELLO 3: " + greeted->starling.ToString()};
+  }
+  return {};
+}
+
+Result<Duel::Replies> Duel::Both(const Words& words) {
+  if (Status sent = pair_->redis.Send(words); !sent) return sent.error();
+  if (Status sent = pair_->starling.Send(words); !sent) return sent.error();
+  Result<RespReply> redis = pair_->redis.Receive();
+  if (!redis) return Error{redis.error().code, "redis-server: " + redis.error().message};
+  Result<RespReply> starling = pair_->starling.Receive();
+  if (!starling) return Error{starling.error().code, "starlingd: " + starling.error().message};
+  return Replies{std::move(*redis), std::move(*starling)};
+}
+
+Result<std::optional<Divergence>> Duel::Run(const Step& step) {
+  pair_ = &pairs_[step.connection];
+  const Words& words = step.words;
+  Comparison comparison = ComparisonFor(words[0]);
+  last_was_error_ = false;
+  if (comparison == Comparison::kRandomKey) return RunRandomKey(words);
+  if (words.size() > 1 && comparison == Comparison::kPop) return RunRandomMembers(words, true);
+  if (words.size() > 1 && comparison == Comparison::kDraw) return RunRandomMembers(words, false);
+  if (comparison == Comparison::kCount) {
+    if (Status settled = Settle(); !settled) return settled.error();
+  }
+  Result<Replies> replies = Both(words);
+  if (!replies) return replies.error();
+  last_was_error_ = replies->redis.is_error();
+  if (comparison == Comparison::kScan && IsScanStep(replies->redis)) {
+    return RunScan(words, *replies);
+  }
+  if (!Agree(comparison, replies->redis, replies->starling)) {
+    return Differ(replies->redis, replies->starling);
+  }
+  if (comparison == Comparison::kFloat && replies->redis.text != replies->starling.text) {
+    if (Status adopted = AdoptFloat(words, replies->starling.text); !adopted)
+      return adopted.error();
+  }
+  return std::optional<Divergence>();
+}
+
+Duel::Outcome Duel::RunScan(const Words& words, const Replies& first) {
+  if (!IsScanStep(first.starling)) return Differ(first.redis, first.starling);
+  Result<std::vector<std::string>> redis = FullScan(pair_->redis, words);
+  if (!redis) return redis.error();
+  Result<std::vector<std::string>> starling = FullScan(pair_->starling, words);
+  if (!starling) return starling.error();
+  if (*redis == *starling) return std::optional<Divergence>();
+  Divergence divergence;
+  for (const std::string& name : *redis) divergence.expected += " " + Quoted(name);
+  for (const std::string& name : *starling) divergence.actual += " " + Quoted(name);
+  return std::optional<Divergence>(divergence);
+}
+
+Result<std::vector<std::string>> Duel::FullScan(RespClient& client, Words words) {
+  constexpr int kMaxSteps = 10000;
+  // SCAN cursor ..., SSCAN key cursor ...
+  std::string& cursor = words[words[0].size() == 4 ? 1 : 2];
+  cursor = "0";
+  std::set<std::string> found;
+  for (int i = 0; i < kMaxSteps; ++i) {
+    Result<RespReply> reply = client.Call(words);
+    if (!reply) return reply.error();
+    if (!IsScanStep(*reply)) return Error{Code::kCorruption, "not a scan: " + reply->ToString()};
+    for (const RespReply& element : reply->elements[1].elements) found.insert(element.text);
+    cursor = reply->elements[0].text;
+    if (cursor == "0") return std::vector<std::string>(found.begin(), found.end());
+  }
+  return Error{Code::kLimitExceeded, "a scan that does not end"};
+}
+
+Duel::Outcome Duel::RunRandomMembers(const Words& words, bool pop) {
+  Result<Replies> before = Both({"SMEMBERS", words[1]});
+  if (!before) return before.error();
+  Result<Replies> replies = Both(words);
+  if (!replies) return replies.error();
+  const RespReply& redis = replies->redis;
+  const RespReply& starling = replies->starling;
+  last_was_error_ = redis.is_error();
+  if (redis.is_error() || redis.null) {
+    return redis == starling ? std::nullopt : Differ(redis, starling);
+  }
+  bool repeats = !pop && words.size() > 2 && words[2].starts_with("-");
+  if (redis.type != starling.type || redis.elements.size() != starling.elements.size() ||
+      !AreMembers(Drawn(starling), before->starling, !repeats)) {
+    return Differ(redis, starling);
+  }
+  if (pop) {
+    if (Status adopted = AdoptPop(words[1], redis, starling); !adopted) return adopted.error();
+  }
+  return std::optional<Divergence>();
+}
+
+Status Duel::AdoptPop(const std::string& key, const RespReply& redis, const RespReply& starling) {
+  std::vector<std::string> by_redis = Drawn(redis);
+  std::vector<std::string> by_starling = Drawn(starling);
+  Result<Replies> left = Both({"SCARD", key});
+  if (!left) return left.error();
+  // Both emptied the set, or nothing was asked for: there is no difference.
+  if (left->redis.text == "0" || by_redis.empty()) return {};
+  Words add = {"SADD", key};
+  add.insert(add.end(), by_redis.begin(), by_redis.end());
+  add.insert(add.end(), by_starling.begin(), by_starling.end());
+  Words remove = {"SREM", key};
+  remove.insert(remove.end(), by_starling.begin(), by_starling.end());
+  for (const Words& words : {add, remove}) {
+    if (Result<Replies> done = Both(words); !done) return done.error();
+  }
+  return {};
+}
+
+Duel::Outcome Duel::RunRandomKey(const Words& words) {
+  if (Status settled = Settle(); !settled) return settled.error();
+  Result<Replies> replies = Both(words);
+  if (!replies) return replies.error();
+  const RespReply& redis = replies->redis;
+  const RespReply& starling = replies->starling;
+  if (redis.is_error() || redis.null || starling.type != '$') {
+    return redis == starling ? std::nullopt : Differ(redis, starling);
+  }
+  Result<RespReply> exists = pair_->redis.Call({"EXISTS", starling.text});
+  if (!exists) return exists.error();
+  return exists->text == "1" ? std::nullopt : Differ(redis, starling);
+}
+
+Status Duel::Settle() {
+  Words words = {"EXISTS"};
+  words.insert(words.end(), keys_.begin(), keys_.end());
+  Result<Replies> replies = Both(words);
+  return replies ? Status() : Status(replies.error());
+}
+
+Status Duel::AdoptFloat(const Words& words, const std::string& text) {
+  Result<Replies> replies = Both({"SET", words[1], text, "KEEPTTL"});
+  return replies ? Status() : Status(replies.error());
+}
+
+}  // namespace starling
