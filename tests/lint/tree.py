@@ -70,7 +70,8 @@ class Tree:
     def _paths(self):
         if (self.root / ".git").exists():
             listing = subprocess.run(
-                ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others",
+                 "--exclude-standard"],
                 cwd=self.root, capture_output=True, text=True, check=True)
             return sorted(set(filter(None, listing.stdout.split("\0"))))
         found = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
