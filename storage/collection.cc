@@ -5,6 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "storage/entry.h"
 #include "storage/payload_block.h"
 
 namespace starling {
@@ -24,7 +25,7 @@ uint64_t Collection::HashOf(ElementType type, std::string_view id) const {
 
 Element Collection::At(Handle handle) const {
   const uint8_t* cell = slab_.At(handle);
-  PackedReader in(cell, cell + slab_.SizeOf(handle));
+  PackedReader in(cell, cell + kWholeCell);
   Element element;
   element.type = static_cast<ElementType>(in.Byte());
   element.id = in.Bytes(in.Varint());
@@ -35,7 +36,7 @@ Element Collection::At(Handle handle) const {
 
 uint64_t Collection::HashOfHandle(Handle handle) const {
   const uint8_t* cell = slab_.At(handle);
-  PackedReader in(cell, cell + slab_.SizeOf(handle));
+  PackedReader in(cell, cell + kWholeCell);
   const auto type = static_cast<ElementType>(in.Byte());
   return HashOf(type, in.Bytes(in.Varint()));
 }
@@ -43,7 +44,7 @@ uint64_t Collection::HashOfHandle(Handle handle) const {
 Handle Collection::FindHandle(ElementType type, std::string_view id, uint64_t hash) const {
   const auto equal = [&](Handle handle) {
     const uint8_t* cell = slab_.At(handle);
-    PackedReader in(cell, cell + slab_.SizeOf(handle));
+    PackedReader in(cell, cell + kWholeCell);
     return static_cast<ElementType>(in.Byte()) == type && in.Bytes(in.Varint()) == id;
   };
   if (table_) return table_->Find(hash, equal);

@@ -155,8 +155,8 @@ PackedReader ReaderOf(std::string_view bytes) {
 
 }  // namespace
 
-KeyRef CellKey(const uint8_t* cell, size_t size) {
-  PackedReader in(cell + kDatabaseAt, cell + size);
+KeyRef CellKey(const uint8_t* cell) {
+  PackedReader in(cell + kDatabaseAt, cell + kWholeCell);
   KeyRef key;
   key.database = in.Byte();
   key.name = in.Bytes(in.Varint());
@@ -183,10 +183,10 @@ size_t PackCell(uint8_t* cell, const KeyRef& key, const KeyState& state, const c
   return static_cast<size_t>(out.at() - cell);
 }
 
-void UnpackCell(const uint8_t* cell, size_t size, KeyState& state, const char** block) {
+void UnpackCell(const uint8_t* cell, KeyState& state, const char** block) {
   const uint8_t flags = cell[0];
   state.accessed_seconds = CellAccessed(cell);
-  PackedReader in(cell + kKeyLengthAt, cell + size);
+  PackedReader in(cell + kKeyLengthAt, cell + kWholeCell);
   in.Bytes(in.Varint());
   UnpackParts(in, flags, state, block);
   if (flags & kHasCollection) state.collection = in.Fixed<Collection*>();

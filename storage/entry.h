@@ -20,14 +20,18 @@ namespace starling {
 
 // --- in memory ---
 
+/// Cells are ours and whole: reading them needs no bound, and asking the slab for their size would cost
+/// a cache miss.
+inline constexpr size_t kWholeCell = size_t{1} << 40;
+
 /// The key a cell holds; borrows from the cell.
-KeyRef CellKey(const uint8_t* cell, size_t size);
+KeyRef CellKey(const uint8_t* cell);
 /// Bytes a cell for this entry takes at most.
 size_t CellBound(std::string_view key, const KeyState& state);
 /// Writes the cell; returns its size. `block`: see KeepPayload.
 size_t PackCell(uint8_t* out, const KeyRef& key, const KeyState& state, const char* block);
 /// Reads a cell; views in `state` borrow from it. `block` receives the long payload or null.
-void UnpackCell(const uint8_t* cell, size_t size, KeyState& state, const char** block);
+void UnpackCell(const uint8_t* cell, KeyState& state, const char** block);
 /// The access time within a cell, which changes in place.
 uint32_t CellAccessed(const uint8_t* cell);
 void SetCellAccessed(uint8_t* cell, uint32_t seconds);

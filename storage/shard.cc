@@ -72,7 +72,7 @@ Shard::~Shard() {
 }
 
 KeyRef Shard::KeyOf(Handle handle) const {
-  KeyRef key = CellKey(slab_.At(handle), slab_.SizeOf(handle));
+  KeyRef key = CellKey(slab_.At(handle));
   key.hash = HashKey(key.database, key.name, hash_seed_);
   return key;
 }
@@ -81,7 +81,7 @@ LoadedEntry Shard::Load(const KeyRef& key) {
   LoadedEntry entry;
   entry.key = key;
   entry.handle = table_.Find(key.hash, [&](Handle handle) {
-    const KeyRef other = CellKey(slab_.At(handle), slab_.SizeOf(handle));
+    const KeyRef other = CellKey(slab_.At(handle));
     return other.name == key.name && other.database == key.database;
   });
   if (entry.handle == 0) return entry;
@@ -104,7 +104,7 @@ LoadedEntry Shard::LoadHandle(Handle handle) const {
 }
 
 void Shard::Unpack(LoadedEntry& entry) const {
-  UnpackCell(slab_.At(entry.handle), slab_.SizeOf(entry.handle), entry.state, &entry.block);
+  UnpackCell(slab_.At(entry.handle), entry.state, &entry.block);
   if (entry.block != nullptr) entry.block_size = entry.state.string.base.bytes.size();
 }
 
