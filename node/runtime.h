@@ -101,6 +101,8 @@ class Runtime {
   /// Says that an in-process caller has written: commits within `flush_interval`. Costs one atomic
   /// load while a flush is due already.
   void FlushSoon();
+  /// Flushes of in-process writes so far.
+  uint64_t flushes() const;
   /// What a flush calls first, on the flushing thread: collects writes that are not in the keyspace
   /// yet. Set once, before the first FlushSoon.
   void SetCollector(std::function<void()> collect);

@@ -5,6 +5,7 @@
 #include <asio/connect.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/post.hpp>
+#include <utility>
 
 #include "node/address.h"
 #include "node/transport_link.h"
@@ -251,9 +252,9 @@ void Transport::Close(LinkId link) {
   target->CloseAfterWrites();
 }
 
-void Transport::Shutdown() {
-  if (stopped_) return;
+void Transport::Shutdown(std::function<void()> done) {
   stopped_ = true;
+  shut_down_ = std::move(done);
   asio::error_code ignored;
   acceptor_.close(ignored);
   accept_pause_.cancel();
@@ -268,11 +269,13 @@ void Transport::Shutdown() {
   std::vector<std::shared_ptr<TransportLink>> links;
   for (const auto& [id, link] : links_) links.push_back(link);
   for (const auto& link : links) link->CloseAfterWrites();
+  if (links_.empty() && shut_down_) std::exchange(shut_down_, nullptr)();
 }
 
 void Transport::Remove(LinkId link, bool tell) {
   if (links_.erase(link) == 0) return;
   if (tell && !stopped_) handler_.OnDisconnected(link);
+  if (links_.empty() && shut_down_) std::exchange(shut_down_, nullptr)();
 }
 
 }  // namespace starling

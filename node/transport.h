@@ -13,6 +13,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ class TransportHandler {
   virtual void OnDisconnected(LinkId link) = 0;
   /// One whole frame; the view ends with the call.
   virtual void OnFrame(LinkId link, std::string_view frame) = 0;
+  /// The frames of one read have all been handed over: a good moment for Flush.
+  virtual void OnBurstEnd() = 0;
 };
 
 struct TransportOptions {
@@ -78,8 +81,9 @@ class Transport {
   void Flush();
   /// Sends what is queued, then closes. The handler hears no more of this link.
   void Close(LinkId link);
-  /// Stops accepting and closes all links after their queues, each within `close_timeout`.
-  void Shutdown();
+  /// Stops accepting and closes all links after their queues, each within `close_timeout`; then
+  /// calls `done`, possibly at once. The handler hears no more.
+  void Shutdown(std::function<void()> done);
   /// Links that are open or closing.
   size_t link_count() const { return links_.size(); }
 
@@ -108,6 +112,7 @@ class Transport {
   asio::ip::address bind_address_;
   uint16_t port_ = 0;
   bool stopped_ = false;
+  std::function<void()> shut_down_;
   LinkId last_link_ = 0;
   std::unordered_map<LinkId, std::shared_ptr<TransportLink>> links_;
   std::vector<std::weak_ptr<DialAttempt>> dials_;

@@ -75,7 +75,10 @@ void TransportLink::OnRead(const asio::error_code& error, size_t bytes) {
     return;
   }
   input_end_ += bytes;
-  if (!closing_) TakeFrames();
+  if (!closing_) {
+    TakeFrames();
+    if (transport_ != nullptr) transport_->handler_.OnBurstEnd();
+  }
   if (ended_ || transport_ == nullptr) return;
   // While closing, what still comes is read and dropped: closing a socket with unread bytes would
   // reset the connection and take along what the peer has not read yet, a refusal say.

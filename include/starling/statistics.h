@@ -17,7 +17,10 @@ struct NodeStatistics {
   uint64_t writes = 0;              ///< Since the node was opened.
   uint64_t flushes = 0;             ///< Flushes of in-process writes since then.
   uint64_t counters = 0;            ///< Registered counters.
-  /// Sum of |n| of increments not counted: the key held no integer, or int64 would have overflowed.
+  /// Counters whose key cannot take their increments now (no integer, or int64 would overflow):
+  /// these wait in the counter, and are added once the key can.
+  uint64_t counters_blocked = 0;
+  /// Sum of |n| of increments that could not even wait.
   uint64_t increments_refused = 0;
   uint64_t members_alive = 0;  ///< This node included.
   uint64_t members = 0;        ///< Those that are not forgotten and have not left.

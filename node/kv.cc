@@ -1,0 +1,171 @@
+#include "starling/kv.h"
+
+#include <vector>
+
+#include "node/node_core.h"
+
+namespace starling {
+namespace {
+
+constexpr size_t kScanStep = 256;
+/// Times to live beyond this (a thousand years) are refused: their deadline would leave the clock's
+/// range.
+constexpr std::chrono::milliseconds kLongestLife = std::chrono::hours(24) * 365'250;
+
+Error TooLong(const char* what) {
+  return Error{Code::kInvalidArgument, std::string(what) + " is longer than 512 MB"};
+}
+
+/// One call: inside the gate, with the key's reference, its counter's pending sum collected.
+class Operation {
+ public:
+  Operation(NodeCore& core, std::string_view key) : core_(core), pass_(core.gate) {
+    if (!pass_) return;
+    valid_key_ = key.size() <= kMaxTextBytes;
+    if (!valid_key_) return;
+    key_ = core.keyspace().Ref(core.database, key);
+    core.counters.CollectKey(key_);
+  }
+
+  explicit operator bool() const { return pass_ && valid_key_; }
+  Error error() const { return pass_ ? TooLong("the key") : NodeCore::Closed(); }
+
+  const KeyRef& key() const { return key_; }
+  Keyspace& keyspace() { return core_.keyspace(); }
+  Access Lock() { return core_.keyspace().Lock(key_); }
+  void Written() { core_.runtime->FlushSoon(); }
+
+ private:
+  NodeCore& core_;
+  OperationGate::Pass pass_;
+  bool valid_key_ = false;
+  KeyRef key_;
+};
+
+}  // namespace
+
+Result<bool> Kv::Get(std::string_view key, std::string& value) const {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  Access access = operation.Lock();
+  const std::optional<KeyView> view = access.Find(operation.key());
+  if (!view) {
+    value.clear();
+    return false;
+  }
+  if (view->type != KeyType::kString) {
+    return Error{Code::kWrongType, "the key holds a value that is no string"};
+  }
+  if (view->value.kind == Value::Kind::kBytes) {
+    value.assign(view->value.bytes);
+  } else {
+    std::string buffer;
+    value.assign(view->Text(buffer));
+  }
+  return true;
+}
+
+Result<std::optional<std::string>> Kv::Get(std::string_view key) const {
+  std::optional<std::string> value(std::in_place);
+  const Result<bool> found = Get(key, *value);
+  if (!found) return found.error();
+  if (!*found) value.reset();
+  return value;
+}
+
+Status Kv::Set(std::string_view key, std::string_view value) {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  if (value.size() > kMaxTextBytes) return TooLong("the value");
+  operation.Lock().SetString(operation.key(), value);
+  operation.Written();
+  return {};
+}
+
+Status Kv::Set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  if (value.size() > kMaxTextBytes) return TooLong("the value");
+  if (ttl.count() <= 0 || ttl > kLongestLife) {
+    return Error{Code::kInvalidArgument, "a time to live is 1 millisecond to 1000 years"};
+  }
+  {
+    Access access = operation.Lock();
+    access.SetString(operation.key(), value);
+    access.SetDeadline(operation.key(), operation.keyspace().NowMillis() + ttl.count());
+  }
+  operation.Written();
+  return {};
+}
+
+Result<bool> Kv::Delete(std::string_view key) {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  const bool deleted = operation.Lock().Delete(operation.key());
+  operation.Written();
+  return deleted;
+}
+
+Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  if (ttl > kLongestLife) {
+    return Error{Code::kInvalidArgument, "a time to live is at most 1000 years"};
+  }
+  bool there = false;
+  {
+    Access access = operation.Lock();
+    there = ttl.count() <= 0 ? access.Delete(operation.key())
+                             : access.SetDeadline(operation.key(),
+                                                  operation.keyspace().NowMillis() + ttl.count());
+  }
+  operation.Written();
+  return there;
+}
+
+Result<bool> Kv::Persist(std::string_view key) {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  const bool cleared = operation.Lock().ClearDeadline(operation.key());
+  operation.Written();
+  return cleared;
+}
+
+Result<TimeToLive> Kv::Ttl(std::string_view key) const {
+  Operation operation(*core_, key);
+  if (!operation) return operation.error();
+  Access access = operation.Lock();
+  const std::optional<KeyView> view = access.Find(operation.key(), false);
+  TimeToLive life;
+  life.exists = view.has_value();
+  if (view && view->deadline_millis) {
+    const int64_t left = *view->deadline_millis - operation.keyspace().NowMillis();
+    life.remaining = std::chrono::milliseconds(std::max<int64_t>(0, left));
+  }
+  return life;
+}
+
+Status Kv::Scan(std::string_view prefix,
+                const std::function<bool(std::string_view key)>& visit) const {
+  std::vector<std::string> names;
+  uint64_t cursor = 0;
+  do {
+    names.clear();
+    {
+      const OperationGate::Pass pass(core_->gate);
+      if (!pass) return NodeCore::Closed();
+      // Counters that have never been collected have no key yet.
+      if (cursor == 0) core_->counters.CollectAll();
+      cursor = core_->keyspace().Scan(core_->database, cursor, kScanStep,
+                                      [&](std::string_view name, const KeyView&) {
+                                        if (name.starts_with(prefix)) names.emplace_back(name);
+                                      });
+    }
+    for (const std::string& name : names) {
+      if (!visit(name)) return {};
+    }
+  } while (cursor != 0);
+  return {};
+}
+
+}  // namespace starling

@@ -1,0 +1,357 @@
+#include "node/replication_host.h"
+
+#include <pthread.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "node/address.h"
+
+namespace starling {
+namespace {
+
+/// Own batches that wait for the thread; beyond it they are left to anti-entropy, which reads the
+/// log.
+constexpr size_t kMaxLocalBytes = size_t{64} << 20;
+constexpr auto kFirstScans = std::chrono::milliseconds(200);
+constexpr int kFirstScanCount = 15;
+constexpr auto kLaterScans = std::chrono::milliseconds(1000);
+
+uint64_t RandomSeed() {
+  uint64_t seed = 0;
+  if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed)) return seed;
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+/// How an event is called in the log, and how loudly.
+struct EventWord {
+  EventEffect::Kind kind;
+  const char* word;
+  spdlog::level::level_enum level;
+};
+constexpr EventWord kEventWords[] = {
+    {EventEffect::Kind::kClusterJoined, "cluster joined", spdlog::level::info},
+    {EventEffect::Kind::kMemberUp, "member up", spdlog::level::info},
+    {EventEffect::Kind::kMemberSuspected, "member suspected", spdlog::level::info},
+    {EventEffect::Kind::kMemberDown, "member down", spdlog::level::warn},
+    {EventEffect::Kind::kMemberLeft, "member left", spdlog::level::info},
+    {EventEffect::Kind::kMemberForgotten, "member forgotten", spdlog::level::warn},
+    {EventEffect::Kind::kPeerRefused, "peer refused", spdlog::level::warn},
+    {EventEffect::Kind::kClockSkew, "clock skew", spdlog::level::err},
+    {EventEffect::Kind::kWalkTaken, "walk taken", spdlog::level::info},
+    {EventEffect::Kind::kIncarnationRaised, "incarnation raised", spdlog::level::warn},
+};
+
+}  // namespace
+
+ReplicationHost::ReplicationHost(const RuntimeOptions& options, Store& store, TimeSource& time,
+                                 EventListener listener, std::shared_ptr<spdlog::logger> log)
+    : options_(options),
+      store_(store),
+      time_(time),
+      listener_(std::move(listener)),
+      log_(std::move(log)) {}
+
+ReplicationHost::~ReplicationHost() { Stop(); }
+
+Status ReplicationHost::Open() {
+  TransportOptions transport;
+  transport.bind = options_.bind;
+  transport.port = options_.gossip_port;
+  Result<std::unique_ptr<Transport>> listening = Transport::Listen(io_, transport, *this, log_);
+  if (!listening) return listening.error();
+  transport_ = *std::move(listening);
+  const std::string host = AdvertisedHost(options_.bind, options_.advertise);
+  address_ = FormatEndpoint({host, transport_->port()});
+
+  ReplicatorOptions engine;
+  engine.cluster_name = options_.cluster;
+  engine.advertise = address_;
+  engine.secret = options_.secret;
+  engine.max_clock_skew = options_.max_clock_skew;
+  engine.forget_after = options_.forget_after;
+  engine.random_seed = RandomSeed();
+  std::vector<Endpoint> names;
+  for (const std::string& seed : options_.join) {
+    Result<Endpoint> endpoint = ParseEndpoint(seed);
+    if (!endpoint) return endpoint.error();
+    if (IsNumericHost(endpoint->host)) {
+      engine.seeds.push_back(seed);
+    } else {
+      names.push_back(*std::move(endpoint));
+    }
+  }
+  if (!options_.join.empty()) {
+    engine.expect = options_.expect > 0 ? options_.expect
+                                        : MembersNamed(options_.join, host, transport_->port());
+  }
+  replicator_ = std::make_unique<Replicator>(engine, store_, log_);
+  resolver_ = std::make_unique<SeedResolver>(
+      io_, options_.resolve_interval,
+      [this](const std::vector<Address>& found) {
+        replicator_->AddSeeds(found, Now(), effects_);
+        CarryOut();
+        EndBurst();
+      },
+      log_);
+  for (const Endpoint& name : names) resolver_->Add(name);
+
+  replicator_->Start(Now(), effects_);
+  CarryOut();
+  if (options_.meeting_folder && options_.join.empty()) {
+    if (Status opened = OpenMeetingFolder(); !opened) return opened;
+  }
+  EndBurst();
+  return {};
+}
+
+Status ReplicationHost::OpenMeetingFolder() {
+  Result<std::unique_ptr<MeetingFolder>> meeting =
+      MeetingFolder::Open(options_.meeting_folder_path, options_.cluster, log_);
+  if (!meeting) return meeting.error();
+  meeting_ = *std::move(meeting);
+  if (Status published = meeting_->Publish(options_.name, address_); !published) return published;
+
+  const std::optional<ClusterRecord> own = replicator_->cluster();
+  const ClusterRecord candidate = own                      ? *own
+                                  : options_.known_cluster ? *options_.known_cluster
+                                                           : NewClusterRecord(options_.name);
+  Result<ClusterRecord> record = meeting_->EnsureCluster(candidate);
+  if (!record) return record.error();
+  if (own && own->id != record->id) {
+    log_->error(
+        "this node is in another cluster than the one that meets here, and stays alone: "
+        "folder={} cluster={:016x} own_cluster={:016x} advice=use another --cluster name, or an "
+        "empty "
+        "data folder to join the one that meets here",
+        meeting_->path(), record->id, own->id);
+  }
+  ScanMeetingFolder();
+  ScheduleScan();
+  watch_ = std::make_unique<FolderWatch>(io_, meeting_->path(), [this] {
+    ScanMeetingFolder();
+    EndBurst();
+  });
+  return {};
+}
+
+void ReplicationHost::ScanMeetingFolder() {
+  Result<MeetingFolder::View> view = meeting_->Scan();
+  if (!view) {
+    // Once per outage: the next look comes in a second.
+    if (!std::exchange(scan_failed_, true)) {
+      log_->warn("the meeting folder cannot be read: reason={}", view.error().message);
+    }
+    return;
+  }
+  scan_failed_ = false;
+  replicator_->OnMeetingFolder(view->addresses, view->record, Now(), effects_);
+  CarryOut();
+}
+
+void ReplicationHost::ScheduleScan() {
+  scan_timer_.expires_after(scans_ < kFirstScanCount ? kFirstScans : kLaterScans);
+  scan_timer_.async_wait([this](const asio::error_code& error) {
+    if (error) return;
+    ++scans_;
+    ScanMeetingFolder();
+    EndBurst();
+    ScheduleScan();
+  });
+}
+
+void ReplicationHost::Run() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "starling-gossip");
+    io_.run();
+  });
+}
+
+void ReplicationHost::Stop() {
+  {
+    const std::lock_guard lock(dispatch_mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  const auto end = [this] {
+    timer_.cancel();
+    scan_timer_.cancel();
+    if (resolver_) resolver_->Stop();
+    if (watch_) watch_->Stop();
+    if (meeting_) meeting_->Withdraw();
+    if (transport_) {
+      transport_->Shutdown([this] { io_.stop(); });
+    } else {
+      io_.stop();
+    }
+  };
+  if (thread_.joinable()) {
+    asio::post(io_, end);
+    thread_.join();
+  } else {
+    end();
+  }
+  // What was posted before the end still gets its answer.
+  work_.reset();
+  io_.restart();
+  io_.poll();
+}
+
+void ReplicationHost::Dispatch(std::function<void()> work) {
+  const std::lock_guard lock(dispatch_mutex_);
+  if (stopped_) {
+    work();
+  } else {
+    asio::post(io_, std::move(work));
+  }
+}
+
+void ReplicationHost::Enqueue(const BatchHeader& header, SharedBytes bytes) {
+  bool post = false;
+  {
+    const std::lock_guard lock(local_mutex_);
+    if (local_bytes_ > kMaxLocalBytes) {
+      local_.clear();
+      local_bytes_ = 0;
+    }
+    local_bytes_ += bytes->size();
+    local_.push_back({header, std::move(bytes)});
+    post = !std::exchange(local_posted_, true);
+  }
+  if (post) {
+    asio::post(io_, [this] { TakeLocalBatches(); });
+  }
+}
+
+void ReplicationHost::TakeLocalBatches() {
+  {
+    const std::lock_guard lock(local_mutex_);
+    taken_.swap(local_);
+    local_bytes_ = 0;
+    local_posted_ = false;
+  }
+  for (LocalBatch& batch : taken_) {
+    replicator_->OnLocalBatch(batch.header, std::move(batch.bytes), Now(), effects_);
+    CarryOut();
+  }
+  taken_.clear();
+  EndBurst();
+}
+
+void ReplicationHost::OnConnected(LinkId link, const Address& dialled) {
+  replicator_->OnConnected(link, dialled, Now(), effects_);
+  CarryOut();
+  EndBurst();
+}
+
+void ReplicationHost::OnDialFailed(const Address& address, bool refused) {
+  replicator_->OnDialFailed(address, refused, Now(), effects_);
+  CarryOut();
+  EndBurst();
+}
+
+void ReplicationHost::OnDisconnected(LinkId link) {
+  replicator_->OnDisconnected(link, Now(), effects_);
+  CarryOut();
+  EndBurst();
+}
+
+void ReplicationHost::OnFrame(LinkId link, std::string_view frame) {
+  replicator_->OnFrame(link, frame, Now(), effects_);
+  CarryOut();
+}
+
+void ReplicationHost::CarryOut() {
+  for (Effect& effect : effects_) {
+    if (auto* send = std::get_if<SendEffect>(&effect)) {
+      transport_->Send(send->link, send->lane, std::move(send->frame));
+    } else if (auto* dial = std::get_if<DialEffect>(&effect)) {
+      transport_->Dial(dial->address);
+    } else if (auto* close = std::get_if<CloseEffect>(&effect)) {
+      log_->debug("link closed by us: link={} reason={}", close->link, close->reason);
+      transport_->Close(close->link);
+    } else {
+      Tell(std::get<EventEffect>(effect));
+    }
+  }
+  effects_.clear();
+}
+
+void ReplicationHost::Tell(const EventEffect& event) {
+  for (const EventWord& known : kEventWords) {
+    if (known.kind == event.kind) {
+      log_->log(known.level, "{}: member={} detail={}", known.word, event.member, event.detail);
+    }
+  }
+  if (listener_) listener_(event);
+}
+
+void ReplicationHost::EndBurst() {
+  transport_->Flush();
+  if (leaving_ && replicator_->Left()) std::exchange(leaving_, nullptr)->set_value();
+  ArmTimer();
+}
+
+void ReplicationHost::ArmTimer() {
+  // Setting a timer costs system calls: an armed one that is early enough stays, and finds out.
+  const Instant next = replicator_->NextTimer();
+  if (next >= armed_) return;
+  armed_ = next;
+  const Instant wait = std::max(Instant(0), next - Now());
+  timer_.expires_after(std::min<Instant>(wait, std::chrono::hours(1)));
+  timer_.async_wait([this](const asio::error_code& error) {
+    if (error) return;
+    armed_ = Instant::max();
+    replicator_->OnTick(Now(), effects_);
+    CarryOut();
+    EndBurst();
+  });
+}
+
+Status ReplicationHost::Forget(const std::vector<std::string>& names) {
+  return Ask([&](Replicator& replicator) {
+    const Status status = replicator.Forget(names, Now(), effects_);
+    CarryOut();
+    EndBurst();
+    return status;
+  });
+}
+
+Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
+  std::vector<Address> numeric;
+  std::vector<Endpoint> names;
+  for (const std::string& address : addresses) {
+    Result<Endpoint> endpoint = ParseEndpoint(address);
+    if (!endpoint) return endpoint.error();
+    if (IsNumericHost(endpoint->host)) {
+      numeric.push_back(address);
+    } else {
+      names.push_back(*std::move(endpoint));
+    }
+  }
+  return Ask([&](Replicator& replicator) {
+    for (const Endpoint& name : names) resolver_->Add(name);
+    if (!numeric.empty()) replicator.AddSeeds(numeric, Now(), effects_);
+    CarryOut();
+    EndBurst();
+    return Status();
+  });
+}
+
+Status ReplicationHost::Leave(std::chrono::milliseconds timeout) {
+  auto left = std::make_shared<std::promise<void>>();
+  std::future<void> done = left->get_future();
+  Dispatch([this, left] {
+    if (meeting_) meeting_->Withdraw();
+    leaving_ = left;
+    replicator_->Leave(Now(), effects_);
+    CarryOut();
+    EndBurst();
+  });
+  if (done.wait_for(timeout) == std::future_status::ready) return {};
+  return Error{Code::kUnavailable, "left without the others' acknowledgement within " +
+                                       std::to_string(timeout.count()) +
+                                       " ms; they will notice by themselves"};
+}
+
+}  // namespace starling

@@ -1,0 +1,134 @@
+/// The thread that drives the replication engine: feeds it what sockets, timers, the journal and
+/// the meeting folder bring, and carries out what it answers.
+///
+/// The engine and everything of Asio here belong to that one thread. Public functions are
+/// thread-safe once Run has been called, except Run and Stop themselves. Invariant: own batches
+/// reach the engine in stream order, after their append (Enqueue is the journal's sink).
+#pragma once
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "node/folder_watch.h"
+#include "node/meeting_folder.h"
+#include "node/runtime.h"
+#include "node/seed_resolver.h"
+#include "node/transport.h"
+#include "replication/replicator.h"
+#include "starling/result.h"
+#include "storage/store.h"
+
+namespace starling {
+
+class ReplicationHost final : private TransportHandler {
+ public:
+  /// What is borrowed outlives the host.
+  ReplicationHost(const RuntimeOptions& options, Store& store, TimeSource& time,
+                  EventListener listener, std::shared_ptr<spdlog::logger> log);
+  ~ReplicationHost() override;
+
+  /// Listens, shows the node in the meeting folder, starts the engine. Errors as Runtime::Start;
+  /// then the host is only good for destruction.
+  Status Open();
+  /// Starts the thread.
+  void Run();
+  /// Ends the thread after the sockets had a moment to send what is queued. What Ask was given
+  /// before is still answered.
+  void Stop();
+
+  /// One own batch, after its append. Never blocks; wakes the thread once per burst.
+  void Enqueue(const BatchHeader& header, SharedBytes bytes);
+
+  /// Runs `function(Replicator&)` on the thread and returns its result.
+  template <typename Function>
+  auto Ask(Function function) -> std::invoke_result_t<Function, Replicator&>;
+
+  Status Forget(const std::vector<std::string>& names);
+  Status Join(const std::vector<std::string>& addresses);
+  Status Leave(std::chrono::milliseconds timeout);
+
+  uint16_t port() const { return transport_->port(); }
+  const Address& address() const { return address_; }
+
+ private:
+  void OnConnected(LinkId link, const Address& dialled) override;
+  void OnDialFailed(const Address& address, bool refused) override;
+  void OnDisconnected(LinkId link) override;
+  void OnFrame(LinkId link, std::string_view frame) override;
+  void OnBurstEnd() override { EndBurst(); }
+
+  Status OpenMeetingFolder();
+  void ScanMeetingFolder();
+  void ScheduleScan();
+  void TakeLocalBatches();
+  Instant Now() { return time_.Monotonic(); }
+  /// Carries out and clears effects_.
+  void CarryOut();
+  /// After the last input of a burst: sends, and sets the timer.
+  void EndBurst();
+  void ArmTimer();
+  void Tell(const EventEffect& event);
+  /// Posts to the thread, or runs at once where it has ended.
+  void Dispatch(std::function<void()> work);
+
+  const RuntimeOptions& options_;
+  Store& store_;
+  TimeSource& time_;
+  EventListener listener_;
+  std::shared_ptr<spdlog::logger> log_;
+
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+  asio::steady_timer timer_{io_};
+  asio::steady_timer scan_timer_{io_};
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<MeetingFolder> meeting_;
+  std::unique_ptr<FolderWatch> watch_;
+  std::unique_ptr<SeedResolver> resolver_;
+  std::unique_ptr<Replicator> replicator_;
+  Address address_;
+  Effects effects_;
+  Instant armed_ = Instant::max();
+  int scans_ = 0;
+  bool scan_failed_ = false;
+  std::shared_ptr<std::promise<void>> leaving_;
+
+  struct LocalBatch {
+    BatchHeader header;
+    SharedBytes bytes;
+  };
+  std::mutex local_mutex_;  // guards the three below
+  std::vector<LocalBatch> local_;
+  size_t local_bytes_ = 0;
+  bool local_posted_ = false;
+  std::vector<LocalBatch> taken_;  // the thread's
+
+  std::mutex dispatch_mutex_;  // guards stopped_; held while work runs after the end
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+template <typename Function>
+auto ReplicationHost::Ask(Function function) -> std::invoke_result_t<Function, Replicator&> {
+  using Answer = std::invoke_result_t<Function, Replicator&>;
+  auto task = std::make_shared<std::packaged_task<Answer()>>(
+      [this, &function] { return function(*replicator_); });
+  std::future<Answer> answer = task->get_future();
+  Dispatch([task] { (*task)(); });
+  return answer.get();
+}
+
+}  // namespace starling
