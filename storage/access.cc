@@ -164,7 +164,8 @@ void Access::AddToString(LoadedEntry& entry, const Number& by) {
   Number net = by;
   if (const Slot* slot = entry.state.string.Find(keyspace_.impl_->own)) {
     item.at = slot->born;
-    // Nets are 128 bits of int64 steps: only hostile decimals could overflow, and those were refused.
+    // Nets are 128 bits of int64 steps: only hostile decimals could overflow, and those were
+    // refused.
     net = Number::Sum(slot->net, by).value_or(slot->net);
   }
   item.value = Value::OfNumber(net);
@@ -320,9 +321,8 @@ bool Access::Copy(const KeyRef& from, const KeyRef& to) {
     });
     Delete(to);
     for (const auto& [id, payload] : elements) {
-      const Value value = payload.first.kind == Value::Kind::kBytes
-                              ? Value::Bytes(payload.second)
-                              : payload.first;
+      const Value value =
+          payload.first.kind == Value::Kind::kBytes ? Value::Bytes(payload.second) : payload.first;
       AddElement(to, type, id, value);
     }
   }

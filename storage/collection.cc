@@ -136,9 +136,9 @@ bool Collection::Merge(const Item& item, OriginIndex origin, Stamp reset,
   const bool was_live = element.live();
   bool changed = false;
   if (item.part == Part::kElement) {
-    changed = item.stamp > reset &&
-              element.value.MergeBase({item.stamp, origin}, item.removed ? Value{} : item.value,
-                                      origins);
+    changed =
+        item.stamp > reset &&
+        element.value.MergeBase({item.stamp, origin}, item.removed ? Value{} : item.value, origins);
   } else {
     changed = element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
                                       std::max(reset, element.value.version.stamp));
@@ -257,8 +257,8 @@ uint64_t Collection::Scan(uint64_t cursor, size_t count,
 
 Element Collection::Random(ElementType type, std::mt19937_64& random) const {
   STARLING_CHECK(live(type) > 0);
-  // Rejection: a bucket is drawn, then one of 24 places in it, so that full buckets count more. Mostly
-  // tombstones or another type: fall back to counting.
+  // Rejection: a bucket is drawn, then one of 24 places in it, so that full buckets count more.
+  // Mostly tombstones or another type: fall back to counting.
   constexpr size_t kPlaces = 24;
   if (table_ && live(type) * 4 > table_->size()) {
     std::vector<Handle> bucket;

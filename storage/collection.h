@@ -1,8 +1,9 @@
 /// The elements of one key: of a hash, set, sorted set, list or stream, each a register of its own.
 ///
-/// An element's id includes its type, so elements of several types can meet on one key and merge; the
-/// key shows one of them (keyspace.h). Removed elements stay as tombstones until they are stable. Few
-/// elements are scanned, many are indexed by hash. Lives under its shard's mutex; cells are the shard's.
+/// An element's id includes its type, so elements of several types can meet on one key and merge;
+/// the key shows one of them (keyspace.h). Removed elements stay as tombstones until they are
+/// stable. Few elements are scanned, many are indexed by hash. Lives under its shard's mutex; cells
+/// are the shard's.
 #pragma once
 
 #include <array>
@@ -52,11 +53,11 @@ class Collection {
   /// The newest stamp that any element of the type ever had here.
   Stamp newest(ElementType type) const { return newest_[static_cast<size_t>(type)]; }
 
-  /// Merges a kElement or kElementSlot item; returns whether it changed anything. What is not younger
-  /// than `reset` does not count.
+  /// Merges a kElement or kElementSlot item; returns whether it changed anything. What is not
+  /// younger than `reset` does not count.
   bool Merge(const Item& item, OriginIndex origin, Stamp reset, const OriginTable& origins);
-  /// Drops what is not younger than `reset`; `dropped(type, id)` hears of each. Returns whether anything
-  /// went. Costs nothing when nothing can be older.
+  /// Drops what is not younger than `reset`; `dropped(type, id)` hears of each. Returns whether
+  /// anything went. Costs nothing when nothing can be older.
   bool Purge(Stamp reset, const std::function<void(const Element&)>& dropped);
   /// Whether every element is at most as old as `reset`.
   bool AllUpTo(Stamp reset) const;

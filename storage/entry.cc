@@ -275,10 +275,9 @@ Status DecodeState(std::string_view bytes, OriginTable& table, KeyState& state) 
   const char* block;
   UnpackParts(in, flags, state, &block);
   ReadLongPayload(in, state.string);
-  const bool mapped =
-      Map(*origins, state.string) &&
-      (state.cut.none() || Map(*origins, state.cut_version.origin)) &&
-      (state.expiry_version.none() || Map(*origins, state.expiry_version.origin));
+  const bool mapped = Map(*origins, state.string) &&
+                      (state.cut.none() || Map(*origins, state.cut_version.origin)) &&
+                      (state.expiry_version.none() || Map(*origins, state.expiry_version.origin));
   if (!in.ok() || !in.AtEnd() || !mapped) return Malformed("parts");
   return {};
 }
@@ -309,8 +308,7 @@ std::string EncodeDatabaseCut(Stamp cut, const Version& version, const OriginTab
   return EncodeState(state, table);
 }
 
-Status DecodeDatabaseCut(std::string_view bytes, OriginTable& table, Stamp& cut,
-                         Version& version) {
+Status DecodeDatabaseCut(std::string_view bytes, OriginTable& table, Stamp& cut, Version& version) {
   KeyState state;
   if (const Status status = DecodeState(bytes, table, state); !status) return status;
   cut = state.cut;

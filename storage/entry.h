@@ -1,9 +1,9 @@
 /// How an entry stands in memory and on disk.
 ///
-/// In memory: one cell `[flags][accessed][database][key length][key][parts]`; long payloads and elements
-/// stand elsewhere. On disk (the `state` family): `[version][origins][flags][parts][long payload]` under a
-/// name that holds database and key; each element is a record of its own, so that one element changed is
-/// one record written. Stateless; not thread-safe beyond its arguments.
+/// In memory: one cell `[flags][accessed][database][key length][key][parts]`; long payloads and
+/// elements stand elsewhere. On disk (the `state` family): `[version][origins][flags][parts][long
+/// payload]` under a name that holds database and key; each element is a record of its own, so that
+/// one element changed is one record written. Stateless; not thread-safe beyond its arguments.
 #pragma once
 
 #include <string>
@@ -20,8 +20,8 @@ namespace starling {
 
 // --- in memory ---
 
-/// Cells are ours and whole: reading them needs no bound, and asking the slab for their size would cost
-/// a cache miss.
+/// Cells are ours and whole: reading them needs no bound, and asking the slab for their size would
+/// cost a cache miss.
 inline constexpr size_t kWholeCell = size_t{1} << 40;
 
 /// The key a cell holds; borrows from the cell.

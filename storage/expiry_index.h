@@ -1,9 +1,9 @@
 /// Finds keys whose deadline has passed without scanning: a hierarchical timing wheel.
 ///
-/// Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987 (scheme 7). It holds four
-/// bytes a key, the low half of the key's hash, so a moved entry needs no update: whoever is woken looks
-/// the key up. An entry remembers the tick at which it will be looked at; a wake-up at another tick is
-/// stale and ignored, so refreshing a deadline costs nothing here. Not thread-safe.
+/// Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987 (scheme 7). It holds
+/// four bytes a key, the low half of the key's hash, so a moved entry needs no update: whoever is
+/// woken looks the key up. An entry remembers the tick at which it will be looked at; a wake-up at
+/// another tick is stale and ignored, so refreshing a deadline costs nothing here. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +31,9 @@ class ExpiryIndex {
     return place.tick;
   }
 
-  /// Moves to `now_millis`, calling `wake(hash, tick)` for what is found on the way, at most `limit`
-  /// times. Returns the number of calls; fewer than `limit` means that it has caught up. `wake` may Add.
+  /// Moves to `now_millis`, calling `wake(hash, tick)` for what is found on the way, at most
+  /// `limit` times. Returns the number of calls; fewer than `limit` means that it has caught up.
+  /// `wake` may Add.
   template <typename Wake>
   size_t Advance(int64_t now_millis, size_t limit, Wake&& wake) {
     const int64_t target = (now_millis - start_millis_) / kTickMillis;
@@ -70,8 +71,8 @@ class ExpiryIndex {
   };
 
   Place PlaceOf(int64_t deadline_millis) const {
-    // A deadline passes when its millisecond is over: look at the tick after it. Deadlines beyond the
-    // wheel are looked at, and added again, when it has turned once.
+    // A deadline passes when its millisecond is over: look at the tick after it. Deadlines beyond
+    // the wheel are looked at, and added again, when it has turned once.
     int64_t tick = (deadline_millis - start_millis_) / kTickMillis + 1;
     tick = std::clamp(tick, tick_ + 1, tick_ + kMaxDelta);
     int level = 0;

@@ -1,10 +1,11 @@
 /// A hash index of handles that grows one bucket at a time and can be scanned across growth.
 ///
-/// Linear hashing (Litwin, 1980): a bucket is one cache line of twelve handles with a tag byte each;
-/// every insertion beyond the load factor splits one bucket, so there is never a pause to rehash and
-/// memory stays proportional. A bucket holds a contiguous range of the bit-reversed hash, and splitting
-/// halves that range, so a scan in bit-reversed order has Redis's SCAN guarantee: what is present
-/// throughout is visited at least once, however the table grows or shrinks meanwhile.
+/// Linear hashing (Litwin, 1980): a bucket is one cache line of twelve handles with a tag byte
+/// each; every insertion beyond the load factor splits one bucket, so there is never a pause to
+/// rehash and memory stays proportional. A bucket holds a contiguous range of the bit-reversed
+/// hash, and splitting halves that range, so a scan in bit-reversed order has Redis's SCAN
+/// guarantee: what is present throughout is visited at least once, however the table grows or
+/// shrinks meanwhile.
 ///
 /// The table stores no hashes: `HashOf(handle)` gives a handle's hash when a bucket splits. Not
 /// thread-safe.
@@ -73,8 +74,8 @@ class HandleTable {
 
   void Prefetch(uint64_t hash) const { __builtin_prefetch(&BucketAt(IndexOf(hash))); }
 
-  /// Calls `visit(handle)` for one bucket of the scan; returns where to go on, 0 at the end. `cursor`
-  /// is below 2^32. The visitor must not change the table.
+  /// Calls `visit(handle)` for one bucket of the scan; returns where to go on, 0 at the end.
+  /// `cursor` is below 2^32. The visitor must not change the table.
   template <typename Visit>
   uint64_t Scan(uint64_t cursor, Visit&& visit) const {
     const uint32_t position = static_cast<uint32_t>(cursor);
@@ -167,7 +168,8 @@ class HandleTable {
   }
 
   void AddSegment() {
-    const size_t count = segments_.empty() ? kFirstSegment : kFirstSegment << (segments_.size() - 1);
+    const size_t count =
+        segments_.empty() ? kFirstSegment : kFirstSegment << (segments_.size() - 1);
     // Large zeroed blocks come untouched from the system: they take memory only as they fill.
     void* memory = std::aligned_alloc(alignof(Bucket), count * sizeof(Bucket));
     if (memory == nullptr) throw std::bad_alloc();

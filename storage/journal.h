@@ -1,10 +1,11 @@
 /// The journal: turns what was written into batches, appends them to the log, hands them on.
 ///
 /// Thread-safe. Any thread may commit; one does the work for all that wait (group commit). The one
-/// mutex here serialises flushes and is held over the append. Nothing leaves the node before the append
-/// has returned (I7, I10). After a failed append the journal is read-only: what was pending has an unknown
-/// outcome and is kept; later commits try the same batch again (appending it twice is harmless, it has
-/// the same name), fail with kReadOnly while that fails, and end the read-only state when it succeeds.
+/// mutex here serialises flushes and is held over the append. Nothing leaves the node before the
+/// append has returned (I7, I10). After a failed append the journal is read-only: what was pending
+/// has an unknown outcome and is kept; later commits try the same batch again (appending it twice
+/// is harmless, it has the same name), fail with kReadOnly while that fails, and end the read-only
+/// state when it succeeds.
 #pragma once
 
 #include <atomic>

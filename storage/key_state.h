@@ -2,8 +2,8 @@
 ///
 /// Each part has a total order of its own, so merging is commutative, associative and idempotent
 /// (property-tested in tests/storage/key_state_test.cc). Parts that a cut or a base has killed are
-/// dropped at once: whoever sends them again is filtered by the version vector or killed anew by the
-/// cut. Not thread-safe; views borrow from the entry they were unpacked from.
+/// dropped at once: whoever sends them again is filtered by the version vector or killed anew by
+/// the cut. Not thread-safe; views borrow from the entry they were unpacked from.
 #pragma once
 
 #include <optional>
@@ -66,7 +66,7 @@ struct KeyState {
   Version cut_version;  ///< Of the cut's own item.
   Register string;
   Version expiry_version;
-  int64_t deadline_millis = 0;  ///< 0: none.
+  int64_t deadline_millis = 0;       ///< 0: none.
   Collection* collection = nullptr;  ///< Owned by the shard.
 
   // Not replicated.

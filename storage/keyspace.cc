@@ -81,8 +81,7 @@ size_t Keyspace::SizeWithDeadline(uint8_t database) const {
   return keys;
 }
 
-uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count,
-                        const KeyVisitor& visit) {
+uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const KeyVisitor& visit) {
   const int64_t now = NowMillis();
   size_t index = cursor >> kShardShift;
   uint64_t position = static_cast<uint32_t>(cursor);

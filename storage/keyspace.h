@@ -1,9 +1,9 @@
 /// The keyspace in memory: sharded, mergeable, dirty-tracked.
 ///
-/// Thread-safe; each shard has one mutex. Work on keys goes through an `Access`, which holds the locks
-/// of its keys' shards (taken in ascending order) as long as it lives; what is done under one Access is
-/// atomic and travels whole (I6). No system call is made under a lock. Views borrowed from an Access end
-/// with the next write through it.
+/// Thread-safe; each shard has one mutex. Work on keys goes through an `Access`, which holds the
+/// locks of its keys' shards (taken in ascending order) as long as it lives; what is done under one
+/// Access is atomic and travels whole (I6). No system call is made under a lock. Views borrowed
+/// from an Access end with the next write through it.
 ///
 /// Every write draws its own stamp under the lock and is recorded for the next flush (journal.h).
 #pragma once
@@ -56,7 +56,8 @@ struct KeyView {
   /// Collections: live elements.
   size_t size = 0;
   const Collection* collection = nullptr;
-  /// When the key was last read or written before this access: seconds of the hybrid clock, low 32 bits.
+  /// When the key was last read or written before this access: seconds of the hybrid clock, low 32
+  /// bits.
   uint32_t accessed_seconds = 0;
 
   /// Strings: the text a client reads; `buffer` is used for numbers.
@@ -94,8 +95,9 @@ class Access {
   // --- writing; a key seen as expired is deleted first ---
   /// Makes the key a string. Its time to live is dropped unless `keep_ttl`.
   void SetString(const KeyRef& key, std::string_view text, bool keep_ttl = false);
-  /// Sets a counter so that concurrent increments of others survive (GETSET k 0): subtracts what was
-  /// observed and adds `value`, where the key is a counter; else as SetString. Drops the time to live.
+  /// Sets a counter so that concurrent increments of others survive (GETSET k 0): subtracts what
+  /// was observed and adds `value`, where the key is a counter; else as SetString. Drops the time
+  /// to live.
   void ResetCounter(const KeyRef& key, int64_t value);
   /// Adds to the key's integer; 0 when missing. Errors (nothing changed): kWrongType,
   /// kInvalidArgument (not an integer), kOutOfRange (result beyond int64).
@@ -104,13 +106,15 @@ class Access {
   Result<Number> IncrementDecimal(const KeyRef& key, const Number& by);
   /// Whether the key was seen before. Always leaves it unseen.
   bool Delete(const KeyRef& key);
-  /// Sets an absolute deadline; one that is not in the future deletes. False when the key is unseen.
+  /// Sets an absolute deadline; one that is not in the future deletes. False when the key is
+  /// unseen.
   bool SetDeadline(const KeyRef& key, int64_t deadline_millis);
   /// Removes the deadline. False when the key is unseen or has none.
   bool ClearDeadline(const KeyRef& key);
   /// Whether the element is new (sets), or was not there (others). The key must be unseen or of
   /// `type`'s collection: the caller has checked.
-  bool AddElement(const KeyRef& key, ElementType type, std::string_view id, const Value& payload = {});
+  bool AddElement(const KeyRef& key, ElementType type, std::string_view id,
+                  const Value& payload = {});
   /// Whether it was there. Removing the last clears the key's deadline.
   bool RemoveElement(const KeyRef& key, ElementType type, std::string_view id);
   /// Writes the observed state of `from` under `to` with new stamps, replacing what is seen there.
@@ -162,8 +166,8 @@ class Keyspace {
   /// Keys with a deadline among them.
   size_t SizeWithDeadline(uint8_t database) const;
   /// One step over a database with Redis's SCAN guarantee: a key seen during the whole iteration is
-  /// visited at least once. Visits about `count` keys under their shard's lock; the visitor must not
-  /// call back into the keyspace.
+  /// visited at least once. Visits about `count` keys under their shard's lock; the visitor must
+  /// not call back into the keyspace.
   uint64_t Scan(uint8_t database, uint64_t cursor, size_t count, const KeyVisitor& visit);
   std::optional<std::string> RandomKey(uint8_t database, std::mt19937_64& random);
   /// Deletes every key of the database (FLUSHDB): one item, then memory is freed shard by shard.
@@ -193,8 +197,8 @@ class Keyspace {
   /// Replaces the whole state by `chunks` and those present items that `covered` does not cover
   /// (DESIGN.md section 3, Freeing), in one step.
   void ReplaceState(std::span<const std::vector<Item>> chunks, const VersionVector& covered);
-  /// Visits, from `position` (0 starts; returned 0 ends), items of about `max_bytes`, those covered by
-  /// `covered` left out. Keys present throughout are visited at least once.
+  /// Visits, from `position` (0 starts; returned 0 ends), items of about `max_bytes`, those covered
+  /// by `covered` left out. Keys present throughout are visited at least once.
   uint64_t Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,
                 const std::function<void(const Item&)>& visit);
 
@@ -225,6 +229,8 @@ class Keyspace {
   using ChangedPtr = std::unique_ptr<Changed, ChangedDeleter>;
   /// Takes the names of all that changed or vanished, under all shard locks.
   ChangedPtr TakeChanged();
+  /// Names of vanished records that wait for a checkpoint: they take memory.
+  size_t erased_names() const;
   /// Appends state records for the next about `limit` of them, as they stand now; false at the end.
   bool EncodeChanged(Changed& changed, size_t limit, std::vector<Engine::StateWrite>& writes);
   /// Puts back what was taken, because writing it failed.

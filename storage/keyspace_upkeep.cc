@@ -29,8 +29,7 @@ void Keyspace::Merge(std::span<const Item> items) {
       mask = impl_->AllShards();
       cut[item.database] = true;
     } else {
-      mask |= uint64_t{1} << impl_->ShardIndex(
-                  HashKey(item.database, item.key, impl_->hash_seed));
+      mask |= uint64_t{1} << impl_->ShardIndex(HashKey(item.database, item.key, impl_->hash_seed));
     }
   }
   impl_->Lock(mask);
@@ -266,6 +265,15 @@ Keyspace::ChangedPtr Keyspace::TakeChanged() {
   return changed;
 }
 
+size_t Keyspace::erased_names() const {
+  size_t names = 0;
+  for (const auto& shard : impl_->shards) {
+    std::lock_guard lock(shard->mutex);
+    names += shard->erased_names();
+  }
+  return names;
+}
+
 bool Keyspace::EncodeChanged(Changed& changed, size_t limit,
                              std::vector<Engine::StateWrite>& writes) {
   if (changed.database_cuts) {
@@ -274,10 +282,9 @@ bool Keyspace::EncodeChanged(Changed& changed, size_t limit,
     for (uint8_t database = 0; database < kAllDatabases; ++database) {
       const Shard& shard = *impl_->shards[0];
       if (shard.database_cut(database).none()) continue;
-      writes.push_back(
-          {StateName{StateName::Kind::kDatabaseCut, database, {}, {}, {}}.Encode(),
-           EncodeDatabaseCut(shard.database_cut(database), shard.database_cut_version(database),
-                             impl_->origins)});
+      writes.push_back({StateName{StateName::Kind::kDatabaseCut, database, {}, {}, {}}.Encode(),
+                        EncodeDatabaseCut(shard.database_cut(database),
+                                          shard.database_cut_version(database), impl_->origins)});
     }
   }
   for (; changed.shard < changed.shards.size(); ++changed.shard) {

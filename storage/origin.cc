@@ -18,8 +18,6 @@ std::string NodeId::ToString() const {
   return text;
 }
 
-std::string Origin::ToString() const {
-  return node.ToString() + "." + std::to_string(incarnation);
-}
+std::string Origin::ToString() const { return node.ToString() + "." + std::to_string(incarnation); }
 
 }  // namespace starling

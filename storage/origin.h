@@ -1,8 +1,8 @@
 /// Who wrote an item: a node in one of its incarnations.
 ///
 /// A node's id is derived from its name, so a node that lost its data returns as the same member
-/// with a higher incarnation. The incarnation rises whenever the node cannot prove that it holds all
-/// it ever sent (DESIGN.md section 2).
+/// with a higher incarnation. The incarnation rises whenever the node cannot prove that it holds
+/// all it ever sent (DESIGN.md section 2).
 #pragma once
 
 #include <compare>
@@ -25,7 +25,8 @@ struct NodeId {
 
 struct Origin {
   NodeId node;
-  /// Milliseconds of the Unix epoch at which the incarnation began, or one above the last; only grows.
+  /// Milliseconds of the Unix epoch at which the incarnation began, or one above the last; only
+  /// grows.
   uint64_t incarnation = 0;
 
   /// `<node id>.<incarnation>`

@@ -16,8 +16,8 @@ namespace starling {
 
 class OriginTable {
  public:
-  /// At most this many origins in one process's life; a further one ends the process (the member list
-  /// is bounded far below by replication's limits).
+  /// At most this many origins in one process's life; a further one ends the process (the member
+  /// list is bounded far below by replication's limits).
   static constexpr size_t kMaxOrigins = 60000;
 
   /// The number of `origin`, drawn at its first use.

@@ -9,9 +9,12 @@ enum BaseKind : uint8_t { kAbsent, kRemoved, kInline, kBlock, kNumberBase };
 BaseKind KindOf(const Register& value) {
   if (value.version.none()) return kAbsent;
   switch (value.base.kind) {
-    case Value::Kind::kNone: return kRemoved;
-    case Value::Kind::kNumber: return kNumberBase;
-    case Value::Kind::kBytes: break;
+    case Value::Kind::kNone:
+      return kRemoved;
+    case Value::Kind::kNumber:
+      return kNumberBase;
+    case Value::Kind::kBytes:
+      break;
   }
   return value.base.bytes.size() <= kMaxInlinePayload ? kInline : kBlock;
 }

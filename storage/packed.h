@@ -1,7 +1,7 @@
 /// Reading and writing variable-length fields in memory: what entries and elements are packed from.
 ///
-/// Bounds-checked when reading (`ok()` turns false and zeros are returned), unchecked growth when writing
-/// to a vector. Not thread-safe.
+/// Bounds-checked when reading (`ok()` turns false and zeros are returned), unchecked growth when
+/// writing to a vector. Not thread-safe.
 #pragma once
 
 #include <bit>

@@ -1,9 +1,9 @@
 /// What was written here since the last flush, one buffer a shard.
 ///
-/// Items are copied in when they are written, so a generation keeps its values whatever happens to the
-/// keys meanwhile (COUNTEREXAMPLES 9 to 11). An item that replaces one of the same part in the same
-/// generation takes its place: a counter that moved a million times is one item. Guarded by the shard's
-/// mutex until its generation is closed.
+/// Items are copied in when they are written, so a generation keeps its values whatever happens to
+/// the keys meanwhile (COUNTEREXAMPLES 9 to 11). An item that replaces one of the same part in the
+/// same generation takes its place: a counter that moved a million times is one item. Guarded by
+/// the shard's mutex until its generation is closed.
 #pragma once
 
 #include <string>
@@ -37,8 +37,8 @@ class PendingBuffer {
     Text key, element, payload;
   };
 
-  static constexpr size_t kScanned = 8;         // fewer entries than this are found by scanning
-  static constexpr size_t kKeptBytes = 1 << 20; // larger texts are given back after a flush
+  static constexpr size_t kScanned = 8;          // fewer entries than this are found by scanning
+  static constexpr size_t kKeptBytes = 1 << 20;  // larger texts are given back after a flush
 
   std::string_view View(const Text& text) const { return {texts_.data() + text.offset, text.size}; }
   Text Add(std::string_view bytes);

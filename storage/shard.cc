@@ -15,13 +15,19 @@ uint64_t HashKey(uint8_t database, std::string_view name, uint64_t seed) {
 
 ElementType ElementTypeOf(KeyType type) {
   switch (type) {
-    case KeyType::kSet: return ElementType::kSet;
-    case KeyType::kHash: return ElementType::kHash;
-    case KeyType::kSortedSet: return ElementType::kSortedSet;
-    case KeyType::kList: return ElementType::kList;
-    case KeyType::kStream: return ElementType::kStream;
+    case KeyType::kSet:
+      return ElementType::kSet;
+    case KeyType::kHash:
+      return ElementType::kHash;
+    case KeyType::kSortedSet:
+      return ElementType::kSortedSet;
+    case KeyType::kList:
+      return ElementType::kList;
+    case KeyType::kStream:
+      return ElementType::kStream;
     case KeyType::kNone:
-    case KeyType::kString: break;
+    case KeyType::kString:
+      break;
   }
   return ElementType::kNone;
 }
@@ -133,8 +139,7 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
       tombstones_.push_back({entry.key.hash, 0, Tombstone::Kind::kCut, version});
       return true;
     case Part::kBase:
-      if (item.stamp <= database_cut ||
-          !entry.state.MergeBase(version, item.value, origins_)) {
+      if (item.stamp <= database_cut || !entry.state.MergeBase(version, item.value, origins_)) {
         return false;
       }
       PurgeCollection(entry);
@@ -167,17 +172,17 @@ bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origi
   const uint64_t element_hash = collection->HashOf(item.element_type, item.element);
   changed_.elements.emplace_back(entry.key.hash, element_hash);
   if (item.part == Part::kElement && item.removed) {
-    tombstones_.push_back({entry.key.hash, element_hash, Tombstone::Kind::kElement,
-                           {item.stamp, origin}});
+    tombstones_.push_back(
+        {entry.key.hash, element_hash, Tombstone::Kind::kElement, {item.stamp, origin}});
   }
   return true;
 }
 
 std::function<void(const Element&)> Shard::ErasedElementRecorder(const LoadedEntry& entry) {
   return [this, key = entry.key](const Element& element) {
-    changed_.erased.push_back(StateName{StateName::Kind::kElement, key.database, key.name,
-                                        element.type, element.id}
-                                  .Encode());
+    changed_.erased.push_back(
+        StateName{StateName::Kind::kElement, key.database, key.name, element.type, element.id}
+            .Encode());
   };
 }
 
@@ -219,8 +224,7 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
   }
   if (!state.HasDeadline()) return;
   if (state.fire_tick != 0 && expiry_.TickFor(state.deadline_millis) >= state.fire_tick) return;
-  state.fire_tick =
-      expiry_.Add(state.deadline_millis, static_cast<uint32_t>(entry.key.hash));
+  state.fire_tick = expiry_.Add(state.deadline_millis, static_cast<uint32_t>(entry.key.hash));
 }
 
 void Shard::Save(LoadedEntry& entry) {
@@ -343,8 +347,7 @@ void Shard::LookAgain(LoadedEntry& entry, int64_t millis) {
   Repack(entry);
 }
 
-size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit,
-                         VersionVector& floor) {
+size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor) {
   size_t freed = 0;
   while (freed < limit && !tombstones_.empty()) {
     const Tombstone tombstone = tombstones_.front();

@@ -1,7 +1,8 @@
 /// One shard of the keyspace: entries, their indexes, and what waits to be flushed, saved or freed.
 ///
-/// Every member is guarded by `mutex`, which the keyspace locks (keyspace.cc). An entry is worked on as a
-/// `LoadedEntry`: loaded (unpacked), merged into, saved (packed). Loading applies the database's cut.
+/// Every member is guarded by `mutex`, which the keyspace locks (keyspace.cc). An entry is worked
+/// on as a `LoadedEntry`: loaded (unpacked), merged into, saved (packed). Loading applies the
+/// database's cut.
 #pragma once
 
 #include <array>
@@ -39,9 +40,9 @@ class Shard {
   };
   /// What a checkpoint has to write.
   struct ChangedNames {
-    std::vector<uint64_t> entries;                            ///< Key hashes.
-    std::vector<std::pair<uint64_t, uint64_t>> elements;      ///< (key hash, element hash)
-    std::vector<std::string> erased;                          ///< State names.
+    std::vector<uint64_t> entries;                        ///< Key hashes.
+    std::vector<std::pair<uint64_t, uint64_t>> elements;  ///< (key hash, element hash)
+    std::vector<std::string> erased;                      ///< State names.
     std::vector<std::string> erased_prefixes;
     // How far EncodeChanged has come.
     size_t next_entry = 0;
@@ -91,8 +92,7 @@ class Shard {
 
   // --- upkeep ---
   /// Calls `expired(entry)` for keys whose deadline is below `now_millis`; at most `limit` looks.
-  size_t Expire(int64_t now_millis, size_t limit,
-                const std::function<void(LoadedEntry&)>& expired);
+  size_t Expire(int64_t now_millis, size_t limit, const std::function<void(LoadedEntry&)>& expired);
   /// Looks again at an entry at `millis` (a deletion that was put off).
   void LookAgain(LoadedEntry& entry, int64_t millis);
   /// Frees stable tombstones in order; raises `floor` by what it frees.
@@ -103,6 +103,8 @@ class Shard {
 
   // --- checkpoint ---
   ChangedNames TakeChanged();
+  /// Names of vanished records that wait for the next checkpoint: they take memory.
+  size_t erased_names() const { return changed_.erased.size() + changed_.erased_prefixes.size(); }
   /// Appends records for what `names` tells, as it stands now; false when it stopped at `limit`.
   bool EncodeChanged(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
   /// Puts all of it back for the next checkpoint.

@@ -82,8 +82,7 @@ Status Shard::Restore(const KeyRef& key, const StateName& name, std::string_view
       entry.state.collection = new Collection(slab_, hash_seed_);
     }
     if (!element.live()) {
-      tombstones_.push_back({key.hash,
-                             entry.state.collection->HashOf(element.type, element.id),
+      tombstones_.push_back({key.hash, entry.state.collection->HashOf(element.type, element.id),
                              Tombstone::Kind::kElement, element.value.version});
     }
     entry.state.collection->Restore(element);

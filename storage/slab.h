@@ -1,9 +1,9 @@
 /// A slab allocator with 32-bit handles: memory of one shard's entries and elements.
 ///
-/// Cells of one size class (8-byte steps) share 64 KiB chunks; a chunk whose cells are all free goes
-/// back to the system. Larger cells come from the heap behind the same handles. Handles are half as
-/// wide as pointers, which is what the indexes hold. Source: Bonwick, "The Slab Allocator", 1994.
-/// Not thread-safe: the shard's mutex guards it. Cells never move.
+/// Cells of one size class (8-byte steps) share 64 KiB chunks; a chunk whose cells are all free
+/// goes back to the system. Larger cells come from the heap behind the same handles. Handles are
+/// half as wide as pointers, which is what the indexes hold. Source: Bonwick, "The Slab Allocator",
+/// 1994. Not thread-safe: the shard's mutex guards it. Cells never move.
 #pragma once
 
 #include <cstddef>
@@ -49,10 +49,10 @@ class Slab {
 
   struct Chunk {
     uint32_t units_per_cell = 0;
-    uint32_t used = 0;       // cells in use
-    uint32_t fresh = 0;      // first unit never used
-    uint32_t free_unit = UINT32_MAX;     // head of the list of freed cells
-    uint32_t previous = kNoChunk;        // neighbours in the class's list of chunks with room
+    uint32_t used = 0;                // cells in use
+    uint32_t fresh = 0;               // first unit never used
+    uint32_t free_unit = UINT32_MAX;  // head of the list of freed cells
+    uint32_t previous = kNoChunk;     // neighbours in the class's list of chunks with room
     uint32_t next = kNoChunk;
     alignas(8) uint8_t cells[];
   };

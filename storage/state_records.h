@@ -13,7 +13,9 @@ namespace starling {
 
 /// Names above every entry's, so that a scan reads them last.
 inline constexpr std::string_view kVectorRecord = "\xFFvector";
-inline constexpr std::string_view kFloorRecord = "\xFF" "floor";
+inline constexpr std::string_view kFloorRecord =
+    "\xFF"
+    "floor";
 
 /// A vector with the number of walks taken.
 struct StateVector {

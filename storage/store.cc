@@ -66,8 +66,8 @@ Result<bool> Store::ApplyBatch(const DecodedBatch& batch, std::string_view bytes
   }();
   if (header.upto <= held) return false;
   if (header.after > held) {
-    return Error{Code::kUnavailable, "the batch does not follow what is held of stream " +
-                                         header.origin.ToString()};
+    return Error{Code::kUnavailable,
+                 "the batch does not follow what is held of stream " + header.origin.ToString()};
   }
   // Logged before it is merged: nobody here can see what the log does not hold (I7).
   Status status = journal_->Append({{header.origin, header.upto, bytes}});
@@ -107,16 +107,16 @@ Result<std::vector<SharedBytes>> Store::ReadStream(const Origin& origin, Stamp a
   if (!status) return status.error();
   if (error) return *error;
   if (batches.empty()) {
-    return Error{Code::kNotFound, "the log does not reach back to what is asked of stream " +
-                                      origin.ToString()};
+    return Error{Code::kNotFound,
+                 "the log does not reach back to what is asked of stream " + origin.ToString()};
   }
   return batches;
 }
 
 std::string Store::WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes) {
   ItemList items;
-  position = keyspace_->Walk(position, covered, max_bytes,
-                             [&](const Item& item) { items.Add(item); });
+  position =
+      keyspace_->Walk(position, covered, max_bytes, [&](const Item& item) { items.Add(item); });
   return EncodeChunk(items.items(), {});
 }
 
@@ -167,7 +167,8 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
   clock_.Observe(newest);
   if (whole_state) {
     keyspace_->ReplaceState(lists, reached);
-    // What the sender had freed is unknown here: who lags behind its vector needs the whole state too.
+    // What the sender had freed is unknown here: who lags behind its vector needs the whole state
+    // too.
     keyspace_->RaiseFloor(reached);
   } else {
     keyspace_->MergeAll(lists);

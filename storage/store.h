@@ -1,7 +1,7 @@
 /// One node's state: keyspace, journal and engine under one roof, recovered and checkpointed.
 ///
-/// Thread-safe unless a function says otherwise. `Maintain` is called by one background thread (in the
-/// simulator: by the scheduler).
+/// Thread-safe unless a function says otherwise. `Maintain` is called by one background thread (in
+/// the simulator: by the scheduler).
 #pragma once
 
 #include <chrono>
@@ -43,7 +43,8 @@ struct StoreOptions {
 
 class Store {
  public:
-  /// Recovers from `engine`. Errors: kCorruption (names what), kRefused (another name's folder), kIo.
+  /// Recovers from `engine`. Errors: kCorruption (names what), kRefused (another name's folder),
+  /// kIo.
   static Result<std::unique_ptr<Store>> Open(const StoreOptions& options,
                                              std::unique_ptr<Engine> engine, TimeSource& time,
                                              std::shared_ptr<spdlog::logger> log);
@@ -61,23 +62,23 @@ class Store {
   // --- streams ---
   /// Up to where each origin's stream is held, the own one included. All of it is in the log.
   VersionVector vector() const;
-  /// Applies a batch of another origin's stream: filter, append, merge, advance. Returns whether it was
-  /// new. Errors (nothing changed): kUnavailable when it does not follow what is held (ask for what is
-  /// missing), kRefused (own origin), kCorruption, or the journal's.
+  /// Applies a batch of another origin's stream: filter, append, merge, advance. Returns whether it
+  /// was new. Errors (nothing changed): kUnavailable when it does not follow what is held (ask for
+  /// what is missing), kRefused (own origin), kCorruption, or the journal's.
   Result<bool> ApplyBatch(const DecodedBatch& batch, std::string_view bytes);
   /// Batches of `origin` after `after`, at most about `max_bytes` and at least one, oldest first.
   /// kNotFound when the log does not reach back to `after`.
   Result<std::vector<SharedBytes>> ReadStream(const Origin& origin, Stamp after, size_t max_bytes);
 
   // --- walks: what the log no longer has ---
-  /// One chunk of a walk for a peer that holds `covered`; `position` 0 starts and is 0 at the end. The
-  /// chunks carry no vector: the walk is complete only together with the streams from its beginning to
-  /// its end (replication/walk_sender).
+  /// One chunk of a walk for a peer that holds `covered`; `position` 0 starts and is 0 at the end.
+  /// The chunks carry no vector: the walk is complete only together with the streams from its
+  /// beginning to its end (replication/walk_sender).
   std::string WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes);
-  /// Takes a whole walk in one step and advances the vector to the chunks' (EncodeChunk's `vector`; at
-  /// least one chunk has one). Chunks may be stream batches too. `whole_state`: first
-  /// drops what is held here, covered there and absent there. Errors (nothing changed): kCorruption, or
-  /// the journal's.
+  /// Takes a whole walk in one step and advances the vector to the chunks' (EncodeChunk's `vector`;
+  /// at least one chunk has one). Chunks may be stream batches too. `whole_state`: first drops what
+  /// is held here, covered there and absent there. Errors (nothing changed): kCorruption, or the
+  /// journal's.
   Status ApplyWalk(const std::vector<std::string>& chunks, bool whole_state);
 
   // --- identity ---
@@ -88,8 +89,8 @@ class Store {
   Result<std::optional<std::string>> GetRecord(std::string_view name);
 
   // --- upkeep ---
-  /// Syncs (everysec), deletes expired keys, frees stable tombstones, checkpoints when due; bounded work
-  /// per call. Returns when it wants to be called again.
+  /// Syncs (everysec), deletes expired keys, frees stable tombstones, checkpoints when due; bounded
+  /// work per call. Returns when it wants to be called again.
   std::chrono::milliseconds Maintain(const Keyspace::Stability& stability);
   /// Writes changed entries and the vector, flushes, drops the log below (SAVE).
   Status Checkpoint();
@@ -126,6 +127,7 @@ class Store {
   Status MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_state);
   void MergeUncovered(const std::vector<Item>& items);
   // store_upkeep.cc
+  bool CheckpointDue() const;
   Status WriteChanged();
   void DropOldLog();
 
@@ -139,16 +141,16 @@ class Store {
   uint64_t incarnation_ = 0;
   Stamp recovered_upto_;  // of the own stream
 
-  std::mutex apply_mutex_;     // one batch or walk at a time
-  mutable std::mutex mutex_;   // guards vector_ and walks_
-  VersionVector vector_;       // of others' streams; the own entry is the journal's
-  uint64_t walks_ = 0;         // taken so far; names their log records
+  std::mutex apply_mutex_;    // one batch or walk at a time
+  mutable std::mutex mutex_;  // guards vector_ and walks_
+  VersionVector vector_;      // of others' streams; the own entry is the journal's
+  uint64_t walks_ = 0;        // taken so far; names their log records
 
   std::mutex checkpoint_mutex_;
   VersionVector checkpoint_vector_;  // to which the state family is complete
   VersionVector previous_vector_;    // of the checkpoint before: the log below it is dropped
   uint64_t checkpoint_walks_ = 0;
-  uint64_t checkpoint_bytes_ = 0;    // journal's appended bytes at the last checkpoint
+  std::atomic<uint64_t> checkpoint_bytes_{0};  // journal's appended bytes at the last checkpoint
   std::atomic<int64_t> last_checkpoint_millis_{0};
   std::chrono::nanoseconds last_sync_{0};
 };

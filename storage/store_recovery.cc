@@ -39,11 +39,10 @@ Result<std::optional<Store::Identity>> Store::ReadIdentity() {
 
 Status Store::WriteIdentity(bool clean) {
   const bool always = options_.appendfsync == AppendFsync::kAlways;
-  return engine_->PutMeta(kIdentityRecord, options_.name + '\n' + std::to_string(incarnation_) +
-                                               '\n' + options_.folder_identity + '\n' +
-                                               options_.boot_id + '\n' +
-                                               (clean ? "clean" : "open") + '\n' +
-                                               (always ? "always" : "lazy") + '\n');
+  return engine_->PutMeta(
+      kIdentityRecord, options_.name + '\n' + std::to_string(incarnation_) + '\n' +
+                           options_.folder_identity + '\n' + options_.boot_id + '\n' +
+                           (clean ? "clean" : "open") + '\n' + (always ? "always" : "lazy") + '\n');
 }
 
 Result<std::string> Store::ReasonForNewIncarnation(const std::optional<Identity>& identity) {
@@ -76,9 +75,10 @@ Status Store::Recover() {
   Result<std::optional<Identity>> identity = ReadIdentity();
   if (!identity) return identity.error();
   for (const Engine::Damage& damage : engine_->damage()) {
-    log_->warn("event=log_cut node={} file={} position={} dropped_bytes={} reason=\"{}\" "
-               "hint=\"missing writes come back from peers\"",
-               options_.name, damage.file, damage.position, damage.dropped, damage.reason);
+    log_->warn(
+        "event=log_cut node={} file={} position={} dropped_bytes={} reason=\"{}\" "
+        "hint=\"missing writes come back from peers\"",
+        options_.name, damage.file, damage.position, damage.dropped, damage.reason);
   }
   Result<std::string> reason = ReasonForNewIncarnation(*identity);
   if (!reason) return reason.error();
@@ -94,8 +94,7 @@ Status Store::Recover() {
   keyspace_->SetOrigin(origin);
   recovered_upto_ = vector_.Get(origin);
   vector_.Set(origin, Stamp{});
-  journal_ = std::make_unique<Journal>(*keyspace_, *engine_, options_.appendfsync,
-                                       recovered_upto_);
+  journal_ = std::make_unique<Journal>(*keyspace_, *engine_, options_.appendfsync, recovered_upto_);
   last_sync_ = clock_.time().Monotonic();
   if (!reason->empty() && *identity) {
     log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,
@@ -162,8 +161,8 @@ Status Store::ReplayStreams() {
   for (const Origin& origin : *origins) {
     if (origin.node == NodeId{}) continue;
     std::optional<Error> error;
-    Status status = engine_->ReadLog(
-        origin, vector_.Get(origin), [&](const Engine::LogRecord& record) {
+    Status status =
+        engine_->ReadLog(origin, vector_.Get(origin), [&](const Engine::LogRecord& record) {
           Result<DecodedBatch> batch = DecodedBatch::Decode(record.bytes);
           if (!batch) {
             error = Error{batch.error().code, "log record of stream " + origin.ToString() + " at " +

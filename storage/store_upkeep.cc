@@ -22,19 +22,20 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
   if (deleted > 0) {
     if (const Status status = journal_->Commit(); !status) return kIdle;
   }
-  if (!options_.ephemeral || journal_->appended_bytes() > 0) {
-    std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
-    const bool due = lock.owns_lock() && journal_->appended_bytes() - checkpoint_bytes_ >=
-                                             options_.checkpoint_log_bytes;
-    if (lock.owns_lock()) lock.unlock();
-    if (due) {
-      if (const Status status = Checkpoint(); !status) {
-        log_->error("event=checkpoint_failed node={} error=\"{}\"", options_.name,
-                    status.error().message);
-      }
+  if (CheckpointDue()) {
+    if (const Status status = Checkpoint(); !status) {
+      log_->error("event=checkpoint_failed node={} error=\"{}\"", options_.name,
+                  status.error().message);
     }
   }
   return more ? std::chrono::milliseconds(1) : kIdle;
+}
+
+bool Store::CheckpointDue() const {
+  // Names of what vanished wait in memory: after a mass deletion they must go soon.
+  constexpr size_t kMaxErasedNames = 200'000;
+  return journal_->appended_bytes() - checkpoint_bytes_ >= options_.checkpoint_log_bytes ||
+         keyspace_->erased_names() >= kMaxErasedNames;
 }
 
 Status Store::Checkpoint() {
@@ -66,8 +67,8 @@ Status Store::Checkpoint() {
 Status Store::WriteChanged() {
   constexpr size_t kSlice = 4096;
   // The floor goes first: a state that lacks a freed tombstone is never without the floor above it.
-  Status status =
-      engine_->WriteState({{std::string(kFloorRecord), StateVector{keyspace_->floor(), 0}.Encode()}});
+  Status status = engine_->WriteState(
+      {{std::string(kFloorRecord), StateVector{keyspace_->floor(), 0}.Encode()}});
   if (!status) return status;
   Keyspace::ChangedPtr changed = keyspace_->TakeChanged();
   bool more = true;
