@@ -204,6 +204,10 @@ void MemoryDisk::Apply(Image& image, const StateWrites& writes) {
   for (const Engine::StateWrite& write : writes) {
     if (write.value) {
       image.state[write.key] = *write.value;
+    } else if (write.prefix) {
+      auto end = image.state.lower_bound(write.key);
+      while (end != image.state.end() && end->first.starts_with(write.key)) ++end;
+      image.state.erase(image.state.lower_bound(write.key), end);
     } else {
       image.state.erase(write.key);
     }

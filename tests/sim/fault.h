@@ -1,0 +1,55 @@
+/// What goes wrong in a simulation: faults that mix freely with each other and with workloads.
+///
+/// Each heals by itself after a while, or at the end with Heal.
+#pragma once
+
+#include <memory>
+
+#include "tests/sim/world.h"
+
+namespace starling::sim {
+
+class Fault {
+ public:
+  virtual ~Fault() = default;
+  virtual const char* name() const = 0;
+  /// Something goes wrong now, or nothing where nothing can.
+  virtual void Inject(World& world) = 0;
+  /// Faults have ended: undo what does not undo itself.
+  virtual void Heal(World&) {}
+};
+
+std::unique_ptr<Fault> MakeKill(Random random);
+std::unique_ptr<Fault> MakePowerLoss(Random random);
+std::unique_ptr<Fault> MakeKillInside(Random random);
+std::unique_ptr<Fault> MakeEmptyDisk(Random random);
+std::unique_ptr<Fault> MakeDiskFull(Random random);
+std::unique_ptr<Fault> MakePartition(Random random);
+std::unique_ptr<Fault> MakeOneWay(Random random);
+std::unique_ptr<Fault> MakeLinkReset(Random random);
+std::unique_ptr<Fault> MakeBadNetwork(Random random);
+std::unique_ptr<Fault> MakePause(Random random);
+std::unique_ptr<Fault> MakeClockStep(Random random);
+std::unique_ptr<Fault> MakeLeave(Random random);
+
+struct FaultKind {
+  const char* name;
+  std::unique_ptr<Fault> (*make)(Random random);
+  int per_mille;  ///< Of the seeds that have it.
+};
+inline constexpr FaultKind kFaults[] = {
+    {"kill", MakeKill, 500},
+    {"power-loss", MakePowerLoss, 350},
+    {"kill-inside", MakeKillInside, 400},
+    {"empty-disk", MakeEmptyDisk, 150},
+    {"disk-full", MakeDiskFull, 150},
+    {"partition", MakePartition, 500},
+    {"one-way", MakeOneWay, 250},
+    {"link-reset", MakeLinkReset, 300},
+    {"bad-network", MakeBadNetwork, 500},
+    {"pause", MakePause, 350},
+    {"clock-step", MakeClockStep, 250},
+    {"leave", MakeLeave, 300},
+};
+
+}  // namespace starling::sim

@@ -1,0 +1,343 @@
+#include "tests/sim/node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include "tests/sim/dump.h"
+
+namespace starling::sim {
+
+namespace {
+
+/// How long an own batch waits at most until the replication thread takes it.
+constexpr Duration kHandOnDelay = std::chrono::microseconds(300);
+
+std::shared_ptr<spdlog::logger> MakeLog(const NodeSetup& setup) {
+  if (!setup.print_log) {
+    return std::make_shared<spdlog::logger>(setup.name,
+                                            std::make_shared<spdlog::sinks::null_sink_st>());
+  }
+  auto log = std::make_shared<spdlog::logger>(setup.name,
+                                              std::make_shared<spdlog::sinks::stdout_sink_st>());
+  log->set_pattern("             %n %l %v");
+  log->set_level(spdlog::level::debug);
+  return log;
+}
+
+}  // namespace
+
+SimNode::SimNode(const NodeSetup& setup, Scheduler& scheduler, Network& network, Trace& trace,
+                 Ledger& ledger, NodeObserver& observer)
+    : setup_(setup),
+      scheduler_(scheduler),
+      network_(network),
+      trace_(trace),
+      ledger_(ledger),
+      observer_(observer),
+      random_(setup.seed),
+      clock_(scheduler, setup.clock_offset),
+      log_(MakeLog(setup)),
+      disk_(std::make_unique<MemoryDisk>(random_.Next())) {
+  WatchDisk();
+}
+
+SimNode::~SimNode() = default;
+
+void SimNode::WatchDisk() {
+  disk_->SetAppendObserver(
+      [this](const Engine::LogRecord& record) { observer_.OnAppend(*this, record); });
+}
+
+StoreOptions SimNode::MakeStoreOptions() const {
+  StoreOptions options;
+  options.name = setup_.name;
+  options.appendfsync = setup_.appendfsync;
+  options.keyspace = {.shards = 4, .hash_seed = setup_.seed};
+  options.checkpoint_log_bytes = setup_.checkpoint_log_bytes;
+  options.boot_id = setup_.name + "-boot-" + std::to_string(boots_);
+  options.folder_identity = identity_;
+  options.restored = restored_;
+  return options;
+}
+
+void SimNode::Start() {
+  trace_.Add(name(), "start");
+  ++life_;
+  paused_ = leaving_ = left_ = false;
+  timer_ = Instant::max();
+  batches_.clear();
+  deferred_.clear();
+  handing_on_ = false;
+  logged_writes_ = 0;
+  auto engine = OpenMemoryEngine(*disk_);
+  if (!engine.ok()) return observer_.OnViolation("I10", "open: " + engine.error().message);
+  auto store = Store::Open(MakeStoreOptions(), std::move(*engine), clock_, log_);
+  if (!store.ok()) return observer_.OnViolation("I10", name() + ": " + store.error().message);
+  restored_ = false;
+  store_ = std::move(*store);
+  store_->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
+    batches_.emplace_back(header, std::move(bytes));
+  });
+  ReplicatorOptions options = setup_.replicator;
+  options.advertise = setup_.address;
+  options.random_seed = random_.Next();
+  replicator_ = std::make_unique<Replicator>(options, *store_, log_);
+  network_.Attach(setup_.address, *this);
+  trace_.Add(name(), "started", store_->vector().ToString());
+  Run([this](Effects& effects) { replicator_->Start(now(), effects); });
+  if (up()) Maintain(++rounds_);
+}
+
+void SimNode::Crash(CrashKind kind) {
+  if (!up()) return;
+  planned_ = kind;
+  // Where memory was not ahead of the log, a killed process comes back with what it had.
+  const bool settled = kind == CrashKind::kKill && !disk_->crashed() &&
+                       store_->keyspace().writes() == logged_writes_;
+  const std::string dump = settled ? VisibleDump(store_->keyspace()) : std::string();
+  disk_->Crash(kind);
+  Die(kind, dump);
+}
+
+void SimNode::CrashInside(uint64_t calls, CrashKind kind, bool after) {
+  if (!up()) return;
+  planned_ = kind;
+  disk_->CrashAt(calls, kind, after);
+}
+
+void SimNode::Die(CrashKind kind, const std::string& dump_before) {
+  const bool lossy = kind == CrashKind::kPowerLoss;
+  trace_.Add(name(), lossy ? "power-loss" : "killed");
+  const Stamp last = store_->clock().last();
+  network_.Detach(setup_.address, lossy);
+  replicator_.reset();
+  store_.reset();
+  batches_.clear();
+  deferred_.clear();
+  ++life_;
+  paused_ = leaving_ = false;
+  if (lossy) ++boots_;
+  ProbeDisk(kind, dump_before, last);
+  observer_.OnCrashed(*this, lossy);
+}
+
+void SimNode::ProbeDisk(CrashKind kind, const std::string& dump_before, Stamp last) {
+  const auto copy = disk_->Copy(setup_.seed + life_);
+  auto engine = OpenMemoryEngine(*copy);
+  auto store = Store::Open(MakeStoreOptions(), std::move(*engine), clock_, MakeLog({}));
+  if (!store.ok()) {
+    return observer_.OnViolation("I10", name() + " cannot recover: " + store.error().message);
+  }
+  held_ = (*store)->vector();
+  if (kind == CrashKind::kPowerLoss && setup_.appendfsync != AppendFsync::kAlways) return;
+  ledger_.ForEach([&](const Ledger::Operation& operation) {
+    if (operation.certain && operation.node == index() && operation.life + 1 == life_ &&
+        !held_.Covers(operation.origin, operation.upto)) {
+      observer_.OnViolation("I10", name() + " forgot what it acknowledged: holds " +
+                                       held_.ToString() + ", acknowledged " +
+                                       operation.origin.ToString() + ":" +
+                                       std::to_string(operation.upto.value));
+    }
+  });
+  if (dump_before.empty()) return;
+  (*store)->clock().Observe(last);  // so that the same deadlines have passed
+  const std::string after = VisibleDump((*store)->keyspace());
+  if (after != dump_before) {
+    observer_.OnViolation(
+        "I10", name() + " recovered another state:\n" + DumpDifference(dump_before, after));
+  }
+}
+
+void SimNode::EmptyDisk() {
+  trace_.Add(name(), "empty-disk");
+  disk_->Wipe();
+  held_ = {};
+  observer_.OnCrashed(*this, true);
+}
+
+void SimNode::PutDisk(std::unique_ptr<MemoryDisk> disk, bool restored,
+                      const std::string& identity) {
+  disk_ = std::move(disk);
+  restored_ = restored;
+  identity_ = identity;
+  WatchDisk();
+}
+
+void SimNode::Pause() {
+  if (!up() || paused_) return;
+  trace_.Add(name(), "pause");
+  paused_ = true;
+}
+
+void SimNode::Resume() {
+  if (!paused_) return;
+  trace_.Add(name(), "resume");
+  paused_ = false;
+  const uint64_t life = life_;
+  for (Step& step : std::exchange(deferred_, {})) {
+    if (life_ != life) return;
+    Run(std::move(step));
+  }
+}
+
+void SimNode::Leave() {
+  if (!up() || leaving_) return;
+  trace_.Add(name(), "leave");
+  leaving_ = true;
+  Run([this](Effects& effects) { replicator_->Leave(now(), effects); });
+}
+
+void SimNode::FinishLeaving() {
+  if (!leaving_ || !replicator_->Left()) return;
+  const Status closed = store_->Close();
+  if (disk_->crashed()) return Die(planned_, {});
+  if (!closed.ok() && !store_->journal().read_only()) {
+    return observer_.OnViolation("I10", name() + " does not close: " + closed.error().message);
+  }
+  trace_.Add(name(), "left");
+  held_ = store_->vector();
+  network_.Detach(setup_.address, false);
+  replicator_.reset();
+  store_.reset();
+  ++life_;
+  leaving_ = false;
+  left_ = true;
+}
+
+bool SimNode::serving() const {
+  return up() && !paused_ && !leaving_ && !disk_->crashed() && !store_->journal().read_only() &&
+         replicator_->cluster().has_value();
+}
+
+VersionVector SimNode::held() const { return up() ? store_->vector() : held_; }
+
+OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
+                           Duration commit_within, std::function<void()> acknowledged) {
+  const OperationId id = ledger_.Begin(index(), life_, store_->vector());
+  work(*store_, id);
+  const Duration delay = commit_within.count() == 0
+                             ? Duration::zero()
+                             : random_.Between(Duration::zero(), commit_within);
+  auto commit = [this, id, acknowledged = std::move(acknowledged)](Effects&) {
+    const uint64_t writes = store_->keyspace().writes();
+    const Status status = store_->journal().Commit();
+    if (disk_->crashed()) return;
+    if (!status.ok()) {
+      trace_.Add(name(), "commit-failed", status.error().message);
+      return;
+    }
+    logged_writes_ = writes;
+    ledger_.Acknowledge(id, store_->origin(), store_->journal().upto());
+    if (acknowledged) acknowledged();
+  };
+  if (delay.count() == 0) {
+    Run(std::move(commit));
+  } else {
+    Later(delay, std::move(commit));
+  }
+  return id;
+}
+
+void SimNode::Input(const std::function<void(Replicator&, Instant, Effects&)>& input) {
+  Run([this, input](Effects& effects) { input(*replicator_, now(), effects); });
+}
+
+// --- inputs and effects ---
+
+void SimNode::Run(Step step) {
+  if (!up()) return;
+  if (paused_) {
+    deferred_.push_back(std::move(step));
+    return;
+  }
+  Effects effects;
+  step(effects);
+  if (!up()) return;
+  // Whatever the process did after its disk had ended its life, nobody has seen.
+  if (disk_->crashed()) return Die(planned_, {});
+  CarryOut(effects);
+  if (!batches_.empty() && !handing_on_) {
+    handing_on_ = true;
+    Later(random_.Between(Duration::zero(), kHandOnDelay), [this](Effects& handed) {
+      handing_on_ = false;
+      for (auto& [header, bytes] : std::exchange(batches_, {})) {
+        replicator_->OnLocalBatch(header, bytes, now(), handed);
+      }
+    });
+  }
+  ArmTimer();
+  FinishLeaving();
+}
+
+void SimNode::Later(Duration delay, Step step) {
+  scheduler_.After(delay, [this, life = life_, step = std::move(step)]() mutable {
+    if (life == life_) Run(std::move(step));
+  });
+}
+
+void SimNode::CarryOut(const Effects& effects) {
+  for (const Effect& effect : effects) {
+    if (const auto* send = std::get_if<SendEffect>(&effect)) {
+      observer_.OnSend(*this, *send);
+      network_.Send(address(), send->link, send->lane, send->frame);
+    } else if (const auto* dial = std::get_if<DialEffect>(&effect)) {
+      network_.Dial(address(), dial->address);
+    } else if (const auto* close = std::get_if<CloseEffect>(&effect)) {
+      trace_.Add(name(), "close", close->reason);
+      network_.Close(address(), close->link);
+    } else {
+      observer_.OnEvent(*this, std::get<EventEffect>(effect));
+    }
+  }
+}
+
+void SimNode::ArmTimer() {
+  const Instant next = replicator_->NextTimer();
+  if (next == Instant::max() || (timer_ <= next && timer_ > now())) return;
+  // A timer that is due already fires a little later: a tick may not starve the rest.
+  timer_ = std::max(next, now() + std::chrono::microseconds(10));
+  Later(timer_ - now(), [this, when = timer_](Effects& effects) {
+    if (when == timer_) timer_ = Instant::max();
+    replicator_->OnTick(now(), effects);
+  });
+}
+
+void SimNode::Maintain(uint64_t round) {
+  Run([this, round](Effects&) {
+    if (round != rounds_) return;
+    const auto again = store_->Maintain(replicator_->stability());
+    const Duration wait = std::max<Duration>(again, std::chrono::milliseconds(5));
+    scheduler_.After(wait, [this, life = life_, round] {
+      if (life == life_) Maintain(round);
+    });
+  });
+}
+
+void SimNode::MaintainNow() { Maintain(++rounds_); }
+
+void SimNode::Connected(LinkId link, const Address& dialled) {
+  Run([this, link, dialled](Effects& effects) {
+    replicator_->OnConnected(link, dialled, now(), effects);
+  });
+}
+
+void SimNode::DialFailed(const Address& address, bool refused) {
+  Run([this, address, refused](Effects& effects) {
+    replicator_->OnDialFailed(address, refused, now(), effects);
+  });
+}
+
+void SimNode::Disconnected(LinkId link) {
+  Run([this, link](Effects& effects) { replicator_->OnDisconnected(link, now(), effects); });
+}
+
+void SimNode::Frame(LinkId link, const SharedBytes& frame) {
+  Run([this, link, frame](Effects& effects) {
+    replicator_->OnFrame(link, *frame, now(), effects);
+  });
+}
+
+}  // namespace starling::sim

@@ -1,0 +1,130 @@
+#include "tests/sim/options.h"
+
+#include <charconv>
+#include <string_view>
+
+#include "tests/sim/fault.h"
+#include "tests/sim/workload.h"
+
+namespace starling::sim {
+
+namespace {
+
+std::vector<std::string> SplitNames(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    names.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return names;
+}
+
+std::string JoinNames(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
+  return text;
+}
+
+template <typename Kinds>
+bool AllKnown(const std::vector<std::string>& names, const Kinds& kinds) {
+  for (const std::string& name : names) {
+    bool known = name == "none";
+    for (const auto& kind : kinds) known = known || name == kind.name;
+    if (!known) return false;
+  }
+  return true;
+}
+
+bool ParseNumber(std::string_view text, uint64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+bool SetNumber(ProgramOptions& options, std::string_view name, uint64_t value) {
+  if (name == "--seed") {
+    options.run.seed = value;
+    options.one = true;
+  } else if (name == "--seeds") {
+    options.seeds = value;
+  } else if (name == "--first-seed") {
+    options.first_seed = value;
+  } else if (name == "--repeat-every") {
+    options.repeat_every = value;
+  } else if (name == "--nodes" && value >= 1 && value <= 7) {
+    options.run.nodes = static_cast<int>(value);
+  } else if (name == "--jobs" && value <= 1024) {
+    options.jobs = static_cast<int>(value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool SetFlag(ProgramOptions& options, std::string_view name) {
+  bool* const flag = name == "--trace"        ? &options.run.trace
+                     : name == "--logs"       ? &options.run.logs
+                     : name == "--full"       ? &options.run.full
+                     : name == "--keep-going" ? &options.keep_going
+                     : name == "--help"       ? &options.help
+                                              : nullptr;
+  if (flag != nullptr) *flag = true;
+  return flag != nullptr;
+}
+
+}  // namespace
+
+Result<ProgramOptions> ParseOptions(int count, char** words) {
+  ProgramOptions options;
+  for (int i = 1; i < count; ++i) {
+    std::string_view name = words[i];
+    if (SetFlag(options, name)) continue;
+    std::string_view value;
+    if (const size_t equals = name.find('='); equals != std::string_view::npos) {
+      value = name.substr(equals + 1);
+      name = name.substr(0, equals);
+    } else if (i + 1 < count) {
+      value = words[++i];
+    }
+    uint64_t number = 0;
+    if (name == "--workloads") {
+      options.run.workloads = SplitNames(value);
+      if (AllKnown(options.run.workloads, kWorkloads)) continue;
+    } else if (name == "--faults") {
+      options.run.faults = SplitNames(value);
+      if (AllKnown(options.run.faults, kFaults)) continue;
+    } else if (ParseNumber(value, number) && SetNumber(options, name, number)) {
+      continue;
+    }
+    return Error{Code::kInvalidArgument,
+                 "unknown or malformed option: " + std::string(name) + " " + std::string(value)};
+  }
+  return options;
+}
+
+const char* Usage() {
+  return "starling_sim: whole clusters on virtual time, one per seed\n"
+         "  --seeds N         run N seeds (200)\n"
+         "  --first-seed S    beginning with S (1)\n"
+         "  --seed X          run X alone and tell what happened\n"
+         "  --trace           with --seed: print every event\n"
+         "  --logs            with --seed: print the nodes' logs too\n"
+         "  --full            longer runs\n"
+         "  --nodes N         so many nodes (2 to 5, by the seed)\n"
+         "  --workloads A,B   these instead of those the seed chooses\n"
+         "  --faults A,B      these instead of those the seed chooses; none: none\n"
+         "  --repeat-every N  run every Nth seed twice and compare (10; 0: none)\n"
+         "  --jobs N          so many processes at once (one a core)\n"
+         "  --keep-going      go on after a failure\n";
+}
+
+std::string ReplayCommand(const RunOptions& options) {
+  std::string command = "./dev sim --seed " + std::to_string(options.seed);
+  if (options.full) command += " --full";
+  if (options.nodes > 0) command += " --nodes " + std::to_string(options.nodes);
+  if (!options.workloads.empty()) command += " --workloads " + JoinNames(options.workloads);
+  if (!options.faults.empty()) command += " --faults " + JoinNames(options.faults);
+  return command;
+}
+
+}  // namespace starling::sim

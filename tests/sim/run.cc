@@ -1,0 +1,197 @@
+#include "tests/sim/run.h"
+
+#include <algorithm>
+
+#include "tests/sim/checkers/quiescence.h"
+#include "tests/sim/fault.h"
+#include "tests/sim/workload.h"
+
+namespace starling::sim {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kFormWithin = seconds(30);
+constexpr Duration kAgreeWithin = seconds(60);
+constexpr Duration kDeadlinesPass = seconds(8);  // the longest time to live and its late deletion
+constexpr Duration kSmallWithin = seconds(60);
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options)
+      : options_(options), random_(options.seed ^ 0x5ca1ab1e), world_(ChooseWorld()) {
+    for (const WorkloadKind& kind : kWorkloads) {
+      Random own = random_.Fork();
+      if (Chosen(options.workloads, kind.name, 600)) workloads_.push_back(kind.make(own));
+    }
+    if (workloads_.empty()) workloads_.push_back(MakeCounters(random_.Fork()));
+    for (const FaultKind& kind : kFaults) {
+      Random own = random_.Fork();
+      if (Chosen(options.faults, kind.name, static_cast<uint64_t>(kind.per_mille))) {
+        faults_.push_back(kind.make(own));
+      }
+    }
+  }
+
+  RunReport Go() {
+    world_.StartAll();
+    if (!world_.RunUntil([&] { return world_.Formed(); }, kFormWithin)) {
+      world_.Fail("forming", "the nodes are not in one cluster after 30 s");
+    }
+    for (auto& workload : workloads_) workload->Setup(world_);
+    const Duration chaos = options_.full ? random_.Between(seconds(15), seconds(90))
+                                         : random_.Between(seconds(4), seconds(14));
+    chaos_ends_ = world_.now() + chaos;
+    StepOn();
+    ObserveOn();
+    FaultOn();
+    world_.RunFor(chaos);
+    if (!world_.failed()) Heal();
+    if (!world_.failed()) Agree("I1");
+    world_.RunFor(kDeadlinesPass);
+    if (!world_.failed()) Agree("I1");
+    CheckWorkloads();
+    Shrink();
+    CheckIdleTraffic(world_, seconds(5));
+    if (!world_.failed()) Agree("I1");
+    CheckWorkloads();
+    return Report();
+  }
+
+ private:
+  WorldOptions ChooseWorld() {
+    WorldOptions world;
+    world.seed = options_.seed;
+    world.nodes = options_.nodes > 0 ? options_.nodes : static_cast<int>(random_.Between(2, 5));
+    const std::vector<AppendFsync> fsyncs = {AppendFsync::kAlways, AppendFsync::kEverySecond,
+                                             AppendFsync::kEverySecond, AppendFsync::kNo};
+    world.appendfsync = random_.Pick(fsyncs);
+    world.clock_spread = milliseconds(random_.Below(150));
+    world.checkpoint_log_bytes = random_.Chance(300) ? 2 << 10 : 16 << 10;
+    if (random_.Chance(300)) world.secret = "starlings";
+    world.print = options_.trace;
+    world.print_logs = options_.logs;
+    return world;
+  }
+
+  bool Chosen(const std::vector<std::string>& asked, const char* name, uint64_t per_mille) {
+    const bool chance = random_.Chance(per_mille);
+    if (asked.empty()) return chance;
+    return std::find(asked.begin(), asked.end(), name) != asked.end();
+  }
+
+  bool Chaos() const { return world_.now() < chaos_ends_ && !world_.failed(); }
+
+  void StepOn() {
+    if (!Chaos()) return;
+    random_.Pick(workloads_)->Step(world_);
+    world_.scheduler().After(random_.Between(milliseconds(0), milliseconds(15)),
+                             [this] { StepOn(); });
+  }
+
+  void ObserveOn() {
+    if (world_.failed()) return;
+    const auto up = world_.UpNodes();
+    if (!up.empty()) random_.Pick(workloads_)->Observe(world_, *random_.Pick(up));
+    world_.scheduler().After(random_.Between(milliseconds(5), milliseconds(40)),
+                             [this] { ObserveOn(); });
+  }
+
+  void FaultOn() {
+    if (!Chaos() || faults_.empty()) return;
+    world_.scheduler().After(random_.Between(milliseconds(50), milliseconds(2500)), [this] {
+      if (!Chaos()) return;
+      random_.Pick(faults_)->Inject(world_);
+      FaultOn();
+    });
+  }
+
+  void Heal() {
+    world_.trace().Add("-", "heal");
+    for (auto& fault : faults_) fault->Heal(world_);
+    world_.Heal();
+    // A leave that has begun ends first; whoever is then down starts.
+    world_.RunFor(milliseconds(100));
+    if (!world_.RunUntil([this] { return Everyone(); }, seconds(60))) {
+      world_.Fail("liveness", "a node that leaves does not end");
+    }
+  }
+
+  /// Starts who is down; true once all are up and none is leaving.
+  bool Everyone() {
+    bool all = true;
+    for (int i = 0; i < world_.size() && !world_.failed(); ++i) {
+      SimNode& node = world_.node(i);
+      node.Resume();
+      node.disk().HasSpace();
+      if (node.leaving()) {
+        all = false;
+      } else if (!node.up()) {
+        node.Start();
+      } else if (node.store().journal().read_only()) {
+        node.Crash(CrashKind::kKill);
+        all = false;
+      }
+    }
+    return all;
+  }
+
+  void Agree(const char* invariant) {
+    std::string why;
+    const auto agreed = [&] { return Everyone() && (why = WhyNotAgreed(world_)).empty(); };
+    if (!world_.RunUntil(agreed, kAgreeWithin, milliseconds(200))) {
+      world_.Fail(invariant, "no agreement after 60 s: " + why);
+    }
+  }
+
+  void Shrink() {
+    if (world_.failed()) return;
+    std::string why;
+    if (!world_.RunUntil([&] { return (why = WhyNotSmall(world_)).empty(); }, kSmallWithin,
+                         milliseconds(500))) {
+      world_.Fail("I9", "after 60 s " + why);
+    }
+  }
+
+  void CheckWorkloads() {
+    for (auto& workload : workloads_) {
+      for (int i = 0; i < world_.size() && !world_.failed(); ++i) {
+        workload->Check(world_, world_.node(i));
+      }
+    }
+  }
+
+  RunReport Report() {
+    RunReport report;
+    report.seed = options_.seed;
+    report.violation = world_.violation();
+    report.last_events.assign(world_.trace().last().begin(), world_.trace().last().end());
+    report.mix = std::to_string(world_.size()) + " nodes;";
+    for (const auto& workload : workloads_) report.mix.append(" ").append(workload->name());
+    report.mix += ";";
+    for (const auto& fault : faults_) report.mix.append(" ").append(fault->name());
+    report.hash = world_.trace().hash();
+    report.events = world_.scheduler().events();
+    report.operations = world_.ledger().size();
+    report.acknowledged = world_.ledger().acknowledged();
+    report.faults = world_.faults();
+    report.frames = world_.network().counts().frames;
+    report.virtual_time = world_.now();
+    return report;
+  }
+
+  RunOptions options_;
+  Random random_;
+  World world_;
+  std::vector<std::unique_ptr<Workload>> workloads_;
+  std::vector<std::unique_ptr<Fault>> faults_;
+  Instant chaos_ends_{0};
+};
+
+}  // namespace
+
+RunReport RunSeed(const RunOptions& options) { return Run(options).Go(); }
+
+}  // namespace starling::sim

@@ -1,0 +1,107 @@
+/// One simulated cluster and everything that watches it: what workloads and faults work on.
+///
+/// Owns time, network, nodes, ledger and checkers. The first violation of an invariant stops the
+/// run. Not thread-safe; a world runs on one thread and shares nothing with another.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/sim/checkers/stream_checker.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/network.h"
+#include "tests/sim/node.h"
+#include "tests/sim/random.h"
+#include "tests/sim/scheduler.h"
+#include "tests/sim/trace.h"
+
+namespace starling::sim {
+
+struct WorldOptions {
+  uint64_t seed = 1;
+  int nodes = 3;
+  AppendFsync appendfsync = AppendFsync::kEverySecond;
+  /// Largest difference of a wall clock to true time at the start.
+  std::chrono::milliseconds clock_spread{0};
+  uint64_t checkpoint_log_bytes = 16 << 10;
+  std::string secret;
+  bool print = false;       ///< The trace on standard output.
+  bool print_logs = false;  ///< The nodes' logs too.
+};
+
+struct Violation {
+  std::string invariant;  ///< "I2"
+  std::string text;
+};
+
+class World final : public NodeObserver {
+ public:
+  explicit World(const WorldOptions& options);
+  ~World() override;
+
+  // --- time ---
+  Scheduler& scheduler() { return scheduler_; }
+  Instant now() const { return scheduler_.now(); }
+  /// Runs events for `time`, or until something has failed.
+  void RunFor(Duration time);
+  /// Runs until `done` holds, checked every `step`; false when `limit` passed or something failed.
+  bool RunUntil(const std::function<bool()>& done, Duration limit,
+                Duration step = std::chrono::milliseconds(50));
+
+  // --- nodes ---
+  SimNode& node(int index) { return *nodes_[static_cast<size_t>(index)]; }
+  int size() const { return static_cast<int>(nodes_.size()); }
+  /// One more node, named `name`, which knows all others as seeds; not started.
+  SimNode& AddNode(const std::string& name);
+  void StartAll();
+  /// A node that would serve a client now, at random; null when there is none.
+  SimNode* PickServing(Random& random);
+  std::vector<SimNode*> UpNodes();
+
+  Network& network() { return network_; }
+  Trace& trace() { return trace_; }
+  Ledger& ledger() { return ledger_; }
+  StreamChecker& streams() { return streams_; }
+  const WorldOptions& options() const { return options_; }
+  /// Randomness of its own for a workload or a fault.
+  Random Fork() { return random_.Fork(); }
+
+  /// Splits the nodes into the two sides of `left` (bit per node) and its complement, both
+  /// directions.
+  void Partition(uint64_t left);
+  /// Opens every direction.
+  void Heal();
+  /// Whether all nodes that are up are in one cluster.
+  bool Formed();
+
+  // --- outcome ---
+  void Fail(const std::string& invariant, const std::string& text);
+  bool failed() const { return violation_.has_value(); }
+  const std::optional<Violation>& violation() const { return violation_; }
+  /// How often each thing happened, for the summary.
+  void CountFault() { ++faults_; }
+  uint64_t faults() const { return faults_; }
+
+  // --- NodeObserver ---
+  void OnAppend(SimNode& node, const Engine::LogRecord& record) override;
+  void OnSend(SimNode& node, const SendEffect& send) override;
+  void OnEvent(SimNode& node, const EventEffect& event) override;
+  void OnCrashed(SimNode& node, bool lossy) override;
+  void OnViolation(const std::string& invariant, const std::string& text) override;
+
+ private:
+  WorldOptions options_;
+  Random random_;
+  Scheduler scheduler_;
+  Trace trace_;
+  Network network_;
+  Ledger ledger_;
+  StreamChecker streams_;
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  std::optional<Violation> violation_;
+  uint64_t faults_ = 0;
+};
+
+}  // namespace starling::sim
