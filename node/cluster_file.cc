@@ -1,11 +1,10 @@
 #include "node/cluster_file.h"
 
-#include <sys/random.h>
-
 #include <charconv>
 #include <cstdio>
-#include <random>
 #include <string_view>
+
+#include "node/random_number.h"
 
 namespace starling {
 namespace {
@@ -89,12 +88,7 @@ Result<ClusterRecord> EnsureClusterFile(const Folder& folder, const std::string&
 
 ClusterRecord NewClusterRecord(const std::string& first_member) {
   ClusterRecord record;
-  while (record.id == 0) {
-    if (getrandom(&record.id, sizeof(record.id), 0) != sizeof(record.id)) {
-      std::random_device device;
-      record.id = (uint64_t{device()} << 32) | device();
-    }
-  }
+  while (record.id == 0) record.id = RandomNumber();
   record.first_members.push_back(first_member);
   return record;
 }

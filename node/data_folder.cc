@@ -8,6 +8,7 @@
 
 #include "node/address.h"
 #include "node/meeting_folder.h"
+#include "storage/host_identity.h"
 
 namespace starling {
 namespace {
@@ -73,7 +74,7 @@ std::string DataFolder::NodeName() const {
   const std::string suffix = "-" + cluster_ + "-" + std::to_string(number_);
   // Long host and cluster names are cut where a name must end.
   constexpr size_t kMaxName = 128;
-  const std::string host = HostName();
+  const std::string host = PlainHostName();
   const size_t room = suffix.size() >= kMaxName ? 1 : kMaxName - suffix.size();
   std::string name = host.substr(0, room) + suffix;
   return name.size() <= kMaxName ? name : name.substr(name.size() - kMaxName);
@@ -89,10 +90,8 @@ Status DataFolder::NoteCluster(const ClusterRecord& record) const {
   return noted ? Status() : Status(noted.error());
 }
 
-std::string HostName() {
-  char buffer[256] = {};
-  if (gethostname(buffer, sizeof(buffer) - 1) != 0) return "host";
-  std::string name = buffer;
+std::string PlainHostName() {
+  std::string name = HostName();
   name = name.substr(0, name.find('.'));
   return IsPlainName(name) ? name : "host";
 }

@@ -44,6 +44,6 @@ class DataFolder {
 };
 
 /// This host's name as far as it is a plain name; "host" where it is none.
-std::string HostName();
+std::string PlainHostName();
 
 }  // namespace starling

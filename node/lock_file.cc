@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,8 @@
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include "node/random_number.h"
 
 namespace starling {
 namespace {
@@ -100,11 +101,8 @@ Life LifeOf(const std::optional<Owner>& owner) {
 }
 
 std::string AsideName(const std::string& name) {
-  uint64_t random = 0;
-  if (getrandom(&random, sizeof(random), 0) != sizeof(random)) {
-    random = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-  }
-  return std::string(kAside) + name + "-" + std::to_string(getpid()) + "-" + std::to_string(random);
+  return std::string(kAside) + name + "-" + std::to_string(getpid()) + "-" +
+         std::to_string(RandomNumber());
 }
 
 bool WriteAll(int descriptor, std::string_view content) {

@@ -1,6 +1,5 @@
 #include "starling/node.h"
 
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include "node/address.h"
 #include "node/library_log.h"
 #include "node/node_core.h"
+#include "node/random_number.h"
 
 namespace starling {
 namespace {
@@ -53,16 +53,14 @@ std::string Hex(uint64_t value) {
 std::string DefaultName(const NodeOptions& options) {
   std::string last;
   if (options.folder.empty()) {
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), 0) != sizeof(random)) random = 0;
-    last = std::to_string(getpid()) + "-" + Hex(random).substr(8);
+    last = std::to_string(getpid()) + "-" + Hex(RandomNumber()).substr(8);
   } else {
     std::error_code error;
     const std::filesystem::path path = std::filesystem::weakly_canonical(options.folder, error);
     last = Hex(NodeId::FromName(error ? options.folder : path.string()).value).substr(8);
   }
   const std::string tail = "-" + options.cluster.substr(0, 60) + "-" + last;
-  return HostName().substr(0, 128 - tail.size()) + tail;
+  return PlainHostName().substr(0, 128 - tail.size()) + tail;
 }
 
 Result<RuntimeOptions> ToRuntimeOptions(const NodeOptions& options, NodeCore& core) {

@@ -1,11 +1,11 @@
 #include "node/replication_host.h"
 
 #include <pthread.h>
-#include <sys/random.h>
 
 #include <algorithm>
 
 #include "node/address.h"
+#include "node/random_number.h"
 
 namespace starling {
 namespace {
@@ -16,12 +16,6 @@ constexpr size_t kMaxLocalBytes = size_t{64} << 20;
 constexpr auto kFirstScans = std::chrono::milliseconds(200);
 constexpr int kFirstScanCount = 15;
 constexpr auto kLaterScans = std::chrono::milliseconds(1000);
-
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed)) return seed;
-  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
 
 /// How an event is called in the log, and how loudly.
 struct EventWord {
@@ -70,7 +64,7 @@ Status ReplicationHost::Open() {
   engine.secret = options_.secret;
   engine.max_clock_skew = options_.max_clock_skew;
   engine.forget_after = options_.forget_after;
-  engine.random_seed = RandomSeed();
+  engine.random_seed = RandomNumber();
   std::vector<Endpoint> names;
   for (const std::string& seed : options_.join) {
     Result<Endpoint> endpoint = ParseEndpoint(seed);

@@ -1,0 +1,207 @@
+#include "node/runtime.h"
+
+#include <atomic>
+#include <system_error>
+
+#include "node/address.h"
+#include "node/background.h"
+#include "node/flusher.h"
+#include "node/random_number.h"
+#include "node/replication_host.h"
+#include "storage/engine.h"
+#include "storage/host_identity.h"
+#include "storage/time_source.h"
+
+namespace starling {
+namespace {
+
+constexpr auto kShortestFlush = std::chrono::microseconds(100);
+constexpr auto kLongestFlush = std::chrono::microseconds(1'000'000);
+
+Status CheckName(const char* option, const std::string& name) {
+  if (IsPlainName(name)) return {};
+  return Error{Code::kInvalidArgument,
+               std::string(option) + " '" + name.substr(0, 200) +
+                   "': a name is 1 to 128 letters, digits, '.', '_' or '-', not starting with '.'"};
+}
+
+Status CheckOptions(const RuntimeOptions& options) {
+  if (Status name = CheckName("name", options.name); !name) return name;
+  if (Status cluster = CheckName("cluster", options.cluster); !cluster) return cluster;
+  if (!IsNumericHost(options.bind)) {
+    return Error{Code::kInvalidArgument,
+                 "bind '" + options.bind + "': not a numeric IPv4 or IPv6 address"};
+  }
+  if (options.flush_interval < kShortestFlush || options.flush_interval > kLongestFlush) {
+    return Error{Code::kInvalidArgument, "flush_interval is 100 microseconds to 1 second"};
+  }
+  if (options.expect < 0 || options.expect > static_cast<int>(limits::kMembers)) {
+    return Error{Code::kInvalidArgument,
+                 "expect is 0 to " + std::to_string(limits::kMembers) + " members"};
+  }
+  for (const std::string& seed : options.join) {
+    if (Result<Endpoint> endpoint = ParseEndpoint(seed); !endpoint) {
+      return Error{Code::kInvalidArgument, "join: " + endpoint.error().message};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+class Runtime::Impl {
+ public:
+  Impl(const RuntimeOptions& options, std::shared_ptr<spdlog::logger> log)
+      : options_(options), log_(std::move(log)) {}
+
+  Status Open(EventListener listener);
+  void Flush();
+  Status Close();
+
+  const RuntimeOptions options_;
+  std::shared_ptr<spdlog::logger> log_;
+  SystemTimeSource time_;
+  std::function<void()> collect_;
+  std::atomic<bool> flush_failed_{false};
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<ReplicationHost> host_;
+  std::unique_ptr<Background> background_;
+  std::unique_ptr<Flusher> flusher_;
+  bool closed_ = false;
+
+ private:
+  Status OpenStore();
+};
+
+Status Runtime::Impl::OpenStore() {
+  Result<std::unique_ptr<Engine>> engine = OpenRocksEngine({.folder = options_.folder});
+  if (!engine) return engine.error();
+  StoreOptions store;
+  store.name = options_.name;
+  store.appendfsync = options_.appendfsync;
+  store.keyspace.shards = options_.shards;
+  store.keyspace.hash_seed = RandomNumber();
+  store.checkpoint_log_bytes = options_.checkpoint_log_bytes;
+  store.log_tail_bytes = options_.log_tail_bytes;
+  store.ephemeral = options_.folder.empty();
+  if (!store.ephemeral) {
+    Result<std::string> boot = BootId();
+    if (!boot) return boot.error();
+    Result<std::string> folder = FolderIdentity(options_.folder);
+    if (!folder) return folder.error();
+    store.boot_id = *std::move(boot);
+    store.folder_identity = *std::move(folder);
+  }
+  store.restored = options_.restored;
+  Result<std::unique_ptr<Store>> opened = Store::Open(store, *std::move(engine), time_, log_);
+  if (!opened) return opened.error();
+  store_ = *std::move(opened);
+  return {};
+}
+
+Status Runtime::Impl::Open(EventListener listener) {
+  if (Status opened = OpenStore(); !opened) return opened;
+  host_ = std::make_unique<ReplicationHost>(options_, *store_, time_, std::move(listener), log_);
+  // Before anything can write: the engine sees the own stream from where the store stands.
+  store_->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
+    host_->Enqueue(header, std::move(bytes));
+  });
+  if (Status opened = host_->Open(); !opened) return opened;
+  host_->Run();
+  background_ = std::make_unique<Background>(
+      *store_,
+      [this] { return host_->Ask([](Replicator& replicator) { return replicator.stability(); }); },
+      log_);
+  flusher_ = std::make_unique<Flusher>(options_.flush_interval, [this] { Flush(); });
+  log_->info("node started: name={} cluster={} gossip={} folder={}", options_.name,
+             options_.cluster, host_->address(),
+             options_.folder.empty() ? "(none)" : options_.folder);
+  return {};
+}
+
+void Runtime::Impl::Flush() {
+  if (collect_) collect_();
+  const Status committed = store_->journal().Commit();
+  if (!committed && !flush_failed_.exchange(true)) {
+    log_->error("in-process writes cannot be logged: reason={}", committed.error().message);
+  }
+}
+
+Status Runtime::Impl::Close() {
+  if (std::exchange(closed_, true)) return {};
+  flusher_.reset();  // flushes what is due; its batch still goes to the others
+  background_.reset();
+  if (host_) host_->Stop();
+  if (!store_) return {};
+  Status closed = store_->Close();
+  store_->journal().SetSink({});
+  host_.reset();
+  store_.reset();
+  return closed;
+}
+
+Result<std::unique_ptr<Runtime>> Runtime::Start(const RuntimeOptions& options,
+                                                std::shared_ptr<spdlog::logger> log,
+                                                EventListener listener) {
+  if (Status checked = CheckOptions(options); !checked) return checked.error();
+  // Threads and Asio's services throw where the system is out of descriptors or processes.
+  try {
+    std::unique_ptr<Runtime> runtime(new Runtime(std::make_unique<Impl>(options, std::move(log))));
+    if (Status opened = runtime->impl_->Open(std::move(listener)); !opened) return opened.error();
+    return runtime;
+  } catch (const std::system_error& error) {
+    return Error{Code::kIo, std::string("starting the node's threads failed: ") + error.what()};
+  }
+}
+
+Runtime::Runtime(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Runtime::~Runtime() {
+  if (const Status closed = Close(); !closed) {
+    impl_->log_->error("closing failed: reason={}", closed.error().message);
+  }
+}
+
+Store& Runtime::store() { return *impl_->store_; }
+const RuntimeOptions& Runtime::options() const { return impl_->options_; }
+uint16_t Runtime::gossip_port() const { return impl_->host_->port(); }
+const Address& Runtime::address() const { return impl_->host_->address(); }
+
+void Runtime::FlushSoon() { impl_->flusher_->FlushSoon(); }
+uint64_t Runtime::flushes() const { return impl_->flusher_->flushes(); }
+void Runtime::SetCollector(std::function<void()> collect) { impl_->collect_ = std::move(collect); }
+
+std::vector<MemberInfo> Runtime::Members() {
+  return impl_->host_->Ask([](Replicator& replicator) { return replicator.members(); });
+}
+
+std::optional<ClusterRecord> Runtime::Cluster() {
+  return impl_->host_->Ask([](Replicator& replicator) { return replicator.cluster(); });
+}
+
+int Runtime::HoldersOf(Stamp stamp) {
+  return impl_->host_->Ask([stamp](Replicator& replicator) { return replicator.HoldersOf(stamp); });
+}
+
+Status Runtime::Forget(const std::vector<std::string>& names) {
+  return impl_->host_->Forget(names);
+}
+
+Status Runtime::Join(const std::vector<std::string>& addresses) {
+  return impl_->host_->Join(addresses);
+}
+
+Status Runtime::Backup(const std::string& folder) { return impl_->store_->Backup(folder); }
+Status Runtime::StartCheckpoint() { return impl_->background_->StartCheckpoint(); }
+bool Runtime::checkpoint_running() const { return impl_->background_->checkpoint_running(); }
+Status Runtime::last_checkpoint() const { return impl_->background_->last_checkpoint(); }
+
+Status Runtime::Leave(std::chrono::milliseconds timeout) {
+  // What is pending belongs to what is handed over.
+  impl_->Flush();
+  return impl_->host_->Leave(timeout);
+}
+
+Status Runtime::Close() { return impl_->Close(); }
+
+}  // namespace starling
