@@ -82,7 +82,6 @@ Status Runtime::Impl::OpenStore() {
   store.keyspace.shards = options_.shards;
   store.keyspace.hash_seed = RandomNumber();
   store.checkpoint_log_bytes = options_.checkpoint_log_bytes;
-  store.log_tail_bytes = options_.log_tail_bytes;
   store.ephemeral = options_.folder.empty();
   if (!store.ephemeral) {
     Result<std::string> boot = BootId();

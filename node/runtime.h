@@ -69,7 +69,6 @@ struct RuntimeOptions {
   bool restored = false;
   /// See StoreOptions.
   uint64_t checkpoint_log_bytes = 64 << 20;
-  uint64_t log_tail_bytes = 16 << 20;
   /// See KeyspaceOptions.
   int shards = 16;
   /// A cluster that this node was in before its folder knew: used where the meeting folder holds
