@@ -21,13 +21,12 @@ class FilledKeyspace {
     keyspace_.SetOrigin(Origin{NodeId::FromName("bench"), 1});
     for (const std::string& name : BenchmarkKeys()) {
       const KeyRef key = keyspace_.Ref(0, name);
-      Access access = keyspace_.Lock(key);
       if (counters) {
-        (void)access.Increment(key, 1);
+        (void)keyspace_.Lock(key).Increment(key, 1);
       } else {
-        access.SetString(key, "a value of some bytes");
+        keyspace_.Lock(key).SetString(key, "a value of some bytes");
       }
-      FlushNowAndThen();
+      FlushNowAndThen();  // takes all locks: none may be held here
     }
   }
 
