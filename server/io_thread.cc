@@ -1,0 +1,204 @@
+#include "server/io_thread.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace starling {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+/// How often a turn tries again what could not be appended to the log.
+constexpr std::chrono::milliseconds kRetryAppend{100};
+
+/// Seeds from the operating system: what clients draw (RANDOMKEY, SPOP) must not be predictable
+/// from another node's.
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+IoThread::IoThread(SharedState& shared, int index)
+    : shared_(shared),
+      index_(index),
+      statistics_(shared.commands),
+      random_(RandomSeed()),
+      services_(shared, *this) {}
+
+IoThread::~IoThread() { Stop(); }
+
+void IoThread::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void IoThread::Stop() {
+  if (!thread_.joinable()) return;
+  loop_.Post([this] { stopping_ = true; });
+  thread_.join();
+}
+
+const Settings& IoThread::settings() {
+  const uint64_t version = shared_.config.version();
+  if (version != settings_version_) {
+    settings_ = shared_.config.settings();
+    settings_version_ = version;
+  }
+  return *settings_;
+}
+
+void IoThread::Run() {
+  next_tick_ = Now() + kTick;
+  while (!stopping_) {
+    std::span<const EventLoop::Ready> ready = loop_.Wait(UntilNextWork());
+    BeginTurn();
+    loop_.RunPosted();
+    ServeReady(ready);
+    FinishTurn();
+    if (services_.turn_began() >= next_tick_) Tick();
+  }
+  std::lock_guard lock(mutex_);
+  for (auto& [id, session] : sessions_) session->Close();
+  sessions_.clear();
+  statistics_.clients.Set(0);
+}
+
+std::chrono::milliseconds IoThread::UntilNextWork() const {
+  if (!more_.empty()) return std::chrono::milliseconds(0);
+  std::chrono::nanoseconds next = next_tick_;
+  if (!paused_.empty()) next = std::min(next, shared_.pause.until());
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Now());
+  return std::max(wait, std::chrono::milliseconds(0));
+}
+
+void IoThread::BeginTurn() {
+  services_.BeginTurn(Now());
+  Journal& journal = shared_.store.journal();
+  turn_without_log_ = journal.read_only();
+  if (!turn_without_log_ || services_.turn_began() < next_retry_) return;
+  // The journal keeps what it could not append: perhaps the disk takes it now.
+  next_retry_ = services_.turn_began() + kRetryAppend;
+  turn_without_log_ = !journal.Commit().ok();
+}
+
+void IoThread::ServeReady(std::span<const EventLoop::Ready> ready) {
+  std::lock_guard lock(mutex_);
+  for (const EventLoop::Ready& one : ready) static_cast<Session*>(one.watcher)->OnReady(one);
+  for (uint64_t id : std::exchange(more_, {})) {
+    if (Session* session = Find(id)) session->Resume();
+  }
+  const bool pause_over = services_.turn_began() >= shared_.pause.until();
+  if (!paused_.empty() && pause_over) WakePaused();
+}
+
+void IoThread::FinishTurn() {
+  if (!turn_.empty()) {
+    const Status committed = Commit();
+    std::lock_guard lock(mutex_);
+    for (Session* session : turn_) {
+      session->FinishTurn(committed);
+      if (session->has_more() && !session->closed()) more_.push_back(session->id());
+    }
+    turn_.clear();
+  }
+  if (dead_.empty()) return;
+  std::lock_guard lock(mutex_);
+  for (uint64_t id : dead_) sessions_.erase(id);
+  shared_.clients.fetch_sub(dead_.size(), std::memory_order_relaxed);
+  assigned_.fetch_sub(dead_.size(), std::memory_order_relaxed);
+  statistics_.clients.Set(sessions_.size());
+  dead_.clear();
+}
+
+Status IoThread::Commit() {
+  if (turn_without_log_) return {};
+  const std::chrono::nanoseconds began = Now();
+  Status committed = shared_.store.journal().Commit();
+  const std::chrono::milliseconds threshold = settings().latency_monitor_threshold;
+  if (threshold.count() > 0) {
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Now() - began);
+    const int64_t seconds = shared_.store.clock().time().WallMillis() / 1000;
+    if (took >= threshold) shared_.latency.Record("log-append", seconds, took);
+  }
+  return committed;
+}
+
+void IoThread::Adopt(Accepted accepted) {
+  assigned_.fetch_add(1, std::memory_order_relaxed);
+  // Tasks must be copyable.
+  auto shared = std::make_shared<Accepted>(std::move(accepted));
+  loop_.Post([this, shared] { Open(std::move(*shared)); });
+}
+
+void IoThread::Open(Accepted accepted) {
+  ClientState state;
+  state.id = shared_.next_client_id.fetch_add(1, std::memory_order_relaxed);
+  state.address = std::move(accepted.address);
+  state.local_address = std::move(accepted.local_address);
+  state.created = state.last_active = services_.turn_began();
+  state.authenticated = settings().requirepass.empty();
+  shared_.log->debug("event=client_opened client={} peer={}", state.id, state.address);
+  std::lock_guard lock(mutex_);
+  const uint64_t id = state.id;
+  sessions_.emplace(id,
+                    std::make_unique<Session>(*this, std::move(accepted.socket), std::move(state)));
+  statistics_.clients.Set(sessions_.size());
+}
+
+void IoThread::Kill(uint64_t id) {
+  loop_.Post([this, id] {
+    std::lock_guard lock(mutex_);
+    if (Session* session = Find(id)) session->Close();
+  });
+}
+
+void IoThread::ResumePaused() {
+  loop_.Post([this] {
+    std::lock_guard lock(mutex_);
+    WakePaused();
+  });
+}
+
+void IoThread::WakePaused() {
+  for (uint64_t id : std::exchange(paused_, {})) {
+    if (Session* session = Find(id)) session->Resume();
+  }
+}
+
+Session* IoThread::Find(uint64_t id) {
+  auto found = sessions_.find(id);
+  return found == sessions_.end() ? nullptr : found->second.get();
+}
+
+void IoThread::VisitClients(const std::function<void(const ClientInfo&)>& visit) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, session] : sessions_) {
+    if (!session->closed()) visit(session->Describe());
+  }
+}
+
+void IoThread::Tick() {
+  next_tick_ = services_.turn_began() + kTick;
+  uint64_t input = 0;
+  uint64_t output = 0;
+  uint64_t largest_input = 0;
+  uint64_t largest_output = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, session] : sessions_) {
+      session->CheckLimits(services_.turn_began(), settings());
+      input += session->input_capacity();
+      output += session->output_pending();
+      largest_input = std::max<uint64_t>(largest_input, session->input_capacity());
+      largest_output = std::max<uint64_t>(largest_output, session->output_pending());
+    }
+  }
+  statistics_.input_buffers.Set(input);
+  statistics_.output_buffers.Set(output);
+  statistics_.largest_input.Set(largest_input);
+  statistics_.largest_output.Set(largest_output);
+  if (index_ == 0) shared_.SampleRates(services_.turn_began());
+  FinishTurn();  // destroys whom the limits closed
+}
+
+}  // namespace starling

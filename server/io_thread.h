@@ -1,0 +1,143 @@
+/// A thread that serves clients: reads what is ready, runs it, commits once, replies to all.
+///
+/// One turn: every ready session reads, parses and executes; then the journal is committed once,
+/// for all that arrived together; then all replies are sent. So the costs of a commit are shared as
+/// widely as the load allows, and nothing is told that the log does not hold (I7).
+///
+/// `Adopt`, `Kill`, `ResumePaused`, `Stop` and `VisitClients` may be called from any thread. The
+/// mutex guards the sessions: this thread holds it while it works on them, others to look at them.
+/// It is let go for the commit and to look at other threads' sessions, so that no thread ever holds
+/// two.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "server/descriptor.h"
+#include "server/event_loop.h"
+#include "server/services.h"
+#include "server/session.h"
+#include "server/shared_state.h"
+#include "server/statistics.h"
+
+namespace starling {
+
+/// Requests parsed ahead of their execution, so that their keys can be prefetched. Words borrow
+/// from the session's input.
+struct RequestBatch {
+  static constexpr size_t kMost = 32;
+
+  struct Request {
+    size_t first_word;
+    size_t words;
+    size_t end;  ///< Bytes of the input up to this request's end.
+  };
+  std::vector<std::string_view> words;
+  std::vector<Request> requests;
+  size_t end = 0;          ///< Bytes of the input that the parser is done with.
+  bool exhausted = false;  ///< Nothing whole is left behind this batch.
+
+  void Clear() {
+    words.clear();
+    requests.clear();
+    exhausted = false;
+  }
+};
+
+/// An accepted connection on its way to its thread.
+struct Accepted {
+  Descriptor socket;
+  std::string address;
+  std::string local_address;
+};
+
+class IoThread {
+ public:
+  IoThread(SharedState& shared, int index);
+  ~IoThread();
+
+  void Start();
+  /// Sends what may leave, closes every session and ends the thread; waits for it. Idempotent.
+  void Stop();
+
+  // --- any thread ---
+  void Adopt(Accepted accepted);
+  /// Connections given to this thread and not yet closed.
+  uint64_t assigned() const { return assigned_.load(std::memory_order_relaxed); }
+  void Kill(uint64_t id);
+  /// Lets sessions go on that CLIENT PAUSE holds.
+  void ResumePaused();
+  /// Calls with every client, under the mutex; the caller holds no thread's.
+  void VisitClients(const std::function<void(const ClientInfo&)>& visit);
+  const ThreadStatistics& statistics() const { return statistics_; }
+  void ResetStatistics() { statistics_.Reset(); }
+
+  // --- this thread ---
+  SharedState& shared() { return shared_; }
+  EventLoop& loop() { return loop_; }
+  ThreadStatistics& counters() { return statistics_; }
+  RequestBatch& batch() { return batch_; }
+  std::mt19937_64& random() { return random_; }
+  ThreadServices& services() { return services_; }
+  std::mutex& mutex() { return mutex_; }
+  std::chrono::nanoseconds Now() const { return shared_.store.clock().time().Monotonic(); }
+  /// The present settings; costs one atomic load while they are unchanged.
+  const Settings& settings();
+  /// Whether the journal was read-only when this turn began: keys are not served, nothing commits.
+  bool turn_without_log() const { return turn_without_log_; }
+  /// The session takes part in this turn's commit.
+  void JoinTurn(Session& session) { turn_.push_back(&session); }
+  /// The session waits for the end of a CLIENT PAUSE.
+  void AddPaused(Session& session) { paused_.push_back(session.id()); }
+  /// The session has closed; it is destroyed at the end of the turn.
+  void Bury(uint64_t id) { dead_.push_back(id); }
+  /// Null when there is none.
+  Session* Find(uint64_t id);
+
+ private:
+  void Run();
+  void Open(Accepted accepted);
+  void BeginTurn();
+  void ServeReady(std::span<const EventLoop::Ready> ready);
+  void FinishTurn();
+  Status Commit();
+  void WakePaused();
+  void Tick();
+  std::chrono::milliseconds UntilNextWork() const;
+
+  SharedState& shared_;
+  const int index_;
+  ThreadStatistics statistics_;
+  RequestBatch batch_;
+  std::mt19937_64 random_;
+  uint64_t settings_version_ = 0;
+  std::shared_ptr<const Settings> settings_;
+  ThreadServices services_;
+  EventLoop loop_;
+  std::atomic<uint64_t> assigned_{0};
+  bool stopping_ = false;
+  std::chrono::nanoseconds next_tick_{0};
+  std::chrono::nanoseconds next_retry_{0};
+
+  std::mutex mutex_;  // guards sessions_ and what is in them
+  std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
+  std::vector<Session*> turn_;
+  bool turn_without_log_ = false;
+  std::vector<uint64_t> more_;  // have requests for the next turn
+  std::vector<uint64_t> paused_;
+  std::vector<uint64_t> dead_;
+  std::thread thread_;
+};
+
+}  // namespace starling

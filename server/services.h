@@ -1,0 +1,63 @@
+/// What commands of one I/O thread may ask of the daemon: NodeServices over the shared state.
+///
+/// One object per thread, used on it alone, while it holds its sessions' mutex; what concerns other
+/// threads' clients lets that mutex go for the time.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "node/node_services.h"
+#include "server/shared_state.h"
+
+namespace starling {
+
+class ThreadServices final : public NodeServices {
+ public:
+  ThreadServices(SharedState& shared, IoThread& thread) : shared_(shared), thread_(thread) {}
+
+  /// Commands that are counted from here on began at `now`.
+  void BeginTurn(std::chrono::nanoseconds now) { last_ = turn_began_ = now; }
+  std::chrono::nanoseconds turn_began() const { return turn_began_; }
+
+  const CommandTable& commands() override { return shared_.commands; }
+
+  SettingValues GetConfig(std::string_view pattern) override;
+  Status SetConfig(const SettingValues& values) override;
+  Status RewriteConfig() override;
+  std::string RequirePass() override;
+
+  std::vector<ClientInfo> Clients() override;
+  int KillClients(const std::function<bool(const ClientInfo&)>& match, uint64_t self) override;
+  void PauseClients(std::chrono::milliseconds time, bool writes_only) override;
+  void UnpauseClients() override;
+
+  void CountCommand(const CommandSpec& command, CommandOutcome outcome) override;
+  MemoryFigures Memory() override;
+  std::string Info(const std::vector<std::string>& sections) override;
+  void ResetStatistics() override;
+  std::vector<LatencyEvent> Latency() override;
+  int ResetLatency(const std::vector<std::string>& events) override;
+
+  std::vector<MemberInfo> Members() override;
+  Status Forget(const std::vector<std::string>& names) override;
+  Status Join(const std::vector<std::string>& addresses) override;
+  Status Backup(const std::string& folder) override;
+
+  Status Shutdown(bool save) override;
+  Status StartCheckpoint() override;
+
+ private:
+  void VisitAllClients(const std::function<void(IoThread&, const ClientInfo&)>& visit);
+
+  SharedState& shared_;
+  IoThread& thread_;
+  std::chrono::nanoseconds turn_began_{0};
+  std::chrono::nanoseconds last_{0};
+};
+
+}  // namespace starling
