@@ -225,12 +225,16 @@ Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
   std::optional<Number> sum;
   if (!error) {
     sum = Number::Sum(*current, by);
-    if (!sum) error = Error{Code::kOutOfRange, "the sum is beyond 128 bits"};
+    if (sum) sum = sum->Normalized();
+    // An integer beyond int64 would be read clamped, so it is refused here as Increment does.
+    if (!sum || (sum->is_integer() && !sum->fits_int64())) {
+      error = Error{Code::kOutOfRange, "the sum is beyond 128 bits, or an integer beyond 64"};
+    }
   }
   if (!error) AddToString(entry, by);
   ShardOf(key).Save(entry);
   if (error) return *std::move(error);
-  return sum->Normalized();
+  return *sum;
 }
 
 bool Access::Delete(const KeyRef& key) {
