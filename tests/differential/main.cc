@@ -14,6 +14,7 @@
 #include <random>
 #include <string>
 
+#include "tests/differential/command_rows.h"
 #include "tests/differential/duel.h"
 #include "tests/differential/grammar.h"
 #include "tests/differential/redis_grammar.h"
@@ -188,6 +189,23 @@ bool ParseOptions(const std::vector<std::string>& words, Options& options) {
   return !options.starlingd.empty();
 }
 
+/// Whether both say the same of every command that both know.
+bool RowsAgree(uint16_t redis_port, uint16_t starling_port) {
+  Result<RespClient> redis = RespClient::Connect(redis_port);
+  Result<RespClient> starling = RespClient::Connect(starling_port);
+  if (!redis || !starling) return false;
+  Result<RowComparison> rows = CompareCommandRows(*redis, *starling);
+  if (!rows) {
+    std::fprintf(stderr, "COMMAND: %s\n", rows.error().message.c_str());
+    return false;
+  }
+  for (const std::string& line : rows->differences) {
+    std::fprintf(stderr, "COMMAND INFO differs: %s\n", line.c_str());
+  }
+  std::printf("%zu rows of COMMAND compared\n", rows->compared);
+  return rows->compared > 0 && rows->differences.empty();
+}
+
 int Main(const Options& options) {
   Grammar grammar;
   for (std::string_view family : RedisGrammar()) {
@@ -236,7 +254,8 @@ int Main(const Options& options) {
     return 2;
   }
   Duel duel((*redis)->port(), (*starling)->port());
-  if (Run(options, duel, grammar).All()) return 0;
+  bool rows_agree = RowsAgree((*redis)->port(), (*starling)->port());
+  if (Run(options, duel, grammar).All()) return rows_agree ? 0 : 1;
   if (!(*starling)->Running()) {
     std::fprintf(stderr, "starlingd has ended:\n%s\n", (*starling)->Output().c_str());
   }
