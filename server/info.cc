@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "node/member_state_name.h"
 #include "node/version.h"
 #include "server/io_thread.h"
 #include "server/process_memory.h"
@@ -196,22 +197,6 @@ void ErrorStats(const SharedState& shared, Section& section) {
 
 void Cluster(const SharedState&, Section& section) { section.Put("cluster_enabled", false); }
 
-const char* StateName(MemberState state) {
-  switch (state) {
-    case MemberState::kAlive:
-      return "alive";
-    case MemberState::kSuspect:
-      return "suspect";
-    case MemberState::kDead:
-      return "dead";
-    case MemberState::kLeft:
-      return "left";
-    case MemberState::kForgotten:
-      return "forgotten";
-  }
-  return "unknown";
-}
-
 void Starling(const SharedState& shared, Section& section) {
   const std::vector<MemberInfo> members = shared.runtime.Members();
   const std::optional<ClusterRecord> cluster = shared.runtime.Cluster();
@@ -224,7 +209,7 @@ void Starling(const SharedState& shared, Section& section) {
     const MemberInfo& member = members[i];
     section.Put("member" + std::to_string(i),
                 "name=" + member.name + ",address=" + member.address +
-                    ",state=" + StateName(member.state) +
+                    ",state=" + MemberStateName(member.state) +
                     ",connected=" + (member.connected || member.self ? "1" : "0"));
   }
 }

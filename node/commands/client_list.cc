@@ -47,7 +47,7 @@ std::string Line(const ClientInfo& info, std::chrono::nanoseconds now) {
   put("tot-mem", std::to_string(info.input_bytes + info.output_bytes));
   put("events", "r");
   put("cmd", client.last_command);
-  put("user", client.authenticated ? "default" : "(superuser)");
+  put("user", "default");
   put("redir", "-1");
   put("resp", std::to_string(client.protocol));
   put("lib-name", client.library_name);

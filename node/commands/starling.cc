@@ -1,0 +1,193 @@
+#include <algorithm>
+
+#include "node/arguments.h"
+#include "node/member_state_name.h"
+#include "node/node_services.h"
+#include "node/subcommands.h"
+
+namespace starling {
+namespace {
+
+constexpr std::string_view kHelp[] = {
+    "BACKUP <folder>",
+    "    Write a verified copy of this node's data to a new folder of its host.",
+    "FORGET <name> [<name> ...]",
+    "    End members that will not come back; what only they held is lost.",
+    "JOIN <host:port> [<host:port> ...]",
+    "    Look for members there too.",
+    "KEY <key>",
+    "    How this node holds the key, and who else holds all that this node wrote.",
+    "MEMBERS",
+    "    The members of the cluster, as this node sees them.",
+};
+
+void ReplyStatus(CommandContext& context, const Status& status) {
+  if (status.ok()) return context.reply.Ok();
+  context.reply.Error("ERR " + status.error().message);
+}
+
+std::vector<std::string> Texts(Arguments words) { return {words.begin(), words.end()}; }
+
+std::vector<MemberInfo> SortedMembers(CommandContext& context) {
+  std::vector<MemberInfo> members = context.services.Members();
+  std::sort(members.begin(), members.end(),
+            [](const MemberInfo& a, const MemberInfo& b) { return a.name < b.name; });
+  return members;
+}
+
+/// Stamps exceed 2^53, which some clients cannot hold in a number.
+void ReplyStamp(Reply& reply, Stamp stamp) { reply.Bulk(std::to_string(stamp.value)); }
+
+void Members(CommandContext& context, Arguments) {
+  Reply& reply = context.reply;
+  const std::vector<MemberInfo> members = SortedMembers(context);
+  reply.Array(members.size());
+  for (const MemberInfo& member : members) {
+    reply.Map(9);
+    reply.Bulk("name");
+    reply.Bulk(member.name);
+    reply.Bulk("id");
+    reply.Bulk(member.id.ToString());
+    reply.Bulk("address");
+    reply.Bulk(member.address);
+    reply.Bulk("state");
+    reply.Bulk(MemberStateName(member.state));
+    reply.Bulk("self");
+    reply.Integer(member.self ? 1 : 0);
+    reply.Bulk("connected");
+    reply.Integer(member.connected ? 1 : 0);
+    reply.Bulk("held");
+    ReplyStamp(reply, member.held);
+    reply.Bulk("acknowledged");
+    ReplyStamp(reply, member.acknowledged);
+    reply.Bulk("rtt-ms");
+    reply.Integer(member.rtt.count());
+  }
+}
+
+void Forget(CommandContext& context, Arguments arguments) {
+  ReplyStatus(context, context.services.Forget(Texts(arguments.subspan(2))));
+}
+
+void Join(CommandContext& context, Arguments arguments) {
+  ReplyStatus(context, context.services.Join(Texts(arguments.subspan(2))));
+}
+
+void Backup(CommandContext& context, Arguments arguments) {
+  ReplyStatus(context, context.services.Backup(std::string(arguments[2])));
+}
+
+std::string_view TypeName(KeyType type) {
+  switch (type) {
+    case KeyType::kString:
+      return "string";
+    case KeyType::kSet:
+      return "set";
+    case KeyType::kHash:
+      return "hash";
+    case KeyType::kSortedSet:
+      return "zset";
+    case KeyType::kList:
+      return "list";
+    case KeyType::kStream:
+      return "stream";
+    case KeyType::kNone:
+      break;
+  }
+  return "none";
+}
+
+/// What KEY tells of a key, copied so that no lock is held while members are asked.
+struct HeldKey {
+  KeyType type = KeyType::kNone;
+  bool counter = false;
+  bool number = false;
+  size_t elements = 0;
+  size_t bytes = 0;
+  std::optional<int64_t> deadline;
+};
+
+std::optional<HeldKey> Look(CommandContext& context, const KeyRef& key) {
+  Access access = context.keyspace().Lock(key);
+  std::optional<KeyView> view = access.Find(key, false);
+  if (!view) return std::nullopt;
+  HeldKey held;
+  held.type = view->type;
+  held.counter = view->counter;
+  held.number = view->value.kind == Value::Kind::kNumber;
+  held.elements = view->size;
+  held.deadline = view->deadline_millis;
+  held.bytes = access.MemoryUsage(key).value_or(0);
+  return held;
+}
+
+void Key(CommandContext& context, Arguments arguments) {
+  Reply& reply = context.reply;
+  std::optional<HeldKey> held = Look(context, context.Key(arguments[2]));
+  if (!held) return reply.Null();
+  const Stamp written = context.store.journal().upto();
+  std::vector<std::string> holders;
+  for (const MemberInfo& member : SortedMembers(context)) {
+    if (member.self || member.acknowledged >= written) holders.push_back(member.name);
+  }
+  reply.Map(8);
+  reply.Bulk("database");
+  reply.Integer(context.client.database);
+  reply.Bulk("type");
+  reply.Bulk(TypeName(held->type));
+  reply.Bulk("merge");
+  reply.Bulk(held->counter                    ? "sum of what every node added"
+             : held->type == KeyType::kString ? "latest write"
+                                              : "latest write of each element");
+  reply.Bulk("representation");
+  reply.Bulk(held->type != KeyType::kString ? "collection" : held->number ? "number" : "bytes");
+  reply.Bulk("elements");
+  reply.Integer(static_cast<int64_t>(held->elements));
+  reply.Bulk("bytes");
+  reply.Integer(static_cast<int64_t>(held->bytes));
+  reply.Bulk("deadline-ms");
+  if (held->deadline) {
+    reply.Integer(*held->deadline);
+  } else {
+    reply.Null();
+  }
+  reply.Bulk("held-by");
+  reply.Array(holders.size());
+  for (const std::string& holder : holders) reply.Bulk(holder);
+}
+
+void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
+
+constexpr Subcommand kSubcommands[] = {
+    {"backup", Backup}, {"forget", Forget}, {"help", Help},
+    {"join", Join},     {"key", Key},       {"members", Members},
+};
+
+void Starling(CommandContext& context, Arguments arguments) {
+  RunSubcommand(kSubcommands, context, arguments);
+}
+
+constexpr uint32_t kOperator = kAdmin | kNoScript | kLoading | kStale;
+
+constexpr CommandSpec kStarlingCommands[] = {
+    {"starling", -2, 0, 0, 0, 0, "server", "starling 0.1.0", "What concerns the cluster.",
+     Starling},
+    {"starling|backup", 3, kOperator, 0, 0, 0, "server", "starling 0.1.0",
+     "Write a verified copy of this node's data.", nullptr},
+    {"starling|forget", -3, kOperator, 0, 0, 0, "server", "starling 0.1.0",
+     "End members that will not come back.", nullptr},
+    {"starling|help", 2, kLoading | kStale, 0, 0, 0, "server", "starling 0.1.0",
+     "List the subcommands.", nullptr},
+    {"starling|join", -3, kOperator, 0, 0, 0, "server", "starling 0.1.0",
+     "Look for members at more addresses.", nullptr},
+    {"starling|key", 3, kReadOnly, 2, 2, 1, "server", "starling 0.1.0",
+     "How a key is held, and by whom.", nullptr},
+    {"starling|members", 2, kOperator, 0, 0, 0, "server", "starling 0.1.0",
+     "The members of the cluster.", nullptr},
+};
+
+}  // namespace
+
+std::span<const CommandSpec> StarlingCommands() { return kStarlingCommands; }
+
+}  // namespace starling
