@@ -111,7 +111,8 @@ class Replicator {
   void OnDisconnected(LinkId link, Instant now, Effects& effects);
   /// One whole frame from the peer (length prefix removed). Hostile bytes close the link with an error.
   void OnFrame(LinkId link, std::string_view frame, Instant now, Effects& effects);
-  /// A batch of the own stream, after its append, in stream order.
+  /// A batch of the own stream, after its append, in stream order. The only function that may be called
+  /// from within another (the replicator commits itself): the batch is then taken at that one's end.
   void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now, Effects& effects);
   /// Time has passed. Call at the instant that NextTimer gives, or earlier.
   void OnTick(Instant now, Effects& effects);
@@ -133,6 +134,8 @@ class Replicator {
   std::vector<MemberInfo> members() const;
   /// What every member holds; for Store::Maintain.
   Keyspace::Stability stability() const;
+  /// Why this node must draw no stamps (its clock is ahead of the members'): refuse writes with it.
+  std::optional<std::string> WriteRefusal() const;
   /// Members (this one included) that hold the own stream up to `stamp`: WAIT.
   int HoldersOf(Stamp stamp) const;
 

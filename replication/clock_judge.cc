@@ -1,0 +1,55 @@
+#include "replication/clock_judge.h"
+
+#include <algorithm>
+
+namespace starling {
+
+std::optional<ClockJudge::Millis> ClockJudge::Median(const std::map<NodeId, Millis>& ahead) const {
+  if (ahead.size() + 1 < 3) return std::nullopt;
+  std::vector<Millis> clocks{Millis{0}};
+  for (const auto& [peer, by] : ahead) clocks.push_back(by);
+  std::sort(clocks.begin(), clocks.end());
+  return clocks[(clocks.size() - 1) / 2];  // of two middle ones the earlier
+}
+
+std::optional<std::string> ClockJudge::JudgePeer(NodeId peer, Millis ahead, size_t members) const {
+  const auto text = [this](Millis by, const char* than) {
+    return "the peer's clock is " + std::to_string(std::abs(by.count())) + " ms " +
+           (by.count() < 0 ? "behind " : "ahead of ") + than + ", more than max_clock_skew (" +
+           std::to_string(max_skew_.count()) + " ms); set the clocks, e.g. by NTP";
+  };
+  if (std::max(members_, members) <= 2) {
+    if (std::chrono::abs(ahead) > max_skew_) return text(ahead, "this node's");
+    return std::nullopt;
+  }
+  std::map<NodeId, Millis> all = ahead_;
+  all[peer] = ahead;
+  const std::optional<Millis> median = Median(all);
+  if (median && ahead - *median > max_skew_) return text(ahead - *median, "the members' median");
+  return std::nullopt;
+}
+
+std::optional<std::string> ClockJudge::JudgeStamp(Stamp stamp, int64_t own_millis) const {
+  Millis allowed{0};
+  if (members_ > 2) {
+    if (const auto median = Median(ahead_)) {
+      allowed = *median;
+    } else {
+      for (const auto& [peer, by] : ahead_) allowed = std::max(allowed, by);
+    }
+  }
+  const Millis ahead{stamp.millis() - own_millis};
+  if (ahead <= allowed + max_skew_) return std::nullopt;
+  return "a batch stamped " + std::to_string((ahead - allowed).count()) +
+         " ms ahead of the members' clocks, more than max_clock_skew (" +
+         std::to_string(max_skew_.count()) + " ms)";
+}
+
+std::optional<ClockJudge::Millis> ClockJudge::OwnAhead() const {
+  if (members_ <= 2) return std::nullopt;
+  const std::optional<Millis> median = Median(ahead_);
+  if (!median || -*median <= max_skew_) return std::nullopt;
+  return -*median;
+}
+
+}  // namespace starling

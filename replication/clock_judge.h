@@ -1,0 +1,49 @@
+/// Whose clock is wrong: compares the members' hybrid clocks.
+///
+/// The median decides (DESIGN.md section 5): a node ahead of it by more than `max_skew` is refused,
+/// and draws no stamps itself; a slow one harms nobody. With two members nobody can decide, so each
+/// refuses the other. While fewer than three clocks of a larger cluster are known, nobody is refused.
+/// A plain computation without clocks of its own; not thread-safe.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/origin.h"
+#include "storage/stamp.h"
+
+namespace starling {
+
+class ClockJudge {
+ public:
+  using Millis = std::chrono::milliseconds;
+
+  explicit ClockJudge(Millis max_skew) : max_skew_(max_skew) {}
+
+  /// How many members there are, or are expected, this node included.
+  void SetMembers(size_t members) { members_ = members; }
+  /// `ahead`: the peer's hybrid clock less the own one, now.
+  void Note(NodeId peer, Millis ahead) { ahead_[peer] = ahead; }
+  void Remove(NodeId peer) { ahead_.erase(peer); }
+
+  /// What is wrong with a peer whose clock is `ahead` of the own one; nullopt admits it. `members`:
+  /// how many it knows of.
+  std::optional<std::string> JudgePeer(NodeId peer, Millis ahead, size_t members) const;
+  /// The same for a stamp in a batch; `own_millis` is the own hybrid clock.
+  std::optional<std::string> JudgeStamp(Stamp stamp, int64_t own_millis) const;
+  /// How far the own clock is ahead of the median, where that is more than allowed: draw no stamps.
+  std::optional<Millis> OwnAhead() const;
+
+ private:
+  /// The median clock less the own one, `extra` counted in; nullopt while too few are known.
+  std::optional<Millis> Median(const std::map<NodeId, Millis>& ahead) const;
+
+  Millis max_skew_;
+  size_t members_ = 1;
+  std::map<NodeId, Millis> ahead_;
+};
+
+}  // namespace starling

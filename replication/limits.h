@@ -1,0 +1,98 @@
+/// Every maximum of the replication protocols in one place (I9, I11).
+///
+/// Constants only. A peer that passes one of them is refused by name; a local queue that reaches one
+/// stops taking and lets anti-entropy do the work later.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace starling::limits {
+
+using namespace std::chrono_literals;
+
+// --- frames ---
+/// The largest frame a transport carries. Small, so that control frames overtake bulk soon.
+inline constexpr size_t kFrameBytes = 512 << 10;
+/// Messages beyond this are cut into fragments of this size.
+inline constexpr size_t kFragmentBytes = 256 << 10;
+/// The largest reassembled message: a value of 512 MB in its batch, with its neighbours.
+inline constexpr size_t kMessageBytes = size_t{1536} << 20;
+/// What a transport must be able to queue on one link: one such message beside the windows below.
+inline constexpr size_t kQueuedBytes = kMessageBytes + (size_t{64} << 20);
+/// The structured part of a message (all but batches, chunks and fragments).
+inline constexpr size_t kHeaderBytes = 4 << 20;
+/// Frames that a link may hold before its handshake is done.
+inline constexpr size_t kHandshakeFrameBytes = 8 << 10;
+
+// --- texts and lists inside messages ---
+inline constexpr size_t kNameBytes = 255;
+inline constexpr size_t kAddressBytes = 300;
+inline constexpr size_t kReasonBytes = 1000;
+inline constexpr size_t kNonceBytes = 32;
+inline constexpr size_t kMacBytes = 32;
+inline constexpr size_t kVectorEntries = 65'535;
+inline constexpr size_t kMembers = 1'024;
+inline constexpr size_t kGossipUpdates = 16;
+inline constexpr size_t kBatchesPerFrame = 4'096;
+
+// --- discovery ---
+inline constexpr size_t kKnownAddresses = 4 * kMembers;
+inline constexpr size_t kLinks = 2 * kMembers;
+inline constexpr auto kHandshakeTime = 5s;
+inline constexpr auto kHandshakeResend = 500ms;
+inline constexpr auto kDialBackoffFirst = 100ms;
+inline constexpr auto kDialBackoffLast = 3s;
+/// A second connection of one node is refused while the first was heard within this time.
+inline constexpr auto kLinkFresh = 1500ms;
+
+// --- streams ---
+/// Bytes pushed to a peer and not yet acknowledged; beyond it anti-entropy takes over.
+inline constexpr size_t kInFlightBytes = 8 << 20;
+/// Frames pushed and not yet acknowledged: batches that arrive while it is reached travel together.
+inline constexpr size_t kInFlightFrames = 16;
+/// Bytes of batches that one frame gathers.
+inline constexpr size_t kGatherBytes = 192 << 10;
+/// Own batches kept in memory, so that gathering does not read the log.
+inline constexpr size_t kRecentBytes = 4 << 20;
+/// Up to this many peers the origin pushes to all; beyond, to `kPushFanout`, who pass it on.
+inline constexpr size_t kPushToAll = 12;
+inline constexpr size_t kPushFanout = 4;
+inline constexpr auto kRoundInterval = 1s;
+/// Without progress for this long, what was pushed counts as lost.
+inline constexpr auto kPushLost = 1500ms;
+inline constexpr auto kWantInterval = 100ms;
+
+/// How long a leaving node waits for one other to hold all it wrote.
+inline constexpr auto kLeaveTime = 2s;
+
+// --- walks ---
+inline constexpr size_t kWalkChunkBytes = 192 << 10;
+/// Parts sent and not yet received by the peer.
+inline constexpr uint32_t kWalkWindow = 8;
+inline constexpr size_t kWalksOut = 4;
+inline constexpr size_t kStagedBytes = size_t{64} << 30;
+inline constexpr auto kWalkResend = 1s;
+inline constexpr auto kWalkIdle = 20s;
+
+// --- membership ---
+inline constexpr auto kProbePeriod = 300ms;
+/// Without an answer for so long, others are asked to ping.
+inline constexpr auto kPingTime = 250ms;
+/// Without an answer by then, the member is suspected. Above the stalls that a busy host shows.
+inline constexpr auto kProbeTime = 600ms;
+inline constexpr size_t kIndirectProbes = 3;
+/// A suspect that does not refute is dead after this; less for each who suspects it too.
+inline constexpr auto kSuspicionShortest = 800ms;
+inline constexpr auto kSuspicionLongest = 2000ms;
+inline constexpr int kSuspicionConfirmations = 2;
+/// A member unheard for this long is probed out of turn.
+inline constexpr auto kSilence = 1100ms;
+/// A tick later than this beyond its time is an own pause.
+inline constexpr auto kOwnPause = 250ms;
+inline constexpr int kWorstHealth = 8;
+/// An update is told this many times log10 of the members.
+inline constexpr int kRetransmits = 4;
+
+}  // namespace starling::limits

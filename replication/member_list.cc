@@ -1,0 +1,182 @@
+#include "replication/member_list.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace starling {
+namespace {
+
+constexpr std::string_view kKey = "members";
+constexpr std::string_view kBegin = "begin/";
+constexpr std::string_view kEnd = "end/";
+
+/// Takes a decimal number off the front of `text`.
+std::optional<uint64_t> TakeNumber(std::string_view& text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return number;
+}
+
+bool TakeChar(std::string_view& text, char wanted) {
+  if (text.empty() || text.front() != wanted) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// `<incarnation>` and then, per stream, `;<node>.<incarnation>=<upto>`.
+std::string EndText(const MemberList::End& end) {
+  std::string text = std::to_string(end.incarnation);
+  for (const VersionVector::Entry& entry : end.streams.entries()) {
+    text += ";" + std::to_string(entry.origin.node.value) + "." +
+            std::to_string(entry.origin.incarnation) + "=" + std::to_string(entry.upto.value);
+  }
+  return text;
+}
+
+std::optional<MemberList::End> ParseEnd(std::string_view text) {
+  MemberList::End end;
+  const auto incarnation = TakeNumber(text);
+  if (!incarnation) return std::nullopt;
+  end.incarnation = *incarnation;
+  while (TakeChar(text, ';')) {
+    const auto node = TakeNumber(text);
+    if (!node || !TakeChar(text, '.')) return std::nullopt;
+    const auto stream = TakeNumber(text);
+    if (!stream || !TakeChar(text, '=')) return std::nullopt;
+    const auto upto = TakeNumber(text);
+    if (!upto) return std::nullopt;
+    end.streams.Raise(Origin{NodeId{*node}, *stream}, Stamp{*upto});
+  }
+  if (!text.empty()) return std::nullopt;
+  return end;
+}
+
+/// Payloads are read as texts whatever they are kept as: an incarnation is a number to the
+/// keyspace.
+std::string TextOf(const Value& payload) {
+  if (payload.kind == Value::Kind::kNumber) return payload.number.ToString();
+  return std::string(payload.bytes);
+}
+
+uint64_t DigestOf(const std::string& text) {
+  unsigned char hash[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash);
+  uint64_t digest = 0;
+  for (int i = 0; i < 8; ++i) digest = digest << 8 | hash[i];
+  return digest;
+}
+
+}  // namespace
+
+bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
+  std::map<std::string, uint64_t> begins;
+  std::map<std::string, End> ends;
+  if (record) {
+    for (const std::string& name : record->first_members) begins[name] = 0;
+  }
+  const KeyRef key = keyspace_.Ref(kClusterDatabase, kKey);
+  {
+    Access access = keyspace_.Lock(key);
+    access.ForEachElement(key, ElementType::kHash, [&](std::string_view id, const Value& payload) {
+      const std::string text = TextOf(payload);
+      std::string_view rest = text;
+      if (id.starts_with(kBegin)) {
+        if (const auto begin = TakeNumber(rest)) {
+          uint64_t& known = begins[std::string(id.substr(kBegin.size()))];
+          known = std::max(known, *begin);
+        }
+      } else if (id.starts_with(kEnd)) {
+        if (auto end = ParseEnd(text)) ends[std::string(id.substr(kEnd.size()))] = *std::move(end);
+      }
+    });
+  }
+  std::string canonical = record ? std::to_string(record->id) : "none";
+  members_.clear();
+  names_.clear();
+  for (const auto& [name, begin] : begins) {
+    canonical += "|" + std::to_string(name.size()) + ":" + name + "=" + std::to_string(begin);
+    names_[NodeId::FromName(name)] = name;
+    const auto end = ends.find(name);
+    if (end == ends.end() || begin > end->second.incarnation) members_.push_back(name);
+  }
+  for (const auto& [name, end] : ends) {
+    canonical += "|" + std::to_string(name.size()) + ":" + name + "!" + EndText(end);
+  }
+  begins_ = std::move(begins);
+  ends_ = std::move(ends);
+  std::erase_if(stopped_, [this](const std::string& name) { return !IsMember(name); });
+  const uint64_t digest = DigestOf(canonical);
+  const bool changed = digest != digest_;
+  digest_ = digest;
+  return changed;
+}
+
+void MemberList::WriteBegin(const std::string& name, uint64_t incarnation) {
+  const KeyRef key = keyspace_.Ref(kClusterDatabase, kKey);
+  Access access = keyspace_.Lock(key);
+  const std::string text = std::to_string(incarnation);
+  access.AddElement(key, ElementType::kHash, std::string(kBegin) + name, Value::Bytes(text));
+}
+
+void MemberList::WriteEnd(const std::string& name, const End& end) {
+  const KeyRef key = keyspace_.Ref(kClusterDatabase, kKey);
+  Access access = keyspace_.Lock(key);
+  const std::string text = EndText(end);
+  access.AddElement(key, ElementType::kHash, std::string(kEnd) + name, Value::Bytes(text));
+}
+
+bool MemberList::IsMember(std::string_view name) const {
+  return std::binary_search(members_.begin(), members_.end(), name);
+}
+
+bool MemberList::IsMember(NodeId id) const {
+  const auto found = names_.find(id);
+  return found != names_.end() && IsMember(found->second);
+}
+
+const MemberList::End* MemberList::EndOf(std::string_view name) const {
+  if (IsMember(name)) return nullptr;
+  const auto end = ends_.find(std::string(name));
+  return end == ends_.end() ? nullptr : &end->second;
+}
+
+uint64_t MemberList::BeginOf(const std::string& name) const {
+  const auto begin = begins_.find(name);
+  return begin == begins_.end() ? 0 : begin->second;
+}
+
+bool MemberList::IsStopped(NodeId id) const {
+  const auto name = names_.find(id);
+  return name != names_.end() && stopped_.contains(name->second);
+}
+
+void MemberList::Stop(const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    if (IsMember(name)) stopped_.insert(name);
+  }
+}
+
+Stamp MemberList::AcceptedUpto(const Origin& origin) const {
+  const auto name = names_.find(origin.node);
+  if (name == names_.end() || hidden_.contains(origin)) return Stamp{};
+  const auto end = ends_.find(name->second);
+  if (end != ends_.end() && origin.incarnation <= end->second.incarnation) {
+    return end->second.streams.Get(origin);
+  }
+  if (!IsMember(name->second)) return Stamp{};
+  return Stamp{~uint64_t{0}};
+}
+
+VersionVector MemberList::Visible(const VersionVector& vector) const {
+  VersionVector visible;
+  for (const VersionVector::Entry& entry : vector.entries()) {
+    visible.Set(entry.origin, std::min(entry.upto, AcceptedUpto(entry.origin)));
+  }
+  return visible;
+}
+
+}  // namespace starling

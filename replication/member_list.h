@@ -1,0 +1,81 @@
+/// Who belongs to the cluster: the one list that decides what may be freed and whose streams count.
+///
+/// It stands in the cluster's own database as one hash, so that it replicates, persists and merges as
+/// every key does: `begin/<name>` and `end/<name>`. The creation record names the first members. A
+/// member is whoever began and has not ended since. An end says up to where that member's streams
+/// count; what lies beyond is refused for ever (I8).
+///
+/// Not thread-safe; it locks the keyspace while it reads or writes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "replication/replicator.h"
+#include "storage/keyspace.h"
+#include "storage/version_vector.h"
+
+namespace starling {
+
+class MemberList {
+ public:
+  /// How a member ended.
+  struct End {
+    uint64_t incarnation = 0;  ///< Streams up to this incarnation have ended...
+    VersionVector streams;     ///< ...here; those not named at none.
+  };
+
+  explicit MemberList(Keyspace& keyspace) : keyspace_(keyspace) {}
+
+  /// Reads the list again; call when the cluster's database may have changed. Returns whether it did.
+  bool Refresh(const std::optional<ClusterRecord>& record);
+
+  /// Writes an entry; the caller commits the journal and refreshes.
+  void WriteBegin(const std::string& name, uint64_t incarnation);
+  void WriteEnd(const std::string& name, const End& end);
+
+  /// Unforgotten members, sorted by name.
+  const std::vector<std::string>& members() const { return members_; }
+  bool IsMember(std::string_view name) const;
+  bool IsMember(NodeId id) const;
+  /// All that ever began, by id.
+  const std::map<NodeId, std::string>& names() const { return names_; }
+  const std::map<std::string, End>& ends() const { return ends_; }
+  /// The end that holds for `name`: it was forgotten and has not begun again. Null otherwise.
+  const End* EndOf(std::string_view name) const;
+  /// The incarnation with which `name` last began; 0 for first members and those that never did.
+  uint64_t BeginOf(const std::string& name) const;
+  /// Equal lists have equal digests.
+  uint64_t digest() const { return digest_; }
+
+  /// Own streams that were never shown to anyone, because the node wrote them before it began: their
+  /// writes were issued again. Neither told nor sent.
+  void Hide(const std::set<Origin>& origins) { hidden_ = origins; }
+  const std::set<Origin>& hidden() const { return hidden_; }
+  /// Streams no longer accepted while their members' ends are being agreed on.
+  void Stop(const std::set<std::string>& names);
+  const std::set<std::string>& stopped() const { return stopped_; }
+  bool IsStopped(NodeId id) const;
+
+  /// Up to where `origin`'s stream may be held: none where it is not accepted at all.
+  Stamp AcceptedUpto(const Origin& origin) const;
+  /// What of `vector` may be told: hidden streams left out, ended ones cut at their end.
+  VersionVector Visible(const VersionVector& vector) const;
+
+ private:
+  Keyspace& keyspace_;
+  std::map<std::string, uint64_t> begins_;
+  std::map<std::string, End> ends_;
+  std::vector<std::string> members_;
+  std::map<NodeId, std::string> names_;
+  uint64_t digest_ = 0;
+  std::set<Origin> hidden_;
+  std::set<std::string> stopped_;
+};
+
+}  // namespace starling

@@ -1,0 +1,223 @@
+#include "replication/replicator.h"
+
+#include <algorithm>
+
+#include "replication/limits.h"
+#include "replication/replicator_impl.h"
+
+namespace starling {
+
+Replicator::Replicator(const ReplicatorOptions& options, Store& store,
+                       std::shared_ptr<spdlog::logger> log)
+    : impl_(std::make_unique<Impl>(options, store, std::move(log))) {}
+
+Replicator::~Replicator() = default;
+
+void Replicator::Start(Instant now, Effects& effects) {
+  Impl& impl = *impl_;
+  Impl::Input input(impl, effects, now);
+  impl.dialer_.Set(Dialer::kSeed, impl.options_.seeds, /*replace=*/true, now);
+  if (!impl.record_) {
+    if (const auto created = impl.creation_->Start(now)) impl.Adopt(*created, true, now);
+  } else {
+    impl.clocks_.SetMembers(impl.list_.members().size());
+  }
+}
+
+void Replicator::OnConnected(LinkId link, const Address& dialled, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->links_.OnConnected(link, dialled, now);
+}
+
+void Replicator::OnDialFailed(const Address& address, bool refused, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  if (refused) {
+    for (const auto& [name, member] : impl_->swim_.members()) {
+      if (member.address != address || member.linked) continue;
+      const std::string gone = name;  // the table changes below
+      impl_->swim_.OnRefused(gone, now);
+      break;
+    }
+  }
+  impl_->dialer_.OnFailed(address, now);
+}
+
+void Replicator::OnDisconnected(LinkId link, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->links_.OnDisconnected(link, now);
+  const auto connected = [this](NodeId id) { return impl_->links_.Connected(id); };
+  if (impl_->leaving_) return;
+  for (Address& address : impl_->dialer_.Due(now, connected)) {
+    effects.push_back(DialEffect{std::move(address)});
+  }
+}
+
+void Replicator::OnFrame(LinkId link, std::string_view frame, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->links_.OnFrame(link, frame, now);
+}
+
+void Replicator::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now,
+                              Effects& effects) {
+  if (impl_->effects_ != nullptr) {  // a commit of the replicator's own, within another input
+    impl_->handed_in_.emplace_back(header, std::move(bytes));
+    return;
+  }
+  Impl::Input input(*impl_, effects, now);
+  impl_->streams_.OnLocalBatch(header, std::move(bytes), now);
+}
+
+void Replicator::OnTick(Instant now, Effects& effects) {
+  Impl& impl = *impl_;
+  Impl::Input input(impl, effects, now);
+  impl.links_.OnTick(now);
+  impl.swim_.OnTick(now);
+  if (!impl.record_) impl.creation_->OnTick(now);
+  impl.walk_sender_.OnTick(now);
+  impl.walk_receiver_.OnTick(now);
+  if (impl.forgetting_.OnTick(now)) impl.list_dirty_ = true;
+  impl.Upkeep(now);
+  if (impl.record_) impl.streams_.OnTick(now);
+  if (impl.leaving_) return;
+  const auto connected = [&impl](NodeId id) { return impl.links_.Connected(id); };
+  for (Address& address : impl.dialer_.Due(now, connected)) {
+    effects.push_back(DialEffect{std::move(address)});
+  }
+}
+
+Instant Replicator::NextTimer() const {
+  const Impl& impl = *impl_;
+  const auto connected = [&impl](NodeId id) { return impl.links_.Connected(id); };
+  Instant next = std::min(impl.links_.NextTimer(), impl.next_upkeep_);
+  next = std::min(next, impl.swim_.NextTimer());
+  next = std::min(next, impl.walk_sender_.NextTimer());
+  next = std::min(next, impl.walk_receiver_.NextTimer());
+  next = std::min(next, impl.forgetting_.NextTimer());
+  if (impl.record_) {
+    next = std::min(next, impl.streams_.NextTimer());
+  } else {
+    next = std::min(next, impl.creation_->NextTimer());
+  }
+  if (impl.leaving_ && !impl.left_) next = std::min(next, impl.leave_until_);
+  if (impl.leaving_) return next;
+  return std::min(next, impl.dialer_.NextTimer(connected));
+}
+
+void Replicator::OnMeetingFolder(const std::vector<Address>& addresses,
+                                 const std::optional<ClusterRecord>& record, Instant now,
+                                 Effects& effects) {
+  Impl& impl = *impl_;
+  Impl::Input input(impl, effects, now);
+  impl.dialer_.Set(Dialer::kFolder, addresses, /*replace=*/true, now);
+  if (!record) return;
+  if (!impl.record_) {
+    impl.Meet(*record, now);
+  } else if (impl.record_->id != record->id &&
+             impl.refused_folder_.insert(std::to_string(record->id)).second) {
+    impl.Emit(EventEffect::Kind::kPeerRefused, impl.store_.name(),
+              "the meeting folder belongs to cluster " + std::to_string(record->id) +
+                  ", this node's data to cluster " + std::to_string(impl.record_->id) +
+                  "; start it on an empty data folder to join the former");
+  }
+}
+
+void Replicator::AddSeeds(const std::vector<Address>& seeds, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->dialer_.Set(Dialer::kSeed, seeds, /*replace=*/false, now);
+}
+
+void Replicator::Leave(Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  if (impl_->leaving_) return;
+  impl_->leaving_ = true;
+  impl_->leave_until_ = now + limits::kLeaveTime;
+  if (const Status committed = impl_->store_.journal().Commit(); !committed) {
+    impl_->log_->error("event=leave_uncommitted error=\"{}\"", committed.error().message);
+  }
+  impl_->streams_.ReportToAll(now);
+}
+
+bool Replicator::Left() const { return impl_->left_; }
+
+Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Effects& effects) {
+  Impl& impl = *impl_;
+  Impl::Input input(impl, effects, now);
+  if (!impl.record_) return Error{Code::kRefused, "this node is in no cluster yet"};
+  std::set<std::string> ended;
+  for (const std::string& name : names) {
+    if (name == impl.store_.name()) {
+      return Error{Code::kRefused, "'" + name + "' is this node; ask another member to forget it"};
+    }
+    if (!impl.list_.IsMember(name)) return Error{Code::kNotFound, "no member '" + name + "'"};
+    const auto member = impl.swim_.members().find(name);
+    const bool alive =
+        impl.links_.Connected(NodeId::FromName(name)) ||
+        (member != impl.swim_.members().end() && (member->second.state == MemberState::kAlive ||
+                                                  member->second.state == MemberState::kSuspect));
+    if (alive) return Error{Code::kRefused, "'" + name + "' is alive; stop it first"};
+    ended.insert(name);
+  }
+  if (ended.empty()) return Error{Code::kInvalidArgument, "no member named"};
+  if (Status started = impl.forgetting_.Start(ended, now); !started) return started;
+  if (impl.forgetting_.OnTick(now)) impl.list_dirty_ = true;
+  return {};
+}
+
+std::optional<ClusterRecord> Replicator::cluster() const { return impl_->record_; }
+
+std::vector<MemberInfo> Replicator::members() const {
+  const Impl& impl = *impl_;
+  const VersionVector held = impl.streams_.Visible();
+  const Origin own = impl.store_.origin();
+  std::map<std::string, MemberInfo> all;
+  for (const std::string& name : impl.list_.members()) {
+    all[name].state = MemberState::kDead;  // unless somebody has heard of it
+  }
+  for (const auto& [name, member] : impl.swim_.members()) {
+    MemberInfo& info = all[name];
+    info.address = member.address;
+    info.state = member.state;
+    info.rtt = member.rtt;
+    const bool ended = impl.list_.EndOf(name) != nullptr;
+    if (ended) info.state = MemberState::kForgotten;
+  }
+  MemberInfo& self = all[impl.store_.name()];
+  self.address = impl.options_.advertise;
+  self.state = impl.left_ ? MemberState::kLeft : MemberState::kAlive;
+  self.self = true;
+  std::vector<MemberInfo> infos;
+  for (auto& [name, info] : all) {
+    info.name = name;
+    info.id = NodeId::FromName(name);
+    info.connected = impl.links_.Connected(info.id);
+    const auto origin = impl.peer_origin_.find(info.id);
+    const Origin present = info.self                           ? own
+                           : origin != impl.peer_origin_.end() ? origin->second
+                                                               : Origin{info.id, 0};
+    info.held = held.Get(present);
+    const VersionVector* theirs = impl.streams_.HeldBy(info.id);
+    info.acknowledged = info.self ? held.Get(own) : theirs ? theirs->Get(own) : Stamp{};
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
+Keyspace::Stability Replicator::stability() const { return impl_->ComputeStability(); }
+
+std::optional<std::string> Replicator::WriteRefusal() const {
+  if (!impl_->clock_ahead_) return std::nullopt;
+  return "this node's clock is ahead of the members' median by more than max_clock_skew";
+}
+
+int Replicator::HoldersOf(Stamp stamp) const {
+  const Impl& impl = *impl_;
+  const Origin own = impl.store_.origin();
+  int holders = impl.store_.journal().upto() >= stamp ? 1 : 0;
+  for (const auto& [peer, cluster] : impl.peer_cluster_) {
+    const VersionVector* held = impl.streams_.HeldBy(peer);
+    if (held != nullptr && impl.list_.IsMember(peer) && held->Covers(own, stamp)) ++holders;
+  }
+  return holders;
+}
+
+}  // namespace starling

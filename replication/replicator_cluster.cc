@@ -1,0 +1,259 @@
+// Which cluster this node is in: created, met, joined, left by others' decision.
+#include <algorithm>
+#include <sstream>
+
+#include "replication/limits.h"
+#include "replication/peer_codec.h"
+#include "replication/replicator_impl.h"
+
+namespace starling {
+
+void Replicator::Impl::LoadRecords() {
+  const auto read = [this](const char* name) -> std::optional<std::string> {
+    auto record = store_.GetRecord(name);
+    if (record) return *record;
+    log_->error("event=record_unreadable record={} error=\"{}\"", name, record.error().message);
+    return std::nullopt;
+  };
+  const auto decode = [&](const char* name) -> std::optional<ClusterRecord> {
+    const auto bytes = read(name);
+    if (!bytes) return std::nullopt;
+    auto record = DecodeClusterRecord(*bytes);
+    if (record) return *record;
+    log_->error("event=record_unreadable record={} error=\"{}\"", name, record.error().message);
+    return std::nullopt;
+  };
+  record_ = decode(record_names::kCluster);
+  if (const Status hidden = joining_.Load(); !hidden) {
+    log_->error("event=record_unreadable error=\"{}\"", hidden.error().message);
+  }
+  list_.Refresh(record_);
+  if (const Status stopped = forgetting_.Load(); !stopped) {
+    log_->error("event=record_unreadable error=\"{}\"", stopped.error().message);
+  }
+  ClusterCreation::Options creation;
+  creation.name = store_.name();
+  creation.expect = static_cast<uint32_t>(std::max(options_.expect, 0));
+  creation.persist = [this](const ClusterRecord& record, bool created) {
+    return store_.PutRecord(created ? record_names::kCluster : record_names::kProposal,
+                            EncodeClusterRecord(record));
+  };
+  creation_ = std::make_unique<ClusterCreation>(std::move(creation), links_, random_,
+                                                decode(record_names::kProposal));
+  if (const auto addresses = read(record_names::kAddresses)) {
+    std::istringstream lines(*addresses);
+    for (std::string name, address; std::getline(lines, name) && std::getline(lines, address);) {
+      dialer_.SetMember(NodeId::FromName(name), address, Instant{});
+    }
+  }
+}
+
+void Replicator::Impl::Adopt(const ClusterRecord& record, bool persisted, Instant now) {
+  if (!persisted) {
+    const Status status = store_.PutRecord(record_names::kCluster, EncodeClusterRecord(record));
+    if (!status) {
+      log_->error("event=cluster_not_adopted error=\"{}\"", status.error().message);
+      return;
+    }
+  }
+  record_ = record;
+  joining_.Abandon();
+  list_.Refresh(record_);
+  list_dirty_ = true;
+  clocks_.SetMembers(list_.members().size());
+  Emit(EventEffect::Kind::kClusterJoined, store_.name(), "cluster " + std::to_string(record.id));
+  for (const auto& [peer, cluster] : peer_cluster_) {
+    creation_->RemovePeer(NameOfPeer(peer));
+    Announce(peer);
+    Activate(peer, now);
+  }
+}
+
+void Replicator::Impl::Meet(const ClusterRecord& record, Instant now) {
+  if (record_) return;
+  // What two phases created, and what the folder created for this node, needs no state of others.
+  const auto proposal = store_.GetRecord(record_names::kProposal);
+  bool created_with_us = false;
+  if (proposal && *proposal) {
+    const auto decoded = DecodeClusterRecord(**proposal);
+    created_with_us = decoded && decoded->id == record.id;
+  }
+  const bool alone = record.first_members.size() == 1 && record.first_members[0] == store_.name();
+  if (created_with_us || alone) return Adopt(record, /*persisted=*/false, now);
+  if (!joining_.target()) {
+    log_->info("event=joining cluster={} node={}", record.id, store_.name());
+  }
+  joining_.Want(record);
+}
+
+void Replicator::Impl::Announce(NodeId peer) {
+  if (!record_) return;
+  ClusterAnnounce announce{*record_, false, 0, {}};
+  if (const MemberList::End* end = list_.EndOf(NameOfPeer(peer))) {
+    announce.forgotten = true;
+    announce.ended = end->incarnation;
+    announce.ends = end->streams;
+  }
+  links_.Send(peer, Lane::kControl, announce);
+}
+
+void Replicator::Impl::Activate(NodeId peer, Instant now) {
+  const auto cluster = peer_cluster_.find(peer);
+  const bool same = record_ && cluster != peer_cluster_.end() && cluster->second == record_->id;
+  if (!same || streams_.HasPeer(peer) || list_.EndOf(NameOfPeer(peer)) != nullptr) return;
+  streams_.AddPeer(peer, now);
+}
+
+void Replicator::Impl::RefreshList(Instant now) {
+  list_dirty_ = false;
+  const std::vector<std::string> before = list_.members();
+  if (!list_.Refresh(record_)) return;
+  clocks_.SetMembers(list_.members().size());
+  for (const std::string& name : before) {
+    if (list_.IsMember(name)) continue;
+    const NodeId id = NodeId::FromName(name);
+    Emit(EventEffect::Kind::kMemberForgotten, name, "by the operator");
+    streams_.RemovePeer(id);
+    if (!links_.Connected(id)) {
+      dialer_.RemoveMember(id);
+      swim_.Remove(name);
+    } else {
+      Announce(id);
+    }
+  }
+  const bool begun = !std::binary_search(before.begin(), before.end(), store_.name()) &&
+                     list_.IsMember(store_.id()) && record_;
+  if (begun) {
+    log_->info("event=begun node={} cluster={}", store_.name(), record_->id);
+  }
+  for (const auto& [peer, cluster] : peer_cluster_) Activate(peer, now);
+  streams_.ReportToAll(now);
+}
+
+// --- messages about clusters ---
+
+bool Replicator::Impl::OutgrownEnd(const ClusterAnnounce& announce) const {
+  return list_.IsMember(store_.id()) && list_.BeginOf(store_.name()) > announce.ended;
+}
+
+void Replicator::Impl::On(NodeId from, const ClusterAnnounce& message, Instant now) {
+  creation_->RemovePeer(NameOfPeer(from));
+  if (record_ && record_->id != message.record.id) {
+    return links_.Refuse(
+        from,
+        {RefusalCode::kClusterId, "this node is in cluster " + std::to_string(record_->id) +
+                                      ", the peer in " + std::to_string(message.record.id) +
+                                      "; see --join for how to move a node"},
+        now);
+  }
+  peer_cluster_[from] = message.record.id;
+  if (!record_) return Meet(message.record, now);
+  if (message.forgotten && !OutgrownEnd(message)) {
+    if (!joining_.target()) {
+      log_->warn("event=forgotten node={} detail=\"returns by taking the whole state\"",
+                 store_.name());
+    }
+    joining_.Want(message.record);
+    return;
+  }
+  Activate(from, now);
+}
+
+void Replicator::Impl::On(NodeId from, const CreationOffer& message, Instant now) {
+  if (record_) return Announce(from);
+  creation_->OnOffer(NameOfPeer(from), message, now);
+}
+
+void Replicator::Impl::On(NodeId from, const CreationProposal& message, Instant) {
+  if (record_) return Announce(from);
+  creation_->OnProposal(NameOfPeer(from), message);
+}
+
+void Replicator::Impl::On(NodeId from, const CreationAccept& message, Instant now) {
+  if (record_) return Announce(from);
+  const auto created = creation_->OnAccept(NameOfPeer(from), message);
+  if (created) Adopt(*created, /*persisted=*/true, now);
+}
+
+void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant) {
+  // Only for itself, only from within, and only by a member whose own entry counts.
+  const bool sound = record_ && message.name == NameOfPeer(from) &&
+                     peer_cluster_[from] == record_->id && list_.IsMember(store_.id());
+  if (!sound || list_.IsMember(message.name)) return;
+  if (const MemberList::End* end = list_.EndOf(message.name)) {
+    if (message.incarnation <= end->incarnation) return;
+  }
+  list_.WriteBegin(message.name, message.incarnation);
+  if (const Status committed = store_.journal().Commit(); !committed) {
+    log_->error("event=begin_not_written error=\"{}\"", committed.error().message);
+  }
+  list_dirty_ = true;
+}
+
+void Replicator::Impl::On(NodeId from, const ForgetRequest& message, Instant) {
+  const bool sound = record_ && list_.IsMember(from);
+  const bool alive = std::any_of(
+      message.names.begin(), message.names.end(),
+      [this](const std::string& name) { return links_.Connected(NodeId::FromName(name)); });
+  if (sound && !alive) forgetting_.OnRequest(from, message);
+}
+
+void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now) {
+  forgetting_.OnReport(NameOfPeer(from), message);
+  if (forgetting_.OnTick(now)) list_dirty_ = true;
+}
+
+// --- entering ---
+
+void Replicator::Impl::AdvanceJoining(Instant now) {
+  if (!joining_.target() || walk_receiver_.busy()) return;
+  for (const auto& [peer, cluster] : peer_cluster_) {
+    if (cluster != joining_.target()->id) continue;
+    walk_receiver_.Begin(peer, {}, /*whole=*/true, now);
+    return;
+  }
+}
+
+void Replicator::Impl::TakeWalk(const WalkReceiver::Taken& taken, Instant now) {
+  Stamp newest;
+  for (const std::string& piece : taken.pieces) {
+    const auto decoded = DecodedBatch::Decode(piece);
+    if (!decoded) {
+      return links_.Refuse(taken.from, {RefusalCode::kProtocol, decoded.error().message}, now);
+    }
+    for (const auto& entry : decoded->vector().entries()) newest = std::max(newest, entry.upto);
+  }
+  if (auto skewed = clocks_.JudgeStamp(newest, store_.clock().NowMillis())) {
+    return links_.Refuse(taken.from, {RefusalCode::kClockSkew, *skewed}, now);
+  }
+  const auto target = joining_.target();
+  const Status status =
+      target ? joining_.Complete(taken) : store_.ApplyWalk(taken.pieces, taken.whole);
+  if (!status) {
+    log_->error("event=walk_refused peer={} error=\"{}\"", NameOfPeer(taken.from),
+                status.error().message);
+    return;
+  }
+  streams_.NoteContent(newest);
+  Emit(EventEffect::Kind::kWalkTaken, NameOfPeer(taken.from),
+       taken.whole ? "whole state" : "what the log no longer had");
+  list_dirty_ = true;
+  if (target) {
+    Adopt(*target, /*persisted=*/true, now);
+    next_begin_ = now;
+    AskToBegin(now);
+  }
+  streams_.ReportToAll(now);
+}
+
+void Replicator::Impl::AskToBegin(Instant now) {
+  if (!record_ || joining_.target() || list_.IsMember(store_.id()) || now < next_begin_) return;
+  next_begin_ = now + limits::kRoundInterval;
+  for (const auto& [peer, cluster] : peer_cluster_) {
+    if (cluster != record_->id || !list_.IsMember(peer)) continue;
+    links_.Send(peer, Lane::kControl, BeginRequest{store_.name(), store_.origin().incarnation});
+    return;  // one writes it; the next is asked when that one does not
+  }
+}
+
+}  // namespace starling

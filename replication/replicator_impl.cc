@@ -1,0 +1,307 @@
+// Links and messages: which machine hears what.
+#include "replication/replicator_impl.h"
+
+#include <algorithm>
+
+#include "replication/limits.h"
+#include "storage/check.h"
+
+namespace starling {
+namespace {
+
+uint64_t Draw(std::mt19937_64& random) {
+  uint64_t drawn = 0;
+  while (drawn == 0) drawn = random();
+  return drawn;
+}
+
+}  // namespace
+
+Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
+                       std::shared_ptr<spdlog::logger> log)
+    : options_(options),
+      store_(store),
+      log_(std::move(log)),
+      random_(options.random_seed),
+      session_(Draw(random_)),
+      list_(store.keyspace()),
+      clocks_(options.max_clock_skew),
+      links_(*this, store.name(), options.secret, random_, log_),
+      dialer_(options.advertise, random_),
+      swim_({store.name(), options.advertise,
+             static_cast<uint64_t>(store.clock().time().WallMillis())},
+            links_, random_),
+      streams_(store, list_, clocks_, links_, random_, log_),
+      walk_sender_(store, list_, links_, log_),
+      walk_receiver_(links_, random_() >> 16),
+      joining_(store, list_, log_),
+      forgetting_(store, list_, links_, log_) {
+  LoadRecords();
+}
+
+// --- inputs ---
+
+Replicator::Impl::Input::Input(Impl& impl, Effects& effects, Instant now) : impl_(impl), now_(now) {
+  STARLING_CHECK(impl_.effects_ == nullptr);
+  impl_.effects_ = &effects;
+  impl_.links_.BindEffects(&effects);
+}
+
+Replicator::Impl::Input::~Input() {
+  impl_.AdvanceJoining(now_);
+  for (int i = 0; i < 4 && (impl_.list_dirty_ || !impl_.handed_in_.empty()); ++i) {
+    if (impl_.list_dirty_) impl_.RefreshList(now_);
+    while (!impl_.handed_in_.empty()) {
+      const auto [header, bytes] = std::move(impl_.handed_in_.front());
+      impl_.handed_in_.pop_front();
+      impl_.streams_.OnLocalBatch(header, bytes, now_);
+    }
+  }
+  impl_.FlushEvents();
+  impl_.CheckLeft(now_);
+  impl_.effects_ = nullptr;
+  impl_.links_.BindEffects(nullptr);
+}
+
+void Replicator::Impl::Emit(EventEffect::Kind kind, const std::string& member,
+                            const std::string& detail) {
+  effects_->push_back(EventEffect{kind, member, detail});
+}
+
+void Replicator::Impl::FlushEvents() {
+  for (EventEffect& event : swim_.TakeEvents()) effects_->push_back(std::move(event));
+}
+
+std::string Replicator::Impl::NameOfPeer(NodeId peer) const {
+  const Hello* hello = links_.HelloOf(peer);
+  return hello == nullptr ? peer.ToString() : hello->node_name;
+}
+
+std::chrono::milliseconds Replicator::Impl::Ahead(Stamp clock) const {
+  return std::chrono::milliseconds(clock.millis() - store_.clock().NowMillis());
+}
+
+// --- links ---
+
+Hello Replicator::Impl::MakeHello() {
+  Hello hello;
+  hello.protocol = kProtocolRange;
+  hello.cluster_name = options_.cluster_name;
+  hello.cluster_id = record_ ? record_->id : 0;
+  hello.node_name = store_.name();
+  hello.incarnation = store_.origin().incarnation;
+  hello.session = session_;
+  hello.wall_millis = store_.clock().time().WallMillis();
+  hello.clock = Stamp::FirstOf(store_.clock().NowMillis());
+  hello.address = options_.advertise;
+  const size_t members =
+      std::max<size_t>(list_.members().size(), static_cast<size_t>(std::max(options_.expect, 1)));
+  hello.members = static_cast<uint32_t>(members);
+  return hello;
+}
+
+std::optional<Refusal> Replicator::Impl::Admit(const Hello& hello) {
+  if (hello.node_name == store_.name()) {
+    if (hello.session == session_) return Refusal{RefusalCode::kName, "this is the node itself"};
+    return Refusal{RefusalCode::kNodeConnected,
+                   "another process is named '" + store_.name() + "' too; see --name"};
+  }
+  const NodeId peer = NodeId::FromName(hello.node_name);
+  size_t members = std::max<size_t>(list_.members().size(), hello.members);
+  if (!list_.IsMember(hello.node_name)) members = std::max(members, list_.members().size() + 1);
+  if (auto skewed = clocks_.JudgePeer(peer, Ahead(hello.clock), members)) {
+    Emit(EventEffect::Kind::kClockSkew, hello.node_name, *skewed);
+    return Refusal{RefusalCode::kClockSkew, *skewed};
+  }
+  return std::nullopt;
+}
+
+void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& dialled,
+                              Instant now) {
+  if (!dialled.empty()) dialer_.OnFound(dialled, peer, /*self=*/false);
+  if (!hello.address.empty()) dialer_.SetMember(peer, hello.address, now);
+  clocks_.Note(peer, Ahead(hello.clock));
+  swim_.OnLinked(hello.node_name, hello.address, now);
+  stability_.OnLink(peer);
+  peer_cluster_[peer] = hello.cluster_id;
+  peer_origin_[peer] = Origin{peer, hello.incarnation};
+  if (record_) {
+    Announce(peer);
+    Activate(peer, now);
+  } else if (hello.cluster_id == 0) {
+    creation_->AddPeer(hello.node_name, now);
+  }
+}
+
+void Replicator::Impl::OnPeerLost(NodeId peer, const std::string& name, Instant now) {
+  streams_.RemovePeer(peer);
+  walk_sender_.RemovePeer(peer);
+  walk_receiver_.RemovePeer(peer);
+  clocks_.Remove(peer);
+  peer_cluster_.erase(peer);
+  if (creation_) creation_->RemovePeer(name);
+  swim_.OnUnlinked(name, now);
+  dialer_.OnLost(peer, /*at_once=*/true, now);
+}
+
+void Replicator::Impl::OnDialEnded(const Address& dialled, const std::optional<Hello>& peer,
+                                   Instant now) {
+  if (peer && peer->node_name != store_.name()) {
+    dialer_.OnFound(dialled, NodeId::FromName(peer->node_name), false);
+  }
+  dialer_.OnFailed(dialled, now);
+}
+
+void Replicator::Impl::OnMessage(NodeId from, const PeerMessage& message, Instant now) {
+  swim_.OnHeard(NameOfPeer(from), now);
+  std::visit([&](const auto& one) { On(from, one, now); }, message);
+}
+
+// --- streams and walks ---
+
+void Replicator::Impl::On(NodeId from, const Batches& message, Instant now) {
+  const auto applied = streams_.OnBatches(from, message, now);
+  if (!applied) {
+    const bool skew = applied.error().code == Code::kRefused;
+    links_.Refuse(from,
+                  {skew ? RefusalCode::kClockSkew : RefusalCode::kProtocol,
+                   applied.error().message.substr(0, limits::kReasonBytes)},
+                  now);
+    list_dirty_ = true;
+    return;
+  }
+  list_dirty_ = list_dirty_ || applied->cluster_items;
+}
+
+void Replicator::Impl::On(NodeId from, const Want& message, Instant now) {
+  streams_.OnWant(from, message, now);
+}
+
+void Replicator::Impl::On(NodeId from, const Report& message, Instant now) {
+  clocks_.Note(from, Ahead(message.clock));
+  if (!streams_.HasPeer(from)) return;
+  if (message.origin.node == from) peer_origin_[from] = message.origin;
+  stability_.OnReport(from, message);
+  // Only a node that lost what it had said is behind others in its own stream.
+  const Stamp theirs = message.vector.Get(store_.origin());
+  if (theirs > store_.journal().upto() && list_.IsMember(store_.id())) {
+    const std::string detail = NameOfPeer(from) + " holds more of this node's stream than it does";
+    if (store_.RaiseIncarnation(detail)) {
+      Emit(EventEffect::Kind::kIncarnationRaised, store_.name(), detail);
+      streams_.ReportToAll(now);
+    }
+  }
+  streams_.OnReport(from, message, now);
+}
+
+void Replicator::Impl::On(NodeId from, const WalkHint&, Instant now) {
+  if (walk_receiver_.busy() || !record_ || joining_.target()) return;
+  walk_receiver_.Begin(from, streams_.Visible(), /*whole=*/false, now);
+}
+
+void Replicator::Impl::On(NodeId from, const WalkRequest& message, Instant now) {
+  if (record_) walk_sender_.OnRequest(from, message, now);
+}
+
+void Replicator::Impl::On(NodeId from, const WalkPart& message, Instant now) {
+  if (const auto taken = walk_receiver_.OnPart(from, message, now)) TakeWalk(*taken, now);
+}
+
+void Replicator::Impl::On(NodeId from, const WalkCredit& message, Instant now) {
+  walk_sender_.OnCredit(from, message, now);
+}
+
+void Replicator::Impl::On(NodeId from, const WalkAbort& message, Instant) {
+  walk_sender_.OnAbort(from, message);
+  walk_receiver_.OnAbort(from, message);
+}
+
+void Replicator::Impl::On(NodeId from, const SwimMessage& message, Instant now) {
+  swim_.OnMessage(NameOfPeer(from), message, now);
+}
+
+// --- upkeep ---
+
+void Replicator::Impl::Upkeep(Instant now) {
+  if (now < next_upkeep_) return;
+  next_upkeep_ = now + limits::kRoundInterval;
+  list_dirty_ = true;
+  JudgeOwnClock();
+  CommitEmptyIfWaited();
+  FollowMembers(now);
+  SaveAddresses();
+  AskToBegin(now);
+}
+
+/// Tombstones wait until every member's own stream has passed them: an idle one moves once for
+/// them.
+void Replicator::Impl::CommitEmptyIfWaited() {
+  if (store_.keyspace().tombstones() == 0) return;
+  if (store_.journal().upto() >= streams_.last_content()) return;
+  if (const Status committed = store_.journal().CommitEmpty(); !committed) {
+    log_->warn("event=empty_batch_failed error=\"{}\"", committed.error().message);
+  }
+}
+
+void Replicator::Impl::JudgeOwnClock() {
+  const auto ahead = clocks_.OwnAhead();
+  if (ahead.has_value() == clock_ahead_) return;
+  clock_ahead_ = ahead.has_value();
+  Emit(EventEffect::Kind::kClockSkew, store_.name(),
+       ahead ? "this node's clock is " + std::to_string(ahead->count()) +
+                   " ms ahead of the members' median: it draws no stamps until the clock is set"
+             : "this node's clock agrees with the members' again");
+}
+
+void Replicator::Impl::FollowMembers(Instant now) {
+  for (const auto& [name, member] : swim_.members()) {
+    const NodeId id = NodeId::FromName(name);
+    const bool gone =
+        member.state == MemberState::kLeft || (list_.EndOf(name) != nullptr && !member.linked);
+    if (gone) {
+      dialer_.RemoveMember(id);
+    } else if (!member.address.empty()) {
+      dialer_.SetMember(id, member.address, now);
+    }
+  }
+}
+
+void Replicator::Impl::SaveAddresses() {
+  std::string text;
+  for (const auto& [name, member] : swim_.members()) {
+    const bool useful =
+        !member.address.empty() && member.state != MemberState::kLeft && list_.IsMember(name);
+    if (useful) text += name + "\n" + member.address + "\n";
+  }
+  if (text.empty() || text == saved_addresses_) return;
+  if (store_.PutRecord(record_names::kAddresses, text)) saved_addresses_ = text;
+}
+
+void Replicator::Impl::CheckLeft(Instant now) {
+  if (!leaving_ || left_) return;
+  const Stamp upto = streams_.Visible().Get(store_.origin());
+  bool handed_over = upto.none() || peer_cluster_.empty();
+  for (const auto& [peer, cluster] : peer_cluster_) {
+    const VersionVector* held = streams_.HeldBy(peer);
+    handed_over = handed_over || (held != nullptr && held->Covers(store_.origin(), upto));
+  }
+  if (!handed_over && now < leave_until_) return;
+  swim_.Leave();
+  left_ = true;
+}
+
+std::vector<NodeId> Replicator::Impl::MemberIds() const {
+  std::vector<NodeId> ids;
+  for (const std::string& name : list_.members()) ids.push_back(NodeId::FromName(name));
+  return ids;
+}
+
+Keyspace::Stability Replicator::Impl::ComputeStability() {
+  if (!record_) return {store_.vector(), store_.journal().upto()};
+  if (!list_.IsMember(store_.id())) return {};
+  const VersionVector held = streams_.Visible();
+  return stability_.Compute(
+      {MemberIds(), store_.id(), held, store_.journal().upto(), list_.digest()});
+}
+
+}  // namespace starling

@@ -1,0 +1,145 @@
+/// How the machines of replication/ are put together: who hears what, and in which order.
+///
+/// Thin: every protocol lives in its own file. replicator_impl.cc has links and messages,
+/// replicator_cluster.cc which cluster this node is in. Not thread-safe.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "replication/clock_judge.h"
+#include "replication/cluster_creation.h"
+#include "replication/dialer.h"
+#include "replication/forgetting.h"
+#include "replication/joining.h"
+#include "replication/links.h"
+#include "replication/member_list.h"
+#include "replication/replicator.h"
+#include "replication/stability.h"
+#include "replication/streams.h"
+#include "replication/swim.h"
+#include "replication/walk_receiver.h"
+#include "replication/walk_sender.h"
+
+namespace starling {
+
+struct Replicator::Impl final : public LinkHost {
+  Impl(const ReplicatorOptions& options, Store& store, std::shared_ptr<spdlog::logger> log);
+
+  /// Binds the caller's effects for one input; what the input's own commits hand in meanwhile is
+  /// taken at its end.
+  class Input;
+
+  // --- LinkHost ---
+  Hello MakeHello() override;
+  std::optional<Refusal> Admit(const Hello& hello) override;
+  void OnPeer(NodeId peer, const Hello& hello, const Address& dialled, Instant now) override;
+  void OnPeerLost(NodeId peer, const std::string& name, Instant now) override;
+  void OnDialEnded(const Address& dialled, const std::optional<Hello>& peer, Instant now) override;
+  void OnMessage(NodeId from, const PeerMessage& message, Instant now) override;
+
+  // --- messages, by kind ---
+  void On(NodeId from, const Batches& message, Instant now);
+  void On(NodeId from, const Want& message, Instant now);
+  void On(NodeId from, const Report& message, Instant now);
+  void On(NodeId from, const WalkHint& message, Instant now);
+  void On(NodeId from, const WalkRequest& message, Instant now);
+  void On(NodeId from, const WalkPart& message, Instant now);
+  void On(NodeId from, const WalkCredit& message, Instant now);
+  void On(NodeId from, const WalkAbort& message, Instant now);
+  void On(NodeId from, const SwimMessage& message, Instant now);
+  void On(NodeId from, const ClusterAnnounce& message, Instant now);
+  void On(NodeId from, const CreationOffer& message, Instant now);
+  void On(NodeId from, const CreationProposal& message, Instant now);
+  void On(NodeId from, const CreationAccept& message, Instant now);
+  void On(NodeId from, const BeginRequest& message, Instant now);
+  void On(NodeId from, const ForgetRequest& message, Instant now);
+  void On(NodeId from, const ForgetReport& message, Instant now);
+  void On(NodeId, const Hello&, Instant) {}  // the links keep these to themselves
+  void On(NodeId, const Proof&, Instant) {}
+  void On(NodeId, const Refusal&, Instant) {}
+  void On(NodeId, const Fragment&, Instant) {}
+
+  // --- which cluster ---
+  void LoadRecords();
+  /// This node is in `record`'s cluster from now on; `persisted`: its record is on disk already.
+  void Adopt(const ClusterRecord& record, bool persisted, Instant now);
+  /// Another node, or the folder, says that this cluster exists, while we are in none.
+  void Meet(const ClusterRecord& record, Instant now);
+  void Announce(NodeId peer);
+  /// Streams flow with those of the same cluster that were not forgotten.
+  void Activate(NodeId peer, Instant now);
+  void RefreshList(Instant now);
+  void AdvanceJoining(Instant now);
+  void TakeWalk(const WalkReceiver::Taken& taken, Instant now);
+  void AskToBegin(Instant now);
+  bool OutgrownEnd(const ClusterAnnounce& announce) const;
+
+  // --- upkeep ---
+  void Upkeep(Instant now);
+  void CommitEmptyIfWaited();
+  void JudgeOwnClock();
+  void FollowMembers(Instant now);
+  void SaveAddresses();
+  void FlushEvents();
+  void CheckLeft(Instant now);
+  void Emit(EventEffect::Kind kind, const std::string& member, const std::string& detail);
+  std::string NameOfPeer(NodeId peer) const;
+  std::chrono::milliseconds Ahead(Stamp clock) const;
+  std::vector<NodeId> MemberIds() const;
+  Keyspace::Stability ComputeStability();
+
+  ReplicatorOptions options_;
+  Store& store_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::mt19937_64 random_;
+  uint64_t session_;
+  Effects* effects_ = nullptr;
+  std::deque<std::pair<BatchHeader, SharedBytes>> handed_in_;
+
+  std::optional<ClusterRecord> record_;
+  MemberList list_;
+  ClockJudge clocks_;
+  Links links_;
+  Dialer dialer_;
+  Swim swim_;
+  Stability stability_;
+  Streams streams_;
+  WalkSender walk_sender_;
+  WalkReceiver walk_receiver_;
+  Joining joining_;
+  Forgetting forgetting_;
+  std::unique_ptr<ClusterCreation> creation_;
+
+  std::map<NodeId, uint64_t> peer_cluster_;  // what established peers are in; 0: none
+  std::map<NodeId, Origin> peer_origin_;     // as last reported
+  std::set<std::string> refused_folder_;     // logged once each
+  Instant next_upkeep_{};
+  Instant next_begin_{};
+  bool list_dirty_ = true;
+  bool clock_ahead_ = false;
+  std::string saved_addresses_;
+  bool leaving_ = false;
+  bool left_ = false;
+  Instant leave_until_{};
+};
+
+class Replicator::Impl::Input {
+ public:
+  Input(Impl& impl, Effects& effects, Instant now);
+  ~Input();
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+
+ private:
+  Impl& impl_;
+  Instant now_;
+};
+
+}  // namespace starling

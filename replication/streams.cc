@@ -1,0 +1,315 @@
+#include "replication/streams.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "replication/limits.h"
+
+namespace starling {
+
+Streams::Streams(Store& store, const MemberList& list, const ClockJudge& clocks, PeerSender& sender,
+                 std::mt19937_64& random, std::shared_ptr<spdlog::logger> log)
+    : store_(store),
+      list_(list),
+      clocks_(clocks),
+      sender_(sender),
+      random_(random),
+      log_(std::move(log)) {
+  const VersionVector held = store_.vector();
+  for (const VersionVector::Entry& entry : held.entries()) NoteContent(entry.upto);
+}
+
+void Streams::AddPeer(NodeId peer, Instant now) {
+  peers_[peer] = Peer{};
+  peers_[peer].progress = now;
+  sender_.Send(peer, Lane::kControl, MakeReport(/*round=*/true));
+}
+
+void Streams::RemovePeer(NodeId peer) { peers_.erase(peer); }
+
+const VersionVector* Streams::HeldBy(NodeId peer) const {
+  const auto found = peers_.find(peer);
+  return found == peers_.end() ? nullptr : &found->second.held;
+}
+
+Report Streams::MakeReport(bool round) const {
+  Report report;
+  report.sequence = ++sequence_;
+  report.round = round;
+  report.full = true;
+  report.origin = store_.origin();
+  report.vector = Visible();
+  report.floor = store_.keyspace().floor();
+  report.list_digest = list_.digest();
+  report.clock = Stamp::FirstOf(store_.clock().NowMillis());
+  return report;
+}
+
+void Streams::ReportToAll(Instant) {
+  if (peers_.empty()) return;
+  std::vector<NodeId> all;
+  for (const auto& [id, peer] : peers_) all.push_back(id);
+  sender_.Send(all, Lane::kControl, MakeReport(/*round=*/true));
+}
+
+// --- sending ---
+
+bool Streams::WindowOpen(const Peer& peer) {
+  return peer.in_flight.size() < limits::kInFlightFrames &&
+         peer.in_flight_bytes < limits::kInFlightBytes;
+}
+
+Stamp Streams::From(const Peer& peer, const Origin& origin) {
+  return std::max(peer.held.Get(origin), peer.sent.Get(origin));
+}
+
+void Streams::Track(Peer& peer, const Origin& origin, Stamp upto, size_t bytes, Instant now) {
+  if (peer.in_flight.empty()) peer.progress = now;
+  peer.in_flight.push_back({origin, upto, bytes});
+  peer.in_flight_bytes += bytes;
+  peer.sent.Raise(origin, upto);
+}
+
+void Streams::ForgetSent(Peer& peer) {
+  peer.in_flight.clear();
+  peer.in_flight_bytes = 0;
+  peer.sent = {};
+}
+
+std::vector<NodeId> Streams::Targets(NodeId except) {
+  std::vector<NodeId> targets;
+  for (const auto& [id, peer] : peers_) {
+    if (id != except) targets.push_back(id);
+  }
+  if (peers_.size() <= limits::kPushToAll) return targets;
+  const size_t fanout = std::min(limits::kPushFanout, targets.size());
+  for (size_t i = 0; i < fanout; ++i) {
+    const size_t drawn = i + random_() % (targets.size() - i);
+    std::swap(targets[i], targets[drawn]);
+  }
+  targets.resize(fanout);
+  return targets;
+}
+
+void Streams::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
+  NoteContent(header.upto);
+  recent_bytes_ += bytes->size();
+  recent_.push_back({header, bytes});
+  while (recent_bytes_ > limits::kRecentBytes && recent_.size() > 1) {
+    recent_bytes_ -= recent_.front().bytes->size();
+    recent_.pop_front();
+  }
+  if (list_.AcceptedUpto(header.origin) < header.upto) return;  // not begun: nobody would take it
+  std::vector<NodeId> following;
+  for (const NodeId id : Targets(store_.id())) {
+    Peer& peer = peers_.at(id);
+    if (!WindowOpen(peer)) continue;
+    if (From(peer, header.origin) == header.after) {
+      Track(peer, header.origin, header.upto, bytes->size(), now);
+      following.push_back(id);
+    } else {
+      Pump(id, peer, header.origin, header.upto, now);
+    }
+  }
+  if (!following.empty()) sender_.Send(following, Lane::kBulk, Batches{{*bytes}});
+}
+
+void Streams::Relay(NodeId from, const BatchHeader& header, std::string_view bytes, Instant now) {
+  if (peers_.size() <= limits::kPushToAll) return;
+  std::vector<NodeId> lacking;
+  for (const NodeId id : Targets(from)) {
+    Peer& peer = peers_.at(id);
+    const bool follows = From(peer, header.origin) == header.after;
+    if (id == header.origin.node || !follows || !WindowOpen(peer)) continue;
+    Track(peer, header.origin, header.upto, bytes.size(), now);
+    lacking.push_back(id);
+  }
+  if (!lacking.empty()) sender_.Send(lacking, Lane::kBulk, Batches{{bytes}});
+}
+
+Result<std::vector<SharedBytes>> Streams::Gather(const Origin& origin, Stamp after) {
+  const auto begin = std::find_if(recent_.begin(), recent_.end(), [&](const Recent& recent) {
+    return recent.header.origin == origin && recent.header.after == after;
+  });
+  if (begin == recent_.end()) return store_.ReadStream(origin, after, limits::kGatherBytes);
+  std::vector<SharedBytes> batches;
+  size_t bytes = 0;
+  for (auto it = begin; it != recent_.end(); ++it) {
+    if (!batches.empty() && (bytes + it->bytes->size() > limits::kGatherBytes ||
+                             batches.size() == limits::kBatchesPerFrame)) {
+      break;
+    }
+    if (it->header.origin != origin) break;  // a new incarnation
+    bytes += it->bytes->size();
+    batches.push_back(it->bytes);
+  }
+  return batches;
+}
+
+void Streams::Pump(NodeId id, Peer& peer, const Origin& origin, Stamp upto, Instant now) {
+  while (WindowOpen(peer)) {
+    const Stamp after = From(peer, origin);
+    if (after >= upto) return;
+    Result<std::vector<SharedBytes>> batches = Gather(origin, after);
+    if (!batches) return Hint(id, peer, now);
+    Batches message;
+    size_t bytes = 0;
+    Stamp reached = after;
+    for (const SharedBytes& batch : *batches) {
+      const Result<BatchHeader> header = DecodedBatch::DecodeHeader(*batch);
+      if (!header || header->upto > upto || message.batches.size() == limits::kBatchesPerFrame) {
+        break;
+      }
+      message.batches.push_back(*batch);
+      bytes += batch->size();
+      reached = std::max(reached, header->upto);
+    }
+    if (reached == after) return;
+    Track(peer, origin, reached, bytes, now);
+    sender_.Send(id, Lane::kBulk, message);
+  }
+}
+
+void Streams::PumpForeign(NodeId id, Peer& peer, Instant now) {
+  const VersionVector ours = Visible();
+  for (const VersionVector::Entry& entry : ours.entries()) {
+    if (entry.origin == store_.origin()) continue;
+    // Its author pushes it too. What we have had for a round, or what its author cannot push for
+    // want of a link here, the peer may get from us.
+    const bool author_here = peers_.contains(entry.origin.node);
+    const Stamp settled = author_here ? last_round_.Get(entry.origin) : entry.upto;
+    if (From(peer, entry.origin) < settled) Pump(id, peer, entry.origin, entry.upto, now);
+  }
+}
+
+void Streams::Hint(NodeId id, Peer& peer, Instant now) {
+  if (now < peer.hinted + limits::kRoundInterval) return;
+  peer.hinted = now;
+  sender_.Send(id, Lane::kControl, WalkHint{});
+}
+
+// --- receiving ---
+
+void Streams::Ask(NodeId from, Peer& peer, const Origin& origin, Stamp after, Instant now) {
+  const auto asked = peer.wanted.find(origin);
+  if (asked != peer.wanted.end() && now < asked->second + limits::kWantInterval) return;
+  peer.wanted[origin] = now;
+  sender_.Send(from, Lane::kControl, Want{origin, after});
+}
+
+Result<bool> Streams::ApplyOne(NodeId from, std::string_view bytes, Applied& applied,
+                               VersionVector& changed, Instant now) {
+  const Result<BatchHeader> header = DecodedBatch::DecodeHeader(bytes);
+  if (!header) return header.error();
+  const Origin& origin = header->origin;
+  if (origin == store_.origin() || list_.AcceptedUpto(origin) < header->upto ||
+      list_.IsStopped(origin.node)) {
+    return false;
+  }
+  if (auto ahead = clocks_.JudgeStamp(header->upto, store_.clock().NowMillis())) {
+    return Error{Code::kRefused, *ahead};
+  }
+  const Result<DecodedBatch> batch = DecodedBatch::Decode(bytes);
+  if (!batch) return batch.error();
+  const Result<bool> fresh = store_.ApplyBatch(*batch, bytes);
+  if (!fresh) {
+    if (fresh.error().code == Code::kCorruption) return fresh.error();
+    if (fresh.error().code == Code::kUnavailable) {
+      Ask(from, peers_.at(from), origin, store_.vector().Get(origin), now);
+    } else {
+      log_->error("event=apply_failed origin={} error=\"{}\"", origin.ToString(),
+                  fresh.error().message);
+    }
+    return false;
+  }
+  // A double is acknowledged again: the first acknowledgement may be lost.
+  changed.Raise(origin, header->upto);
+  if (!*fresh) return false;
+  if (!batch->items().empty()) NoteContent(header->upto);
+  applied.any = true;
+  for (const Item& item : batch->items()) {
+    applied.cluster_items = applied.cluster_items || item.database == kClusterDatabase;
+  }
+  Relay(from, *header, bytes, now);
+  return true;
+}
+
+Result<Streams::Applied> Streams::OnBatches(NodeId from, const Batches& batches, Instant now) {
+  Applied applied;
+  if (!peers_.contains(from)) return applied;
+  VersionVector changed;
+  std::optional<Error> failure;
+  for (const std::string_view bytes : batches.batches) {
+    const Result<bool> one = ApplyOne(from, bytes, applied, changed, now);
+    if (!one) {
+      failure = one.error();
+      break;
+    }
+  }
+  if (!changed.empty()) {
+    Report report;
+    report.sequence = ++sequence_;
+    report.origin = store_.origin();
+    const VersionVector held = Visible();
+    for (const VersionVector::Entry& entry : changed.entries()) {
+      report.vector.Set(entry.origin, held.Get(entry.origin));
+    }
+    report.list_digest = list_.digest();
+    report.clock = Stamp::FirstOf(store_.clock().NowMillis());
+    sender_.Send(from, Lane::kControl, report);
+  }
+  if (failure) return *failure;
+  return applied;
+}
+
+void Streams::OnWant(NodeId from, const Want& want, Instant now) {
+  const auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  const Stamp upto = Visible().Get(want.origin);
+  if (want.after >= upto) return;
+  // It may ask for less than it said it holds: its disk was lost. Then what it asks for counts.
+  peer.held.Set(want.origin, want.after);
+  peer.sent.Set(want.origin, Stamp{});
+  std::erase_if(peer.in_flight, [&](const InFlight& frame) {
+    if (frame.origin != want.origin) return false;
+    peer.in_flight_bytes -= frame.bytes;
+    return true;
+  });
+  Pump(from, peer, want.origin, upto, now);
+}
+
+void Streams::OnReport(NodeId from, const Report& report, Instant now) {
+  const auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  peer.held.MergeFrom(report.vector);
+  const size_t before = peer.in_flight.size();
+  std::erase_if(peer.in_flight, [&](const InFlight& frame) {
+    if (!peer.held.Covers(frame.origin, frame.upto)) return false;
+    peer.in_flight_bytes -= frame.bytes;
+    return true;
+  });
+  if (peer.in_flight.size() != before) peer.progress = now;
+  if (!peer.in_flight.empty() && now >= peer.progress + limits::kPushLost) {
+    ForgetSent(peer);
+    peer.progress = now;
+  }
+  Pump(from, peer, store_.origin(), Visible().Get(store_.origin()), now);
+  if (report.round) PumpForeign(from, peer, now);
+}
+
+void Streams::OnTick(Instant now) {
+  if (now < next_round_) return;
+  next_round_ = now + limits::kRoundInterval;
+  ReportToAll(now);
+  last_round_ = Visible();
+  for (auto& [id, peer] : peers_) {
+    std::erase_if(peer.wanted,
+                  [now](const auto& asked) { return now >= asked.second + limits::kWantInterval; });
+  }
+}
+
+Instant Streams::NextTimer() const { return next_round_; }
+
+}  // namespace starling

@@ -1,0 +1,120 @@
+/// Streams between members: pushing what was written, asking for what is missing, acknowledging.
+///
+/// A flushed batch goes to every connected peer (in large clusters to a few, who pass it on) while
+/// that peer's window is open; what piles up behind a closed window travels gathered when
+/// acknowledgements come. Once a second, and when a link comes up, both sides report what they hold,
+/// and each sends what the other lacks from its log; where the log no longer reaches back it hints at
+/// a walk. Applies a batch only after everything before it in its stream (I6). Loss, doubles and
+/// disorder of frames cost time only. Source of the idea: Petersen et al., "Flexible Update
+/// Propagation for Weakly Consistent Replication", 1997.
+///
+/// A state machine without I/O of its own but for the store; not thread-safe.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "replication/clock_judge.h"
+#include "replication/member_list.h"
+#include "replication/peer_sender.h"
+#include "storage/store.h"
+
+namespace starling {
+
+class Streams {
+ public:
+  /// What a frame of batches did, for the host.
+  struct Applied {
+    bool any = false;           ///< Something new was applied.
+    bool cluster_items = false; ///< The cluster's own database may have changed.
+  };
+
+  Streams(Store& store, const MemberList& list, const ClockJudge& clocks, PeerSender& sender,
+          std::mt19937_64& random, std::shared_ptr<spdlog::logger> log);
+
+  /// A member's link stands: reports at once.
+  void AddPeer(NodeId peer, Instant now);
+  void RemovePeer(NodeId peer);
+  bool HasPeer(NodeId peer) const { return peers_.contains(peer); }
+
+  /// A batch of the own stream, after its append.
+  void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
+  /// Errors: kCorruption or kRefused (a clock ahead): close the link. Batches before the bad one stay
+  /// applied. A store that cannot append is logged and nothing acknowledged.
+  Result<Applied> OnBatches(NodeId from, const Batches& batches, Instant now);
+  void OnWant(NodeId from, const Want& want, Instant now);
+  void OnReport(NodeId from, const Report& report, Instant now);
+  /// Rounds, and what was lost.
+  void OnTick(Instant now);
+  Instant NextTimer() const;
+  /// Reports to every peer now, whole: after a walk, or when the member list changed.
+  void ReportToAll(Instant now);
+
+  /// What this node holds and may tell.
+  VersionVector Visible() const { return list_.Visible(store_.vector()); }
+  /// What `peer` last reported to hold; null without a link.
+  const VersionVector* HeldBy(NodeId peer) const;
+  /// The largest stamp of a stream that carried items: tombstones wait until own streams pass it.
+  Stamp last_content() const { return last_content_; }
+  void NoteContent(Stamp upto) { last_content_ = std::max(last_content_, upto); }
+
+ private:
+  static constexpr Instant kLongAgo = -std::chrono::hours(1);
+
+  struct InFlight {
+    Origin origin;
+    Stamp upto;
+    size_t bytes;
+  };
+  struct Peer {
+    VersionVector held;  // as reported
+    VersionVector sent;  // pushed and believed to arrive
+    std::deque<InFlight> in_flight;
+    size_t in_flight_bytes = 0;
+    Instant progress{};  // when the window last moved
+    Instant hinted = kLongAgo;
+    std::map<Origin, Instant> wanted;
+  };
+  struct Recent {
+    BatchHeader header;
+    SharedBytes bytes;
+  };
+
+  static bool WindowOpen(const Peer& peer);
+  static Stamp From(const Peer& peer, const Origin& origin);
+  void Track(Peer& peer, const Origin& origin, Stamp upto, size_t bytes, Instant now);
+  void ForgetSent(Peer& peer);
+  void Pump(NodeId id, Peer& peer, const Origin& origin, Stamp upto, Instant now);
+  void PumpForeign(NodeId id, Peer& peer, Instant now);
+  /// Batches of `origin` after `after`, from memory or log; kNotFound when neither reaches back.
+  Result<std::vector<SharedBytes>> Gather(const Origin& origin, Stamp after);
+  void Hint(NodeId id, Peer& peer, Instant now);
+  void Relay(NodeId from, const BatchHeader& header, std::string_view bytes, Instant now);
+  std::vector<NodeId> Targets(NodeId except);
+  void Ask(NodeId from, Peer& peer, const Origin& origin, Stamp after, Instant now);
+  Report MakeReport(bool round) const;
+  Result<bool> ApplyOne(NodeId from, std::string_view bytes, Applied& applied,
+                        VersionVector& changed, Instant now);
+
+  Store& store_;
+  const MemberList& list_;
+  const ClockJudge& clocks_;
+  PeerSender& sender_;
+  std::mt19937_64& random_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::map<NodeId, Peer> peers_;
+  std::deque<Recent> recent_;
+  size_t recent_bytes_ = 0;
+  VersionVector last_round_;  // what was visible a round ago: older than what is on its way
+  Instant next_round_{};
+  mutable uint64_t sequence_ = 0;
+  Stamp last_content_;
+};
+
+}  // namespace starling
