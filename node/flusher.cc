@@ -33,6 +33,8 @@ void Flusher::Run() {
     FlushDue();
     lock.lock();
   }
+  lock.unlock();
+  FlushDue();
 }
 
 void Flusher::FlushDue() {

@@ -45,7 +45,7 @@ TEST(Address, AdvertisesWhatOthersCanReach) {
 TEST(Address, PlainNamesAreSafeAsFileNames) {
   EXPECT_TRUE(IsPlainName("host-1.my_cluster"));
   EXPECT_TRUE(IsPlainName(std::string(128, 'x')));
-  for (const std::string name :
+  for (const std::string& name :
        {std::string(), std::string("."), std::string("../x"), std::string("a/b"),
         std::string("a b"), std::string("a\n"), std::string(129, 'x')}) {
     EXPECT_FALSE(IsPlainName(name)) << name;
