@@ -107,17 +107,15 @@ std::string_view Access::RandomElement(const KeyRef& key, ElementType type,
 
 Stamp Access::Write(LoadedEntry& entry, Item& item) {
   item.stamp = keyspace_.clock_.Draw();
-  switch (item.part) {
-    case Part::kCut:
-      if (item.at.none()) item.at = item.stamp;
-      break;
-    case Part::kSlot:
-    case Part::kElementSlot:
-      if (item.at.none()) item.at = item.stamp;
-      break;
-    default:
-      break;
+  if (item.part == Part::kExpiry && item.deadline_millis != 0 &&
+      item.deadline_millis <= item.stamp.millis()) {
+    // A deadline not after its own stamp is a deletion, also where it passed on the way here.
+    item.part = Part::kCut;
+    item.deadline_millis = 0;
   }
+  const bool has_at =
+      item.part == Part::kCut || item.part == Part::kSlot || item.part == Part::kElementSlot;
+  if (has_at && item.at.none()) item.at = item.stamp;
   Shard& shard = ShardOf(entry.key);
   entry.state.accessed_seconds = Seconds(item.stamp.millis());
   if (shard.Merge(entry, item, keyspace_.impl_->own)) {
@@ -130,6 +128,8 @@ Stamp Access::Write(LoadedEntry& entry, Item& item) {
 void Access::DeleteExpiredEntry(LoadedEntry& entry) {
   Item item = ItemOf(Part::kCut, entry.key);
   item.at = Stamp::LastOf(entry.state.deadline_millis);
+  // It has passed by the clock as it was; the wall clock may have stepped back since.
+  keyspace_.clock_.Observe(item.at);
   Write(entry, item);
 }
 
@@ -159,17 +159,17 @@ void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) 
   ShardOf(key).Save(entry);
 }
 
-void Access::AddToString(LoadedEntry& entry, const Number& by) {
+bool Access::AddToString(LoadedEntry& entry, const Number& by) {
   Item item = ItemOf(Part::kSlot, entry.key);
-  Number net = by;
+  std::optional<Number> net = by;
   if (const Slot* slot = entry.state.string.Find(keyspace_.impl_->own)) {
     item.at = slot->born;
-    // Nets are 128 bits of int64 steps: only hostile decimals could overflow, and those were
-    // refused.
-    net = Number::Sum(slot->net, by).value_or(slot->net);
+    net = Number::Sum(slot->net, by);
+    if (!net) return false;
   }
-  item.value = Value::OfNumber(net);
+  item.value = Value::OfNumber(*net);
   Write(entry, item);
+  return true;
 }
 
 void Access::ResetCounter(const KeyRef& key, int64_t value) {
@@ -178,11 +178,10 @@ void Access::ResetCounter(const KeyRef& key, int64_t value) {
   const std::optional<Number> by =
       view.counter ? Number::Sum(Number::FromInt(value), view.value.number.Negated())
                    : std::nullopt;
-  if (!by) {
+  if (!by || !AddToString(entry, *by)) {
     WriteString(entry, std::to_string(value));
-  } else {
-    AddToString(entry, *by);
-    if (entry.state.HasDeadline()) WriteExpiry(entry, 0);
+  } else if (entry.state.HasDeadline()) {
+    WriteExpiry(entry, 0);
   }
   ShardOf(key).Save(entry);
 }
@@ -200,14 +199,13 @@ Result<int64_t> Access::Increment(const KeyRef& key, int64_t by) {
   } else if (view.type != KeyType::kNone) {
     error = Error{Code::kWrongType, "the key holds a collection"};
   }
-  const Number sum{current.units + by, 0};
-  if (!error && !sum.fits_int64()) {
+  const std::optional<Number> sum = Number::Sum(current, Number::FromInt(by));
+  if (!error && (!sum || !sum->fits_int64() || !AddToString(entry, Number::FromInt(by)))) {
     error = Error{Code::kOutOfRange, "the sum is beyond 64 bits"};
   }
-  if (!error) AddToString(entry, Number::FromInt(by));
   ShardOf(key).Save(entry);  // also keeps the deletion of what had expired
   if (error) return *std::move(error);
-  return sum.ClampedInt64();
+  return sum->ClampedInt64();
 }
 
 Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
@@ -231,7 +229,9 @@ Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
       error = Error{Code::kOutOfRange, "the sum is beyond 128 bits, or an integer beyond 64"};
     }
   }
-  if (!error) AddToString(entry, by);
+  if (!error && !AddToString(entry, by)) {
+    error = Error{Code::kOutOfRange, "what this node has added is beyond 128 bits"};
+  }
   ShardOf(key).Save(entry);
   if (error) return *std::move(error);
   return *sum;

@@ -10,6 +10,12 @@
 
 namespace starling {
 
+Stamp Element::NewestLive() const {
+  Stamp newest = value.base.kind == Value::Kind::kNone ? Stamp{} : value.version.stamp;
+  for (const Slot& slot : value.slots) newest = std::max(newest, slot.stamp);
+  return newest;
+}
+
 Value Element::Payload() const {
   return value.slots.empty() ? value.base : Value::OfNumber(value.Sum());
 }
@@ -17,6 +23,14 @@ Value Element::Payload() const {
 Collection::~Collection() {
   while (!FreeSome(SIZE_MAX)) {
   }
+  outside_bytes_ -= accounted_;
+}
+
+void Collection::Account() {
+  const size_t bytes = sizeof *this + block_bytes_ + few_.capacity() * sizeof(Handle) +
+                       (table_ ? sizeof *table_ + table_->memory_bytes() : 0);
+  outside_bytes_ += bytes - accounted_;
+  accounted_ = bytes;
 }
 
 uint64_t Collection::HashOf(ElementType type, std::string_view id) const {
@@ -81,7 +95,7 @@ void Collection::Remove(uint64_t hash, Handle handle) {
 
 void Collection::Release(Handle handle) {
   const Element element = At(handle);
-  if (element.block != nullptr) cell_bytes_ -= element.value.base.bytes.size();
+  if (element.block != nullptr) block_bytes_ -= element.value.base.bytes.size();
   delete[] element.block;
   cell_bytes_ -= slab_.SizeOf(handle);
   slab_.Free(handle);
@@ -102,18 +116,42 @@ Handle Collection::Pack(const Element& element, const char* block) {
   return handle;
 }
 
-void Collection::Store(uint64_t hash, Handle old, Element& element, bool was_live) {
-  const size_t type = static_cast<size_t>(element.type);
+void Collection::CountLive(ElementType of, Stamp before, Stamp after) {
+  const auto type = static_cast<size_t>(of);
+  live_[type] += static_cast<size_t>(!after.none()) - static_cast<size_t>(!before.none());
+  if (after >= newest_live_[type]) {
+    newest_live_[type] = after;
+    newest_live_gone_[type] = false;
+  } else if (before == newest_live_[type]) {
+    newest_live_gone_[type] = true;
+  }
+}
+
+Stamp Collection::NewestLive(ElementType of) const {
+  const auto type = static_cast<size_t>(of);
+  if (newest_live_gone_[type]) {
+    newest_live_gone_[type] = false;
+    newest_live_[type] = {};
+    ForEach([&](const Element& element) {
+      if (element.type == of)
+        newest_live_[type] = std::max(newest_live_[type], element.NewestLive());
+    });
+  }
+  return newest_live_[type];
+}
+
+void Collection::Store(uint64_t hash, Handle old, Element& element, Stamp before) {
+  const auto type = static_cast<size_t>(element.type);
   newest_[type] = std::max(newest_[type], element.value.Newest());
-  live_[type] += element.live() ? 1 : 0;
-  live_[type] -= was_live ? 1 : 0;
-  if (element.block != nullptr) cell_bytes_ -= At(old).value.base.bytes.size();
+  CountLive(element.type, before, element.NewestLive());
+  if (element.block != nullptr) block_bytes_ -= At(old).value.base.bytes.size();
   const char* block = KeepPayload(element.value, element.block);
   const Handle handle = Pack(element, block);
   cell_bytes_ += slab_.SizeOf(handle);
-  if (block != nullptr) cell_bytes_ += element.value.base.bytes.size();
+  if (block != nullptr) block_bytes_ += element.value.base.bytes.size();
   if (old == 0) {
     Insert(hash, handle);
+    Account();
     return;
   }
   cell_bytes_ -= slab_.SizeOf(old);
@@ -123,6 +161,7 @@ void Collection::Store(uint64_t hash, Handle old, Element& element, bool was_liv
     std::replace(few_.begin(), few_.end(), old, handle);
   }
   slab_.Free(old);
+  Account();
 }
 
 bool Collection::Merge(const Item& item, OriginIndex origin, Stamp reset,
@@ -133,17 +172,19 @@ bool Collection::Merge(const Item& item, OriginIndex origin, Stamp reset,
   if (old != 0) element = At(old);
   element.type = item.element_type;
   if (old == 0) element.id = item.element;
-  const bool was_live = element.live();
+  const Stamp before = element.NewestLive();
   bool changed = false;
   if (item.part == Part::kElement) {
-    changed =
-        item.stamp > reset &&
-        element.value.MergeBase({item.stamp, origin}, item.removed ? Value{} : item.value, origins);
+    // An element may come without a payload; in memory only what is removed has none.
+    const Value value = item.removed                            ? Value{}
+                        : item.value.kind == Value::Kind::kNone ? Value::Bytes("")
+                                                                : item.value;
+    changed = item.stamp > reset && element.value.MergeBase({item.stamp, origin}, value, origins);
   } else {
     changed = element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
                                       std::max(reset, element.value.version.stamp));
   }
-  if (changed) Store(hash, old, element, was_live);
+  if (changed) Store(hash, old, element, before);
   return changed;
 }
 
@@ -151,45 +192,49 @@ bool Collection::AllUpTo(Stamp reset) const {
   return std::all_of(newest_.begin(), newest_.end(), [&](Stamp stamp) { return stamp <= reset; });
 }
 
-bool Collection::Purge(Stamp reset, const std::function<void(const Element&)>& dropped) {
+bool Collection::Purge(Stamp reset, const PurgeVisitor& changed) {
   if (reset <= purged_) return false;
   purged_ = reset;
   bool any = false;
   for (Handle handle : Handles()) {
     Element element = At(handle);
     const uint64_t hash = HashOf(element.type, element.id);
-    const bool was_live = element.live();
+    const Stamp before = element.NewestLive();
     if (!element.value.DropUpTo(reset)) continue;
     any = true;
-    if (element.value.version.none() && element.value.slots.empty()) {
-      dropped(element);
-      live_[static_cast<size_t>(element.type)] -= was_live ? 1 : 0;
+    const bool whole = element.value.version.none() && element.value.slots.empty();
+    changed(element, hash, whole);
+    if (whole) {
+      CountLive(element.type, before, {});
       Remove(hash, handle);
       Release(handle);
     } else {
-      Store(hash, handle, element, was_live);
+      Store(hash, handle, element, before);
     }
   }
+  Account();
   return any;
 }
 
-bool Collection::Free(uint64_t element_hash, Stamp stamp,
-                      const std::function<void(const Element&)>& dropped) {
+Handle Collection::FindTombstone(uint64_t hash, const Version& version) const {
   const auto matches = [&](Handle handle) {
     const Element element = At(handle);
-    return !element.live() && element.value.version.stamp == stamp;
+    return !element.live() && element.value.version.stamp == version.stamp &&
+           element.value.version.origin == version.origin && HashOfHandle(handle) == hash;
   };
-  Handle handle = 0;
-  if (table_) {
-    handle = table_->Find(element_hash, matches);
-  } else {
-    const auto found = std::find_if(few_.begin(), few_.end(), matches);
-    if (found != few_.end()) handle = *found;
-  }
+  if (table_) return table_->Find(hash, matches);
+  const auto found = std::find_if(few_.begin(), few_.end(), matches);
+  return found == few_.end() ? 0 : *found;
+}
+
+bool Collection::Free(uint64_t hash, const Version& version,
+                      const std::function<void(const Element&)>& dropped) {
+  const Handle handle = FindTombstone(hash, version);
   if (handle == 0) return false;
   dropped(At(handle));
-  Remove(HashOfHandle(handle), handle);
+  Remove(hash, handle);
   Release(handle);
+  Account();
   return true;
 }
 
@@ -210,6 +255,7 @@ bool Collection::FreeSome(size_t limit) {
     Release(few_.back());
     few_.pop_back();
   }
+  Account();
   return few_.empty();
 }
 
@@ -236,7 +282,7 @@ void Collection::ForEachWithHash(uint64_t hash,
 
 void Collection::Restore(Element& element) {
   STARLING_CHECK(!Find(element.type, element.id));
-  Store(HashOf(element.type, element.id), 0, element, false);
+  Store(HashOf(element.type, element.id), 0, element, {});
 }
 
 uint64_t Collection::Scan(uint64_t cursor, size_t count,
@@ -278,11 +324,6 @@ Element Collection::Random(ElementType type, std::mt19937_64& random) const {
   }
   STARLING_CHECK(false && "live count and elements disagree");
   return {};
-}
-
-size_t Collection::memory_bytes() const {
-  return sizeof *this + cell_bytes_ + few_.capacity() * sizeof(Handle) +
-         (table_ ? sizeof *table_ + table_->memory_bytes() : 0);
 }
 
 }  // namespace starling

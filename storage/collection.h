@@ -31,6 +31,8 @@ struct Element {
   bool live() const {
     return (!value.version.none() && value.base.kind != Value::Kind::kNone) || !value.slots.empty();
   }
+  /// The newest stamp of what is live in it; none where nothing is.
+  Stamp NewestLive() const;
   /// What a client reads: the payload, or base plus slots.
   Value Payload() const;
 };
@@ -39,7 +41,11 @@ class Collection {
  public:
   static constexpr size_t kElementTypes = 6;
 
-  Collection(Slab& slab, uint64_t hash_seed) : slab_(slab), hash_seed_(hash_seed) {}
+  /// `outside_bytes` grows by what is taken beside the slab: indexes and long payloads.
+  Collection(Slab& slab, uint64_t hash_seed, size_t& outside_bytes)
+      : slab_(slab), hash_seed_(hash_seed), outside_bytes_(outside_bytes) {
+    Account();
+  }
   ~Collection();
   Collection(const Collection&) = delete;
   Collection& operator=(const Collection&) = delete;
@@ -50,19 +56,27 @@ class Collection {
   size_t live(ElementType type) const { return live_[static_cast<size_t>(type)]; }
   /// Elements, tombstones included.
   size_t size() const { return table_ ? table_->size() : few_.size(); }
-  /// The newest stamp that any element of the type ever had here.
-  Stamp newest(ElementType type) const { return newest_[static_cast<size_t>(type)]; }
+  /// The newest stamp of what is live of a type, the same on every node that holds the same. Costs
+  /// a walk over the elements after the newest has gone.
+  Stamp NewestLive(ElementType type) const;
 
   /// Merges a kElement or kElementSlot item; returns whether it changed anything. What is not
   /// younger than `reset` does not count.
   bool Merge(const Item& item, OriginIndex origin, Stamp reset, const OriginTable& origins);
-  /// Drops what is not younger than `reset`; `dropped(type, id)` hears of each. Returns whether
-  /// anything went. Costs nothing when nothing can be older.
-  bool Purge(Stamp reset, const std::function<void(const Element&)>& dropped);
+  /// Drops what is not younger than `reset`; `changed(element, hash, whole)` hears of each element
+  /// that went whole or lost a part. Returns whether anything went. Costs nothing when nothing can
+  /// be older.
+  using PurgeVisitor = std::function<void(const Element&, uint64_t hash, bool whole)>;
+  bool Purge(Stamp reset, const PurgeVisitor& changed);
   /// Whether every element is at most as old as `reset`.
   bool AllUpTo(Stamp reset) const;
-  /// Drops one tombstone if it is still that of `stamp`; returns whether it did.
-  bool Free(uint64_t element_hash, Stamp stamp, const std::function<void(const Element&)>& dropped);
+  /// Whether an element of this hash is still the tombstone of `version`.
+  bool HasTombstone(uint64_t hash, const Version& version) const {
+    return FindTombstone(hash, version) != 0;
+  }
+  /// Drops that tombstone; returns whether it was there.
+  bool Free(uint64_t hash, const Version& version,
+            const std::function<void(const Element&)>& dropped);
   /// Frees up to `limit` elements of a collection that nothing refers to any more; true when empty.
   bool FreeSome(size_t limit);
 
@@ -78,29 +92,41 @@ class Collection {
   Element Random(ElementType type, std::mt19937_64& random) const;
 
   /// Bytes of cells, payloads and indexes.
-  size_t memory_bytes() const;
+  size_t memory_bytes() const { return cell_bytes_ + accounted_; }
 
  private:
   static constexpr size_t kFew = 16;
 
   Element At(Handle handle) const;
   Handle FindHandle(ElementType type, std::string_view id, uint64_t hash) const;
+  Handle FindTombstone(uint64_t hash, const Version& version) const;
   uint64_t HashOfHandle(Handle handle) const;
   void Insert(uint64_t hash, Handle handle);
   void Remove(uint64_t hash, Handle handle);
   void Release(Handle handle);
   Handle Pack(const Element& element, const char* block);
-  void Store(uint64_t hash, Handle old, Element& element, bool was_live);
+  /// Keeps `element` in place of `old` (0: nowhere yet), whose live parts were as new as `before`.
+  void Store(uint64_t hash, Handle old, Element& element, Stamp before);
+  /// Counts an element that had live parts up to `before` and has them up to `after` (none: not
+  /// live).
+  void CountLive(ElementType type, Stamp before, Stamp after);
   std::vector<Handle> Handles() const;
+  /// Brings `outside_bytes_` up to date.
+  void Account();
 
   Slab& slab_;
   uint64_t hash_seed_;
+  size_t& outside_bytes_;
   std::vector<Handle> few_;
   std::unique_ptr<HandleTable> table_;
   std::array<size_t, kElementTypes> live_{};
-  std::array<Stamp, kElementTypes> newest_{};
+  std::array<Stamp, kElementTypes> newest_{};  // of all that was ever here: no element is newer
+  mutable std::array<Stamp, kElementTypes> newest_live_{};
+  mutable std::array<bool, kElementTypes> newest_live_gone_{};  // has to be found again
   Stamp purged_;
   size_t cell_bytes_ = 0;
+  size_t block_bytes_ = 0;  // long payloads
+  size_t accounted_ = 0;    // of outside_bytes_
 };
 
 }  // namespace starling

@@ -140,8 +140,21 @@ std::string BuildRecord(const RecordOrigins& origins, size_t bound, const Regist
   return record;
 }
 
-void ReadLongPayload(PackedReader& in, Register& value) {
+/// Reads the long payload that stands at the end of a record, where there is one. On disk its
+/// block's place is empty.
+void ReadLongPayload(PackedReader& in, Register& value, const char* block) {
+  if (block != nullptr) in.Fail();
   if (IsLong(value)) value.base = Value::Bytes(in.Bytes(value.base.bytes.size()));
+}
+
+/// Whether all parts that are there have their stamps, and each origin one slot.
+bool IsWhole(const Register& value) {
+  if (value.version.none() && value.base.kind != Value::Kind::kNone) return false;
+  for (const Slot& slot : value.slots) {
+    if (slot.born.none() || slot.stamp < slot.born || value.Find(slot.origin) != &slot)
+      return false;
+  }
+  return true;
 }
 
 size_t RegisterBound(const Register& value) {
@@ -274,11 +287,11 @@ Status DecodeState(std::string_view bytes, OriginTable& table, KeyState& state) 
   if (flags & ~(kHasCut | kHasString | kHasExpiry)) return Malformed("unknown parts");
   const char* block;
   UnpackParts(in, flags, state, &block);
-  ReadLongPayload(in, state.string);
+  ReadLongPayload(in, state.string, block);
   const bool mapped = Map(*origins, state.string) &&
                       (state.cut.none() || Map(*origins, state.cut_version.origin)) &&
                       (state.expiry_version.none() || Map(*origins, state.expiry_version.origin));
-  if (!in.ok() || !in.AtEnd() || !mapped) return Malformed("parts");
+  if (!in.ok() || !in.AtEnd() || !mapped || !IsWhole(state.string)) return Malformed("parts");
   return {};
 }
 
@@ -296,8 +309,10 @@ Status DecodeElement(std::string_view bytes, OriginTable& table, Register& value
   if (!origins) return origins.error();
   const char* block;
   UnpackRegister(in, value, &block);
-  ReadLongPayload(in, value);
-  if (!in.ok() || !in.AtEnd() || !Map(*origins, value)) return Malformed("element");
+  ReadLongPayload(in, value, block);
+  if (!in.ok() || !in.AtEnd() || !Map(*origins, value) || !IsWhole(value)) {
+    return Malformed("element");
+  }
   return {};
 }
 

@@ -28,6 +28,7 @@ class ExpiryIndex {
   uint32_t Add(int64_t deadline_millis, uint32_t hash) {
     const Place place = PlaceOf(deadline_millis);
     levels_[place.level][place.slot].push_back(hash);
+    ++held_[place.level];
     return place.tick;
   }
 
@@ -40,7 +41,7 @@ class ExpiryIndex {
     for (size_t woken = 0;; ++woken) {
       while (due_.empty()) {
         if (tick_ >= target) return woken;
-        Step();
+        Step(target);
       }
       if (woken == limit) return woken;
       const uint32_t hash = due_.back();
@@ -82,12 +83,18 @@ class ExpiryIndex {
             static_cast<uint32_t>(position << (kSlotBits * level))};
   }
 
-  void Step() {
-    ++tick_;
+  /// To the next tick at which anything can be due, at most `target`: a clock that leaps costs the
+  /// laps that hold something, not every tick between.
+  void Step(int64_t target) {
+    int empty = 0;
+    while (empty < kLevels && held_[empty] == 0) ++empty;
+    const int shift = kSlotBits * empty;
+    tick_ = empty == kLevels ? target : std::min(target, ((tick_ >> shift) + 1) << shift);
     for (int level = 0; level < kLevels; ++level) {
       const int64_t position = tick_ >> (kSlotBits * level);
       if (position << (kSlotBits * level) != tick_) break;
       std::vector<uint32_t>& slot = levels_[level][position & (kSlots - 1)];
+      held_[level] -= slot.size();
       if (due_.empty()) {
         due_.swap(slot);
       } else {
@@ -100,6 +107,7 @@ class ExpiryIndex {
   int64_t start_millis_;
   int64_t tick_ = 0;
   std::vector<uint32_t> due_;
+  std::array<size_t, kLevels> held_{};
   std::array<std::array<std::vector<uint32_t>, kSlots>, kLevels> levels_;
 };
 

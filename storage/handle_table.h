@@ -11,11 +11,12 @@
 /// thread-safe.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <vector>
 
@@ -31,6 +32,9 @@ namespace starling {
 class HandleTable {
  public:
   HandleTable() { AddSegment(); }
+  ~HandleTable() { FreeSegments(); }
+  HandleTable(const HandleTable&) = delete;
+  HandleTable& operator=(const HandleTable&) = delete;
 
   size_t size() const { return size_; }
   size_t memory_bytes() const { return memory_bytes_; }
@@ -72,7 +76,12 @@ class HandleTable {
     VisitBucket(IndexOf(low), visit);
   }
 
-  void Prefetch(uint64_t hash) const { __builtin_prefetch(&BucketAt(IndexOf(hash))); }
+  /// Safe without the lock that guards the table: a bucket that has just moved is only not fetched.
+  void Prefetch(uint64_t hash) const {
+    const size_t index = IndexOf(hash);
+    const Bucket* const segment = segments_[SegmentOf(index)];
+    if (segment != nullptr) __builtin_prefetch(segment + (index - FirstOf(SegmentOf(index))));
+  }
 
   /// Calls `visit(handle)` for one bucket of the scan; returns where to go on, 0 at the end.
   /// `cursor` is below 2^32. The visitor must not change the table.
@@ -99,10 +108,11 @@ class HandleTable {
   }
 
   void Clear() {
-    segments_.clear();
+    FreeSegments();
     overflow_.clear();
     free_overflow_ = 0;
-    size_ = bucket_count_ = memory_bytes_ = 0;
+    size_ = memory_bytes_ = 0;
+    bucket_count_ = 0;
     level_ = kFirstLevel;
     AddSegment();
   }
@@ -119,8 +129,20 @@ class HandleTable {
     uint32_t overflow;  // index + 1 into overflow_
     Handle handles[kSlots];
   };
-  struct Release {
-    void operator()(Bucket* buckets) const { std::free(buckets); }
+  /// Read by Prefetch while another thread writes it; costs what a plain T does.
+  template <typename T>
+  class Relaxed {
+   public:
+    Relaxed() = default;
+    Relaxed(T value) : value_(value) {}  // NOLINT: stands for a T
+    Relaxed& operator=(T value) {
+      value_.store(value, std::memory_order_relaxed);
+      return *this;
+    }
+    operator T() const { return value_.load(std::memory_order_relaxed); }  // NOLINT
+
+   private:
+    std::atomic<T> value_{};
   };
 
   static uint8_t Tag(uint64_t hash) { return static_cast<uint8_t>(hash >> 56); }
@@ -161,24 +183,34 @@ class HandleTable {
   }
 
   // Segment 0 holds the first buckets, segment s as many again as all before it.
+  static int SegmentOf(size_t index) { return std::bit_width(index >> kFirstLevel); }
+  static size_t FirstOf(int segment) { return segment == 0 ? 0 : kFirstSegment << (segment - 1); }
   Bucket& BucketAt(size_t index) const {
-    const int segment = std::bit_width(index >> kFirstLevel);
-    const size_t first = segment == 0 ? 0 : kFirstSegment << (segment - 1);
-    return segments_[segment].get()[index - first];
+    const int segment = SegmentOf(index);
+    return segments_[segment][index - FirstOf(segment)];
   }
 
   void AddSegment() {
-    const size_t count =
-        segments_.empty() ? kFirstSegment : kFirstSegment << (segments_.size() - 1);
+    STARLING_CHECK(segment_count_ < kMaxSegments);
+    const size_t count = segment_count_ == 0 ? kFirstSegment : FirstOf(segment_count_);
     // Large zeroed blocks come untouched from the system: they take memory only as they fill.
     void* memory = std::aligned_alloc(alignof(Bucket), count * sizeof(Bucket));
     if (memory == nullptr) throw std::bad_alloc();
-    if (segments_.empty()) std::memset(memory, 0, count * sizeof(Bucket));
-    segments_.emplace_back(static_cast<Bucket*>(memory));
+    if (segment_count_ == 0) std::memset(memory, 0, count * sizeof(Bucket));
+    segments_[segment_count_++] = static_cast<Bucket*>(memory);
     if (bucket_count_ == 0) {
       bucket_count_ = kFirstSegment;
       memory_bytes_ = bucket_count_ * sizeof(Bucket);
     }
+  }
+
+  void FreeSegment() {
+    Bucket* const freed = segments_[--segment_count_];
+    segments_[segment_count_] = nullptr;
+    std::free(freed);
+  }
+  void FreeSegments() {
+    while (segment_count_ > 0) FreeSegment();
   }
 
   template <typename Visit>
@@ -250,13 +282,13 @@ class HandleTable {
   template <typename HashOf>
   void Split(HashOf&& hash_of) {
     const size_t added = bucket_count_;
-    if (static_cast<size_t>(std::bit_width(added >> kFirstLevel)) >= segments_.size()) AddSegment();
+    if (SegmentOf(added) >= segment_count_) AddSegment();
     BucketAt(added) = {};
     moving_.clear();
     Drain(added - (size_t{1} << level_), moving_);
-    ++bucket_count_;
+    bucket_count_ = added + 1;
     memory_bytes_ += sizeof(Bucket);
-    if (bucket_count_ == size_t{2} << level_) ++level_;
+    if (bucket_count_ == size_t{2} << level_) level_ = level_ + 1;
     PlaceAll(hash_of);
   }
 
@@ -265,11 +297,11 @@ class HandleTable {
     const size_t last = bucket_count_ - 1;
     moving_.clear();
     Drain(last, moving_);
-    if (bucket_count_ == size_t{1} << level_) --level_;
-    --bucket_count_;
+    if (bucket_count_ == size_t{1} << level_) level_ = level_ - 1;
+    bucket_count_ = last;
     memory_bytes_ -= sizeof(Bucket);
-    const size_t needed = std::bit_width((bucket_count_ - 1) >> kFirstLevel) + 1;
-    if (segments_.size() > needed + 1) segments_.pop_back();
+    const int needed = SegmentOf(last - 1) + 1;
+    if (segment_count_ > needed + 1) FreeSegment();  // one is kept, against going to and fro
     PlaceAll(hash_of);
   }
 
@@ -281,14 +313,17 @@ class HandleTable {
     }
   }
 
-  std::vector<std::unique_ptr<Bucket[], Release>> segments_;
+  static constexpr int kMaxSegments = 30;  // handles have 32 bits
+
+  std::array<Relaxed<Bucket*>, kMaxSegments> segments_{};
+  int segment_count_ = 0;
   std::vector<Bucket> overflow_;
   std::vector<Handle> moving_;
   uint32_t free_overflow_ = 0;
   size_t size_ = 0;
-  size_t bucket_count_ = 0;
+  Relaxed<size_t> bucket_count_ = 0;
   size_t memory_bytes_ = 0;
-  int level_ = kFirstLevel;
+  Relaxed<int> level_ = kFirstLevel;
 };
 
 }  // namespace starling

@@ -52,6 +52,9 @@ const char* ItemFault(const Item& item) {
     return "removed, yet it cannot be or has a payload";
   }
   if (item.deadline_millis < 0) return "negative deadline";
+  if (item.deadline_millis != 0 && item.deadline_millis <= item.stamp.millis()) {
+    return "a deadline not after its own stamp";
+  }
   if (!rule.deadline && item.deadline_millis != 0) return "a deadline where none belongs";
   const bool number = item.value.kind == Value::Kind::kNumber;
   if (number && (item.value.number.scale > Number::kMaxScale ||

@@ -80,8 +80,10 @@ struct KeyState {
   Stamp Reset() const { return cut > string.version.stamp ? cut : string.version.stamp; }
   bool HasString() const { return !string.version.none() || !string.slots.empty(); }
   bool HasDeadline() const { return deadline_millis != 0; }
-  /// Whether nothing but a cut (or an expiry of nothing) is left.
-  bool OnlyTombstone() const { return !HasString() && collection == nullptr; }
+  /// Whether nothing is left that would have to be kept.
+  bool Empty() const {
+    return cut.none() && !HasString() && collection == nullptr && expiry_version.none();
+  }
 
   /// Each returns whether the state changed. Elements are the caller's to purge up to Reset().
   bool MergeCut(Stamp at, const Version& version, const OriginTable& origins);

@@ -83,6 +83,7 @@ size_t Keyspace::SizeWithDeadline(uint8_t database) const {
 
 uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const KeyVisitor& visit) {
   const int64_t now = NowMillis();
+  count = std::max<size_t>(count, 1);
   size_t index = cursor >> kShardShift;
   uint64_t position = static_cast<uint32_t>(cursor);
   for (size_t visited = 0; index < impl_->shards.size(); ++index, position = 0) {
@@ -91,10 +92,10 @@ uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const K
     if (visited >= count) return static_cast<uint64_t>(index) << kShardShift;
     position = shard.Scan(position, count - visited, [&](Handle handle) {
       ++visited;
-      const LoadedEntry entry = shard.LoadHandle(handle);
+      const LoadedEntry entry = shard.LoadForView(handle);
       if (entry.key.database != database) return;
       const KeyView view = ViewOf(entry);
-      if (view.type == KeyType::kNone || shard.KilledByDatabase(entry)) return;
+      if (view.type == KeyType::kNone) return;
       if (view.deadline_millis && now > *view.deadline_millis) return;
       visit(entry.key.name, view);
     });
@@ -121,10 +122,9 @@ std::optional<std::string> Keyspace::RandomKey(uint8_t database, std::mt19937_64
         std::vector<Handle> bucket;
         shard->RandomBucket(random, bucket);
         if (bucket.empty()) continue;
-        const LoadedEntry entry = shard->LoadHandle(bucket[random() % bucket.size()]);
+        const LoadedEntry entry = shard->LoadForView(bucket[random() % bucket.size()]);
         const KeyView view = ViewOf(entry);
         if (entry.key.database != database || view.type == KeyType::kNone) continue;
-        if (shard->KilledByDatabase(entry)) continue;
         if (view.deadline_millis && now > *view.deadline_millis) continue;
         return std::string(entry.key.name);
       }

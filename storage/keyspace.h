@@ -134,7 +134,8 @@ class Access {
   Stamp Write(LoadedEntry& entry, Item& item);
   void WriteExpiry(LoadedEntry& entry, int64_t deadline_millis);
   void WriteString(LoadedEntry& entry, std::string_view text);
-  void AddToString(LoadedEntry& entry, const Number& by);
+  /// False, with nothing written, where this node's own net would overflow.
+  bool AddToString(LoadedEntry& entry, const Number& by);
 
   Keyspace& keyspace_;
   uint64_t shard_mask_;  // bit i: shard i is locked
@@ -248,6 +249,7 @@ class Keyspace {
   std::unique_ptr<Generation> Close(OriginIndex next);
   /// Drops what a database's cut has killed, in slices.
   void FreeKilled(uint8_t database);
+  void FreeKilledIn(std::span<const std::vector<Item>> lists);
 
   HybridClock& clock_;
   std::atomic<uint64_t> writes_{0};

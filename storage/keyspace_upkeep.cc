@@ -18,6 +18,9 @@ void Keyspace::Impl::MergeItem(const Item& item) {
   const KeyRef key{item.database, item.key, HashKey(item.database, item.key, hash_seed)};
   Shard& shard = *shards[ShardIndex(key.hash)];
   LoadedEntry entry = shard.Load(key);
+  if (entry.handle == 0) {
+    entry.state.accessed_seconds = static_cast<uint32_t>(item.stamp.millis() / 1000);
+  }
   if (shard.Merge(entry, item, origin)) shard.Save(entry);
 }
 
@@ -41,9 +44,22 @@ void Keyspace::Merge(std::span<const Item> items) {
 }
 
 void Keyspace::MergeAll(std::span<const std::vector<Item>> lists) {
-  Access access = LockAll();
+  {
+    Access access = LockAll();
+    for (const std::vector<Item>& items : lists) {
+      for (const Item& item : items) impl_->MergeItem(item);
+    }
+  }
+  FreeKilledIn(lists);
+}
+
+void Keyspace::FreeKilledIn(std::span<const std::vector<Item>> lists) {
+  std::array<bool, kAllDatabases> cut{};
   for (const std::vector<Item>& items : lists) {
-    for (const Item& item : items) impl_->MergeItem(item);
+    for (const Item& item : items) cut[item.database] |= item.part == Part::kDatabaseCut;
+  }
+  for (uint8_t database = 0; database < kAllDatabases; ++database) {
+    if (cut[database]) FreeKilled(database);
   }
 }
 
@@ -140,8 +156,8 @@ void Keyspace::Impl::VisitItems(const LoadedEntry& entry, const VersionVector& c
 
 void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
                             const VersionVector& covered) {
-  Access access = LockAll();
   ItemList kept;
+  std::optional<Access> access(LockAll());
   const auto keep = [&](const Item& item) { kept.Add(item); };
   impl_->VisitDatabaseCuts(covered, keep);
   for (const auto& shard : impl_->shards) {
@@ -157,6 +173,8 @@ void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
     for (const Item& item : chunk) impl_->MergeItem(item);
   }
   for (const Item& item : kept.items()) impl_->MergeItem(item);
+  access.reset();
+  FreeKilledIn(chunks);
 }
 
 uint64_t Keyspace::Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,
@@ -176,7 +194,10 @@ uint64_t Keyspace::Walk(uint64_t position, const VersionVector& covered, size_t 
   for (; index < impl_->shards.size(); ++index, place = 0) {
     Shard& shard = *impl_->shards[index];
     do {
-      if (bytes >= max_bytes) return static_cast<uint64_t>(index) << 32 | place;
+      // Never at position 0, which would say that the walk has ended.
+      if (bytes >= max_bytes && (index | place) != 0) {
+        return static_cast<uint64_t>(index) << 32 | place;
+      }
       std::lock_guard lock(shard.mutex);
       place = shard.Scan(place, 1, [&](Handle handle) {
         impl_->VisitItems(shard.LoadHandle(handle), covered, counted);

@@ -46,12 +46,14 @@ void UnpackRegister(PackedReader& in, Register& value, const char** block) {
   *block = nullptr;
   const uint32_t head = in.Varint<uint32_t>();
   const uint8_t kind = head & 7;
+  if (kind > kNumberBase) in.Fail();
   if (kind != kAbsent) {
     value.version.stamp = in.Time();
     value.version.origin = in.Varint<OriginIndex>();
   }
   if (kind == kInline || kind == kBlock) {
     const size_t size = in.Varint();
+    if ((kind == kInline) != (size <= kMaxInlinePayload)) in.Fail();
     if (kind == kInline) {
       value.base = Value::Bytes(in.Bytes(size));
     } else {

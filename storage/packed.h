@@ -69,6 +69,8 @@ class PackedReader {
   PackedReader(const uint8_t* at, const uint8_t* end) : at_(at), end_(end) {}
 
   bool ok() const { return ok_; }
+  /// For what the bytes say and cannot be.
+  void Fail() { ok_ = false; }
   const uint8_t* at() const { return at_; }
   bool AtEnd() const { return at_ == end_; }
 
@@ -115,7 +117,7 @@ class PackedReader {
     Number number;
     number.scale = Byte();
     number.units = Wide();
-    if (number.scale > Number::kMaxScale) ok_ = false;
+    if (number.scale > Number::kMaxScale || number.units == Number::kMinUnits) ok_ = false;
     return number;
   }
 

@@ -42,18 +42,19 @@ constexpr KeyType kCollectionTypes[] = {KeyType::kSet, KeyType::kHash, KeyType::
 KeyView ViewOf(const LoadedEntry& entry) {
   const KeyState& state = entry.state;
   KeyView view;
-  Stamp newest;
-  if (state.HasString()) {
-    view.type = KeyType::kString;
-    newest = state.string.Newest();
-  }
-  // Where two types meet, the type of the latest live item shows.
+  if (state.HasString()) view.type = KeyType::kString;
   for (const KeyType type : kCollectionTypes) {
     if (state.collection == nullptr) break;
     const ElementType element_type = ElementTypeOf(type);
     const size_t live = state.collection->live(element_type);
-    if (live == 0 || state.collection->newest(element_type) < newest) continue;
-    newest = state.collection->newest(element_type);
+    if (live == 0) continue;
+    // Where two types meet, the type of the latest live item shows.
+    if (view.type != KeyType::kNone) {
+      const Stamp other = view.type == KeyType::kString
+                              ? state.string.Newest()
+                              : state.collection->NewestLive(ElementTypeOf(view.type));
+      if (state.collection->NewestLive(element_type) < other) continue;
+    }
     view.type = type;
     view.size = live;
     view.collection = state.collection;
@@ -95,9 +96,38 @@ LoadedEntry Shard::Load(const KeyRef& key) {
   const Stamp cut = database_cuts_[key.database];
   if (cut.none()) return entry;
   // Keys that a database's cut has killed lose their parts when they are next seen.
-  const bool parts = entry.state.ApplyCut(cut);
+  const bool parts = ApplyDatabaseCut(entry.state, key.database);
   const bool elements = PurgeCollection(entry);
-  if (parts || elements) Save(entry);
+  if (!parts && !elements) return entry;
+  Save(entry);
+  // The cell may have moved, and what was borrowed from it with it.
+  LoadedEntry saved;
+  saved.key = key;
+  saved.handle = entry.handle;
+  if (saved.handle != 0) Unpack(saved);
+  return saved;
+}
+
+bool Shard::ApplyDatabaseCut(KeyState& state, uint8_t database) const {
+  const Stamp cut = database_cuts_[database];
+  // A cut of its own that this one covers is no tombstone any more: who misses it gets the
+  // database's.
+  const bool own_cut = !state.cut.none() && state.cut <= cut;
+  if (own_cut) {
+    state.cut = {};
+    state.cut_version = {};
+  }
+  return state.ApplyCut(cut) || own_cut;
+}
+
+LoadedEntry Shard::LoadForView(Handle handle) const {
+  LoadedEntry entry = LoadHandle(handle);
+  const Stamp cut = database_cuts_[entry.key.database];
+  if (cut.none()) return entry;
+  entry.state.ApplyCut(cut);
+  if (entry.state.collection != nullptr && entry.state.collection->AllUpTo(cut)) {
+    entry.state.collection = nullptr;
+  }
   return entry;
 }
 
@@ -114,15 +144,6 @@ void Shard::Unpack(LoadedEntry& entry) const {
   if (entry.block != nullptr) entry.block_size = entry.state.string.base.bytes.size();
 }
 
-bool Shard::KilledByDatabase(const LoadedEntry& entry) const {
-  const Stamp cut = database_cuts_[entry.key.database];
-  const KeyState& state = entry.state;
-  return !cut.none() && state.string.version.stamp <= cut &&
-         std::all_of(state.string.slots.begin(), state.string.slots.end(),
-                     [&](const Slot& slot) { return slot.born <= cut; }) &&
-         (state.collection == nullptr || state.collection->AllUpTo(cut));
-}
-
 Stamp Shard::Reset(const LoadedEntry& entry) const {
   return std::max(entry.state.Reset(), database_cuts_[entry.key.database]);
 }
@@ -136,7 +157,7 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
         return false;
       }
       PurgeCollection(entry);
-      tombstones_.push_back({entry.key.hash, 0, Tombstone::Kind::kCut, version});
+      AddTombstone({entry.key.hash, 0, Tombstone::Kind::kCut, version});
       return true;
     case Part::kBase:
       if (item.stamp <= database_cut || !entry.state.MergeBase(version, item.value, origins_)) {
@@ -148,8 +169,12 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
       return item.at > database_cut &&
              entry.state.MergeSlot({origin, item.at, item.stamp, item.value.number});
     case Part::kExpiry:
-      return item.stamp > database_cut &&
-             entry.state.MergeExpiry(version, item.deadline_millis, origins_);
+      if (item.stamp <= database_cut ||
+          !entry.state.MergeExpiry(version, item.deadline_millis, origins_)) {
+        return false;
+      }
+      entry.expiry_merged = true;
+      return true;
     case Part::kElement:
     case Part::kElementSlot:
       return MergeElement(entry, item, origin);
@@ -161,7 +186,7 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
 
 bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin) {
   Collection*& collection = entry.state.collection;
-  if (collection == nullptr) collection = new Collection(slab_, hash_seed_);
+  if (collection == nullptr) collection = new Collection(slab_, hash_seed_, outside_bytes_);
   if (!collection->Merge(item, origin, Reset(entry), origins_)) {
     if (collection->size() == 0) {
       delete collection;
@@ -172,25 +197,29 @@ bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origi
   const uint64_t element_hash = collection->HashOf(item.element_type, item.element);
   changed_.elements.emplace_back(entry.key.hash, element_hash);
   if (item.part == Part::kElement && item.removed) {
-    tombstones_.push_back(
-        {entry.key.hash, element_hash, Tombstone::Kind::kElement, {item.stamp, origin}});
+    AddTombstone({entry.key.hash, element_hash, Tombstone::Kind::kElement, {item.stamp, origin}});
   }
   return true;
 }
 
-std::function<void(const Element&)> Shard::ErasedElementRecorder(const LoadedEntry& entry) {
-  return [this, key = entry.key](const Element& element) {
-    changed_.erased.push_back(
-        StateName{StateName::Kind::kElement, key.database, key.name, element.type, element.id}
-            .Encode());
-  };
+void Shard::RecordErasedElement(const KeyRef& key, const Element& element) {
+  changed_.erased.push_back(
+      StateName{StateName::Kind::kElement, key.database, key.name, element.type, element.id}
+          .Encode());
 }
 
 bool Shard::PurgeCollection(LoadedEntry& entry) {
   if (entry.state.collection == nullptr) return false;
   const Stamp reset = Reset(entry);
-  const bool changed = entry.state.collection->AllUpTo(reset) ||
-                       entry.state.collection->Purge(reset, ErasedElementRecorder(entry));
+  const auto record = [&](const Element& element, uint64_t hash, bool whole) {
+    if (whole) {
+      RecordErasedElement(entry.key, element);
+    } else {
+      changed_.elements.emplace_back(entry.key.hash, hash);
+    }
+  };
+  const bool changed =
+      entry.state.collection->AllUpTo(reset) || entry.state.collection->Purge(reset, record);
   if (entry.state.collection->AllUpTo(reset) || entry.state.collection->size() == 0) {
     DropCollection(entry);
   }
@@ -212,7 +241,7 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
   Counts& counts = counts_[entry.key.database];
   const bool visible = view.type != KeyType::kNone;
   const bool with_deadline = visible && state.HasDeadline();
-  const bool vanished = !visible && (state.counted || entry.handle == 0);
+  const bool vanished = !visible && (state.counted || entry.handle == 0 || entry.expiry_merged);
   counts.keys += static_cast<size_t>(visible) - static_cast<size_t>(state.counted);
   counts.with_deadline +=
       static_cast<size_t>(with_deadline) - static_cast<size_t>(state.counted_deadline);
@@ -220,7 +249,7 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
   state.counted_deadline = with_deadline;
   if (vanished && !state.expiry_version.none()) {
     // An expiry of nothing: its key's value may still be on the way; goes when it is stable.
-    tombstones_.push_back({entry.key.hash, 0, Tombstone::Kind::kExpiry, state.expiry_version});
+    AddTombstone({entry.key.hash, 0, Tombstone::Kind::kExpiry, state.expiry_version});
   }
   if (!state.HasDeadline()) return;
   if (state.fire_tick != 0 && expiry_.TickFor(state.deadline_millis) >= state.fire_tick) return;
@@ -230,9 +259,7 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
 void Shard::Save(LoadedEntry& entry) {
   KeyState& state = entry.state;
   if (state.collection != nullptr && state.collection->size() == 0) DropCollection(entry);
-  const bool empty = state.cut.none() && !state.HasString() && state.collection == nullptr &&
-                     state.expiry_version.none();
-  if (empty) {
+  if (state.Empty()) {
     if (entry.handle != 0) Erase(entry);
     return;
   }
@@ -242,6 +269,7 @@ void Shard::Save(LoadedEntry& entry) {
     changed_.entries.push_back(entry.key.hash);
   }
   Repack(entry);
+  if (tombstones_.size() >= compact_at_) CompactTombstones();
 }
 
 void Shard::Repack(LoadedEntry& entry) {
@@ -279,6 +307,9 @@ void Shard::Erase(LoadedEntry& entry) {
   slab_.Free(entry.handle);
   entry.handle = 0;
   entry.block = nullptr;
+  // Whoever goes on with the entry makes a new one.
+  entry.state.counted = entry.state.counted_deadline = entry.state.changed = false;
+  entry.state.fire_tick = 0;
 }
 
 size_t Shard::MemoryUsage(const LoadedEntry& entry) const {
@@ -290,7 +321,11 @@ size_t Shard::MemoryUsage(const LoadedEntry& entry) const {
 }
 
 bool Shard::MergeDatabaseCut(uint8_t database, Stamp at, const Version& version) {
-  if (at <= database_cuts_[database]) return false;
+  if (at < database_cuts_[database] ||
+      (at == database_cuts_[database] &&
+       !Later(version, database_cut_versions_[database], origins_))) {
+    return false;
+  }
   database_cuts_[database] = at;
   database_cut_versions_[database] = version;
   return true;
@@ -317,91 +352,6 @@ void Shard::Clear() {
     Erase(entry);
   }
   tombstones_.clear();
-}
-
-size_t Shard::Expire(int64_t now_millis, size_t limit,
-                     const std::function<void(LoadedEntry&)>& expired) {
-  std::vector<Handle> found;
-  return expiry_.Advance(now_millis, limit, [&](uint32_t hash, uint32_t tick) {
-    found.clear();
-    table_.ForEachCandidate(hash, [&](Handle handle) {
-      if (static_cast<uint32_t>(HashOf(handle)) == hash) found.push_back(handle);
-    });
-    for (const Handle handle : found) {
-      LoadedEntry entry = LoadHandle(handle);
-      if (entry.state.fire_tick != tick) continue;  // a stale wake-up: it is indexed elsewhere
-      entry.state.fire_tick = 0;
-      if (!entry.state.HasDeadline()) {
-        Repack(entry);
-      } else if (now_millis > entry.state.deadline_millis) {
-        expired(entry);
-      } else {
-        LookAgain(entry, entry.state.deadline_millis);
-      }
-    }
-  });
-}
-
-void Shard::LookAgain(LoadedEntry& entry, int64_t millis) {
-  entry.state.fire_tick = expiry_.Add(millis, static_cast<uint32_t>(entry.key.hash));
-  Repack(entry);
-}
-
-size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor) {
-  size_t freed = 0;
-  while (freed < limit && !tombstones_.empty()) {
-    const Tombstone tombstone = tombstones_.front();
-    const Origin& origin = origins_.At(tombstone.version.origin);
-    const Stamp stamp = tombstone.version.stamp;
-    if (stamp > stability.passed || !stability.covered.Covers(origin, stamp)) break;
-    tombstones_.pop_front();
-    if (!FreeOne(tombstone)) continue;
-    floor.Raise(origin, stamp);
-    ++freed;
-  }
-  return freed;
-}
-
-bool Shard::FreeOne(const Tombstone& tombstone) {
-  const auto same = [&](const Version& version) {
-    return version.stamp == tombstone.version.stamp && version.origin == tombstone.version.origin;
-  };
-  for (const Handle handle : FindByHash(tombstone.key_hash)) {
-    LoadedEntry entry = LoadHandle(handle);
-    KeyState& state = entry.state;
-    switch (tombstone.kind) {
-      case Tombstone::Kind::kCut:
-        if (state.cut.none() || !same(state.cut_version)) continue;
-        state.cut = {};
-        state.cut_version = {};
-        break;
-      case Tombstone::Kind::kExpiry:
-        if (!same(state.expiry_version) || ViewOf(entry).type != KeyType::kNone) continue;
-        state.expiry_version = {};
-        state.deadline_millis = 0;
-        break;
-      case Tombstone::Kind::kElement:
-        if (state.collection == nullptr ||
-            !state.collection->Free(tombstone.element_hash, tombstone.version.stamp,
-                                    ErasedElementRecorder(entry))) {
-          continue;
-        }
-        break;
-    }
-    Save(entry);
-    return true;
-  }
-  return false;
-}
-
-size_t Shard::FreeDropped(size_t limit) {
-  size_t steps = 0;
-  while (steps < limit && !dropped_.empty()) {
-    constexpr size_t kSlice = 64;
-    if (dropped_.back()->FreeSome(kSlice)) dropped_.pop_back();
-    steps += kSlice;
-  }
-  return steps;
 }
 
 std::vector<Handle> Shard::FindByHash(uint64_t hash) const {

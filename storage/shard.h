@@ -29,6 +29,7 @@ struct LoadedEntry {
   KeyState state;
   const char* block = nullptr;  ///< The string's long payload, owned by the entry.
   size_t block_size = 0;
+  bool expiry_merged = false;  ///< Its expiry is newer than what is saved.
 };
 
 class Shard {
@@ -60,9 +61,10 @@ class Shard {
   // --- entries ---
   LoadedEntry Load(const KeyRef& key);
   LoadedEntry LoadHandle(Handle handle) const;
+  /// The same without what the database's cut has killed, for looking at only. A collection that is
+  /// killed in part is shown with all its elements.
+  LoadedEntry LoadForView(Handle handle) const;
   KeyRef KeyOf(Handle handle) const;
-  /// Whether the database's cut has killed all that the entry holds (it goes when next loaded).
-  bool KilledByDatabase(const LoadedEntry& entry) const;
   /// Merges one item; returns whether the entry changed. The caller saves.
   bool Merge(LoadedEntry& entry, const Item& item, OriginIndex origin);
   void Save(LoadedEntry& entry);
@@ -95,7 +97,7 @@ class Shard {
   size_t Expire(int64_t now_millis, size_t limit, const std::function<void(LoadedEntry&)>& expired);
   /// Looks again at an entry at `millis` (a deletion that was put off).
   void LookAgain(LoadedEntry& entry, int64_t millis);
-  /// Frees stable tombstones in order; raises `floor` by what it frees.
+  /// Looks at up to `limit` tombstones, frees those that are stable and raises `floor` by them.
   size_t FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor);
   size_t tombstones() const { return tombstones_.size(); }
   /// Frees elements of dropped collections.
@@ -123,7 +125,17 @@ class Shard {
   };
 
   std::vector<Handle> FindByHash(uint64_t hash) const;
+  void AddTombstone(const Tombstone& tombstone) { tombstones_.push_back(tombstone); }
+  /// Whether the entry still holds what the tombstone stands for.
+  bool IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) const;
+  /// Forgets tombstones that later writes have replaced, so that the queue does not outgrow what it
+  /// stands for while a member is away.
+  void CompactTombstones();
   uint64_t HashOf(Handle handle) const { return KeyOf(handle).hash; }
+  /// Drops what the database's cut has killed, elements aside; returns whether anything went.
+  bool ApplyDatabaseCut(KeyState& state, uint8_t database) const;
+  Status RestoreParts(LoadedEntry& entry, std::string_view value);
+  Status RestoreElement(LoadedEntry& entry, const StateName& name, std::string_view value);
   bool MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin);
   bool PurgeCollection(LoadedEntry& entry);
   void DropCollection(LoadedEntry& entry);
@@ -132,10 +144,13 @@ class Shard {
   void Repack(LoadedEntry& entry);
   void Erase(LoadedEntry& entry);
   bool FreeOne(const Tombstone& tombstone);
-  std::function<void(const Element&)> ErasedElementRecorder(const LoadedEntry& entry);
+  void RecordErasedElement(const KeyRef& key, const Element& element);
+
+  static constexpr size_t kCompactAt = 4096;
 
   uint64_t hash_seed_;
   OriginTable& origins_;
+  size_t outside_bytes_ = 0;  // payload blocks and indexes; outlives the collections
   Slab slab_;
   HandleTable table_;
   ExpiryIndex expiry_;
@@ -143,9 +158,9 @@ class Shard {
   std::array<Stamp, kAllDatabases> database_cuts_{};
   std::array<Version, kAllDatabases> database_cut_versions_{};
   std::deque<Tombstone> tombstones_;
+  size_t compact_at_ = kCompactAt;
   std::vector<std::unique_ptr<Collection>> dropped_;
   ChangedNames changed_;
-  size_t outside_bytes_ = 0;  // payload blocks of entries
 };
 
 /// The hash of a key name in its database.

@@ -1,4 +1,5 @@
 // What a shard gives to a checkpoint and takes back at start-up.
+#include <algorithm>
 #include <utility>
 
 #include "storage/shard.h"
@@ -64,31 +65,52 @@ void Shard::PutBack(ChangedNames names) {
 
 Status Shard::Restore(const KeyRef& key, const StateName& name, std::string_view value) {
   LoadedEntry entry = Load(key);
-  if (name.kind == StateName::Kind::kEntry) {
-    Collection* const collection = entry.state.collection;
-    const Status status = DecodeState(value, origins_, entry.state);
-    if (!status) return status;
-    entry.state.collection = collection;
-    if (!entry.state.cut.none()) {
-      tombstones_.push_back({key.hash, 0, Tombstone::Kind::kCut, entry.state.cut_version});
-    }
-  } else {
-    Element element;
-    element.type = name.element_type;
-    element.id = name.element;
-    const Status status = DecodeElement(value, origins_, element.value);
-    if (!status) return status;
-    if (entry.state.collection == nullptr) {
-      entry.state.collection = new Collection(slab_, hash_seed_);
-    }
-    if (!element.live()) {
-      tombstones_.push_back({key.hash, entry.state.collection->HashOf(element.type, element.id),
-                             Tombstone::Kind::kElement, element.value.version});
-    }
-    entry.state.collection->Restore(element);
-  }
+  const Status status = name.kind == StateName::Kind::kEntry ? RestoreParts(entry, value)
+                                                             : RestoreElement(entry, name, value);
+  if (!status || (entry.handle == 0 && entry.state.Empty())) return status;
+  const Stamp newest = std::max(entry.state.string.Newest(), entry.state.expiry_version.stamp);
+  entry.state.accessed_seconds =
+      std::max(entry.state.accessed_seconds, static_cast<uint32_t>(newest.millis() / 1000));
   CountAndIndex(entry);
   Repack(entry);
+  return {};
+}
+
+Status Shard::RestoreParts(LoadedEntry& entry, std::string_view value) {
+  if (Status status = DecodeState(value, origins_, entry.state); !status) return status;
+  const bool held_parts = !entry.state.Empty();
+  ApplyDatabaseCut(entry.state, entry.key.database);
+  if (held_parts && entry.state.Empty()) {
+    changed_.erased.push_back(
+        StateName{StateName::Kind::kEntry, entry.key.database, entry.key.name, {}, {}}.Encode());
+  }
+  if (!entry.state.cut.none()) {
+    AddTombstone({entry.key.hash, 0, Tombstone::Kind::kCut, entry.state.cut_version});
+  }
+  return {};
+}
+
+Status Shard::RestoreElement(LoadedEntry& entry, const StateName& name, std::string_view value) {
+  Element element;
+  element.type = name.element_type;
+  element.id = name.element;
+  if (Status status = DecodeElement(value, origins_, element.value); !status) return status;
+  // A checkpoint may have ended between the cut that killed an element and the end of its record.
+  const bool killed = element.value.DropUpTo(Reset(entry));
+  if (element.value.version.none() && element.value.slots.empty()) {
+    RecordErasedElement(entry.key, element);
+    return {};
+  }
+  Collection*& collection = entry.state.collection;
+  if (collection == nullptr) collection = new Collection(slab_, hash_seed_, outside_bytes_);
+  const uint64_t hash = collection->HashOf(element.type, element.id);
+  if (killed) changed_.elements.emplace_back(entry.key.hash, hash);
+  if (!element.live()) {
+    AddTombstone({entry.key.hash, hash, Tombstone::Kind::kElement, element.value.version});
+  }
+  entry.state.accessed_seconds = std::max(
+      entry.state.accessed_seconds, static_cast<uint32_t>(element.value.Newest().millis() / 1000));
+  collection->Restore(element);
   return {};
 }
 

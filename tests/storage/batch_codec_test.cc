@@ -40,7 +40,7 @@ class ItemMaker {
         item.value = Value::OfNumber(AnyNumber());
         break;
       case Part::kExpiry:
-        item.deadline_millis = static_cast<int64_t>(random_() >> 1);
+        item.deadline_millis = stamp.millis() + 1 + static_cast<int64_t>(random_() >> 2);
         break;
       case Part::kElement:
         SetElement(item);
@@ -243,6 +243,12 @@ TEST(BatchCodec, RefusesItemsThatAreNone) {
     item.part = Part::kDatabaseCut;
     item.at = Stamp{1};
     item.value = {};
+  });
+  refuses("a deadline not after its own stamp", [](Item& item) {
+    item.part = Part::kExpiry;
+    item.value = {};
+    item.stamp = Stamp::FirstOf(1000);
+    item.deadline_millis = 1000;
   });
   refuses("negative deadline", [](Item& item) {
     item.part = Part::kExpiry;

@@ -1,0 +1,131 @@
+// What expires in a shard, and what is freed.
+#include <algorithm>
+#include <tuple>
+
+#include <absl/container/flat_hash_set.h>
+
+#include "storage/shard.h"
+
+namespace starling {
+
+size_t Shard::Expire(int64_t now_millis, size_t limit,
+                     const std::function<void(LoadedEntry&)>& expired) {
+  std::vector<Handle> found;
+  return expiry_.Advance(now_millis, limit, [&](uint32_t hash, uint32_t tick) {
+    found.clear();
+    table_.ForEachCandidate(hash, [&](Handle handle) {
+      if (static_cast<uint32_t>(HashOf(handle)) == hash) found.push_back(handle);
+    });
+    for (const Handle handle : found) {
+      LoadedEntry entry = LoadHandle(handle);
+      if (entry.state.fire_tick != tick) continue;  // a stale wake-up: it is indexed elsewhere
+      entry.state.fire_tick = 0;
+      // A deadline that the database's cut has killed deletes nothing.
+      if (entry.state.expiry_version.stamp <= database_cuts_[entry.key.database] ||
+          !entry.state.HasDeadline()) {
+        Repack(entry);
+      } else if (now_millis > entry.state.deadline_millis) {
+        expired(entry);
+      } else {
+        LookAgain(entry, entry.state.deadline_millis);
+      }
+    }
+  });
+}
+
+void Shard::LookAgain(LoadedEntry& entry, int64_t millis) {
+  entry.state.fire_tick = expiry_.Add(millis, static_cast<uint32_t>(entry.key.hash));
+  Repack(entry);
+}
+
+size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor) {
+  size_t freed = 0;
+  // Those that are not stable yet go to the end: one origin that lags holds up no other's.
+  for (size_t looks = std::min(limit, tombstones_.size()); looks > 0; --looks) {
+    const Tombstone tombstone = tombstones_.front();
+    tombstones_.pop_front();
+    const Origin& origin = origins_.At(tombstone.version.origin);
+    const Stamp stamp = tombstone.version.stamp;
+    if (stamp > stability.passed || !stability.covered.Covers(origin, stamp)) {
+      tombstones_.push_back(tombstone);
+      continue;
+    }
+    if (!FreeOne(tombstone)) continue;
+    floor.Raise(origin, stamp);
+    ++freed;
+  }
+  return freed;
+}
+
+bool Shard::IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) const {
+  const auto same = [&](const Version& version) {
+    return version.stamp == tombstone.version.stamp && version.origin == tombstone.version.origin;
+  };
+  const KeyState& state = entry.state;
+  switch (tombstone.kind) {
+    case Tombstone::Kind::kCut:
+      return !state.cut.none() && same(state.cut_version);
+    case Tombstone::Kind::kExpiry:
+      return same(state.expiry_version) && ViewOf(entry).type == KeyType::kNone;
+    case Tombstone::Kind::kElement:
+      return state.collection != nullptr &&
+             state.collection->HasTombstone(tombstone.element_hash, tombstone.version);
+  }
+  return false;
+}
+
+void Shard::CompactTombstones() {
+  absl::flat_hash_set<std::tuple<uint64_t, uint64_t, int, uint64_t>> seen;
+  std::deque<Tombstone> current;
+  for (const Tombstone& tombstone : tombstones_) {
+    const bool first = seen.emplace(tombstone.key_hash, tombstone.element_hash,
+                                    static_cast<int>(tombstone.kind), tombstone.version.stamp.value)
+                           .second;
+    if (!first) continue;
+    for (const Handle handle : FindByHash(tombstone.key_hash)) {
+      if (!IsCurrent(LoadHandle(handle), tombstone)) continue;
+      current.push_back(tombstone);
+      break;
+    }
+  }
+  tombstones_.swap(current);
+  compact_at_ = std::max(kCompactAt, 2 * tombstones_.size());
+}
+
+bool Shard::FreeOne(const Tombstone& tombstone) {
+  for (const Handle handle : FindByHash(tombstone.key_hash)) {
+    LoadedEntry entry = LoadHandle(handle);
+    if (!IsCurrent(entry, tombstone)) continue;
+    KeyState& state = entry.state;
+    switch (tombstone.kind) {
+      case Tombstone::Kind::kCut:
+        state.cut = {};
+        state.cut_version = {};
+        break;
+      case Tombstone::Kind::kExpiry:
+        state.expiry_version = {};
+        state.deadline_millis = 0;
+        break;
+      case Tombstone::Kind::kElement:
+        state.collection->Free(
+            tombstone.element_hash, tombstone.version,
+            [&](const Element& element) { RecordErasedElement(entry.key, element); });
+        break;
+    }
+    Save(entry);
+    return true;
+  }
+  return false;
+}
+
+size_t Shard::FreeDropped(size_t limit) {
+  size_t steps = 0;
+  while (steps < limit && !dropped_.empty()) {
+    constexpr size_t kSlice = 64;
+    if (dropped_.back()->FreeSome(kSlice)) dropped_.pop_back();
+    steps += kSlice;
+  }
+  return steps;
+}
+
+}  // namespace starling

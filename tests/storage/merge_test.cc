@@ -1,0 +1,374 @@
+// The merge rules as properties: whatever order batches arrive in, and how often, all end alike
+// (I1), and counters are the sums of what was acknowledged (I2).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "storage/item_list.h"
+#include "tests/storage/one_node.h"
+
+namespace starling {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kNodes = 3;
+
+/// Nodes that write at random, each on a clock of its own, and the batches that they made.
+class History {
+ public:
+  explicit History(uint64_t seed) : random_(seed) {
+    for (uint64_t i = 1; i <= kNodes; ++i) nodes_.push_back(std::make_unique<OneNode>(i, 4));
+    for (auto& node : nodes_) node->time.StepWall(std::chrono::milliseconds(random_() % 50));
+  }
+
+  void Run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      OneNode& node = *nodes_[random_() % kNodes];
+      switch (random_() % 12) {
+        case 0:
+          node.time.Advance(std::chrono::milliseconds(random_() % 30));
+          break;
+        case 1:
+          Flush(node);
+          break;
+        case 2:
+          Deliver(random_() % kNodes);
+          break;
+        case 3:
+          node.keyspace.DeleteExpired(100, 20ms);
+          break;
+        default:
+          Write(node);
+      }
+    }
+    for (auto& node : nodes_) Flush(*node);
+  }
+
+  /// Brings every batch to every node in an order of its own, some of them twice.
+  void DeliverAll() {
+    for (auto& node : nodes_) {
+      std::vector<SharedBytes> batches = batches_;
+      for (const SharedBytes& batch : batches_) {
+        if (random_() % 3 == 0) batches.push_back(batch);
+      }
+      std::shuffle(batches.begin(), batches.end(), random_);
+      for (const SharedBytes& batch : batches) node->Take(batch);
+    }
+  }
+
+  void ExpectAlike() {
+    // Expired keys are hidden alike only at one time.
+    int64_t latest = 0;
+    for (auto& node : nodes_) latest = std::max(latest, node->keyspace.NowMillis());
+    for (auto& node : nodes_) node->clock.Observe(Stamp::FirstOf(latest));
+    for (int i = 1; i < kNodes; ++i) {
+      EXPECT_EQ(WalkText(nodes_[0]->keyspace), WalkText(nodes_[i]->keyspace));
+      for (uint8_t database = 0; database < 2; ++database) {
+        for (auto& node : nodes_) node->database = database;
+        EXPECT_EQ(VisibleText(*nodes_[0]), VisibleText(*nodes_[i]));
+        EXPECT_EQ(nodes_[0]->Size(), nodes_[i]->Size());
+        EXPECT_EQ(nodes_[0]->keyspace.SizeWithDeadline(database),
+                  nodes_[i]->keyspace.SizeWithDeadline(database));
+      }
+    }
+  }
+
+  std::vector<std::unique_ptr<OneNode>>& nodes() { return nodes_; }
+  const std::vector<SharedBytes>& batches() const { return batches_; }
+  std::mt19937_64& random() { return random_; }
+
+ private:
+  void Write(OneNode& node) {
+    node.database = random_() % 8 == 0 ? 1 : 0;
+    const std::string key = "k" + std::to_string(random_() % 6);
+    const std::string member = "m" + std::to_string(random_() % 24);
+    switch (random_() % 16) {
+      case 0:
+        node.Set(key, std::to_string(random_() % 100), random_() % 2 == 0);
+        break;
+      case 1:
+        node.Set(key, std::string(random_() % 3 * 1100, 'v'));
+        break;
+      case 2:
+        node.Delete(key);
+        break;
+      case 3:
+        node.Expire(key, std::chrono::milliseconds(static_cast<int>(random_() % 60) - 5));
+        break;
+      case 4:
+        node.Lock(key).ClearDeadline(node.Ref(key));
+        break;
+      case 5:
+      case 6:
+        node.Remove(key, member);
+        break;
+      case 7:
+        node.Lock(key).ResetCounter(node.Ref(key), random_() % 5);
+        break;
+      case 8:
+        CopySomewhere(node, key);
+        break;
+      case 9:
+        if (random_() % 10 == 0) node.keyspace.FlushDatabase(node.database);
+        break;
+      case 10:
+      case 11:
+      case 12:
+        (void)node.Increment(key, static_cast<int64_t>(random_() % 9) - 4);
+        break;
+      default:
+        if (node.Type(key) != KeyType::kString) node.Add(key, member);
+    }
+  }
+
+  void CopySomewhere(OneNode& node, const std::string& key) {
+    const KeyRef keys[] = {node.Ref(key), node.Ref("k0")};
+    if (key != "k0") node.keyspace.Lock(keys).Copy(keys[0], keys[1]);
+  }
+
+  void Flush(OneNode& node) {
+    if (SharedBytes batch = node.Flush()) batches_.push_back(std::move(batch));
+  }
+
+  void Deliver(size_t to) {
+    if (!batches_.empty()) nodes_[to]->Take(batches_[random_() % batches_.size()]);
+  }
+
+  std::mt19937_64 random_;
+  std::vector<std::unique_ptr<OneNode>> nodes_;
+  std::vector<SharedBytes> batches_;
+};
+
+class MergeProperties : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(MergeProperties, AnyOrderAndAnyRepetitionEndAlike) {  // I1
+  History history(GetParam());
+  history.Run(600);
+  history.DeliverAll();
+  history.ExpectAlike();
+}
+
+TEST_P(MergeProperties, MergingInGroupsIsMergingOneByOne) {
+  History history(GetParam());
+  history.Run(300);
+  history.DeliverAll();
+  // All items at once, as a walk brings them, in batch order and backwards.
+  for (const bool backwards : {false, true}) {
+    OneNode fresh(8);
+    fresh.clock.Observe(history.nodes()[0]->clock.last());
+    std::vector<DecodedBatch> decoded;
+    std::vector<std::vector<Item>> lists;
+    for (const SharedBytes& batch : history.batches()) {
+      decoded.push_back(*DecodedBatch::Decode(*batch));
+      lists.push_back(decoded.back().items());
+    }
+    if (backwards) std::reverse(lists.begin(), lists.end());
+    fresh.keyspace.MergeAll(lists);
+    EXPECT_EQ(WalkText(fresh.keyspace), WalkText(history.nodes()[0]->keyspace));
+  }
+}
+
+TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
+  History history(GetParam());
+  history.Run(400);
+  history.DeliverAll();
+  OneNode& from = *history.nodes()[0];
+  OneNode to(8);
+  to.clock.Observe(from.clock.last());
+  to.Set("lost", "v");  // covered by the sender's vector and absent there
+  to.Add("k1", "kept");
+  VersionVector covered;
+  covered.Set(OriginOf(8), to.clock.last());
+  to.Add("k2", "kept");
+  std::vector<DecodedBatch> chunks;
+  uint64_t position = 0;
+  do {
+    ItemList items;
+    position = from.keyspace.Walk(position, {}, 2000, [&](const Item& item) { items.Add(item); });
+    chunks.push_back(*DecodedBatch::Decode(EncodeChunk(items.items(), {})));
+  } while (position != 0);
+  std::vector<std::vector<Item>> lists;
+  for (const DecodedBatch& chunk : chunks) lists.push_back(chunk.items());
+  to.keyspace.ReplaceState(lists, covered);
+  EXPECT_FALSE(to.Get("lost"));
+  std::multiset<std::string> expected = WalkText(from.keyspace);
+  std::multiset<std::string> reached = WalkText(to.keyspace);
+  EXPECT_EQ(
+      std::erase_if(reached,
+                    [](const std::string& line) { return line.find(" k2 1:kept") != line.npos; }),
+      1u);
+  EXPECT_EQ(reached, expected);
+}
+
+TEST_P(MergeProperties, FreeingWhatIsStableChangesNothingThatIsSeen) {  // I8
+  History history(GetParam());
+  history.Run(400);
+  history.DeliverAll();
+  const auto seen = VisibleText(*history.nodes()[0]);
+  for (auto& node : history.nodes()) node->FreeAll();
+  EXPECT_EQ(VisibleText(*history.nodes()[0]), seen);
+  history.ExpectAlike();
+  for (auto& node : history.nodes()) EXPECT_EQ(node->keyspace.tombstones(), 0u);
+}
+
+TEST_P(MergeProperties, CountersAreTheSumOfWhatWasAcknowledged) {  // I2
+  std::mt19937_64 random(GetParam());
+  std::vector<std::unique_ptr<OneNode>> nodes;
+  std::vector<SharedBytes> batches;
+  for (uint64_t i = 1; i <= kNodes; ++i) nodes.push_back(std::make_unique<OneNode>(i));
+  // Resets that everybody has seen, then concurrent increments.
+  for (int round = 0; round < 5; ++round) {
+    OneNode& resets = *nodes[random() % kNodes];
+    if (round % 3 == 0) resets.Delete("c");
+    if (round % 3 == 1) resets.Set("c", "0");
+    if (round % 3 == 2) {
+      resets.Set("c", "9");
+      resets.Expire("c", 20ms);
+    }
+    const SharedBytes reset = resets.Flush();
+    for (auto& node : nodes) {
+      node->Take(reset);
+      node->time.Advance(100ms);
+    }
+    int64_t sum = 0;
+    batches.clear();
+    for (int i = 0; i < 200; ++i) {
+      OneNode& node = *nodes[random() % kNodes];
+      const auto by = static_cast<int64_t>(random() % 100) - 50;
+      ASSERT_TRUE(node.Increment("c", by));
+      sum += by;
+      if (random() % 10 == 0) batches.push_back(node.Flush());
+      if (random() % 10 == 0 && !batches.empty()) {
+        nodes[random() % kNodes]->Take(batches[random() % batches.size()]);
+      }
+    }
+    for (auto& node : nodes) batches.push_back(node->Flush());
+    for (auto& node : nodes) {
+      std::shuffle(batches.begin(), batches.end(), random);
+      for (const SharedBytes& batch : batches) node->Take(batch);
+      EXPECT_EQ(node->Get("c"), std::to_string(sum)) << "round " << round;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, MergeProperties, testing::Range<uint64_t>(1, 41));
+
+TEST(Merge, CutsOfOneStampAreOneAndTheLaterItemStandsForThem) {  // counterexample 4
+  for (const bool other_first : {false, true}) {
+    OneNode node(9);
+    std::vector<Item> cuts;
+    for (uint64_t origin : {1, 2}) {
+      Item cut;
+      cut.part = Part::kCut;
+      cut.key = "k";
+      cut.origin = OriginOf(origin);
+      cut.at = Stamp::LastOf(1000);
+      cut.stamp = Stamp::FirstOf(2000 + static_cast<int64_t>(origin));
+      cuts.push_back(cut);
+    }
+    if (other_first) std::swap(cuts[0], cuts[1]);
+    node.keyspace.Merge(cuts);
+    const auto lines = WalkText(node.keyspace);
+    ASSERT_EQ(lines.size(), 1u);
+    EXPECT_NE(lines.begin()->find("0000000000000002.1@"), std::string::npos);
+  }
+}
+
+TEST(Merge, DatabaseCutsOfOneStampEndAlike) {
+  std::multiset<std::string> reached;
+  for (const bool other_first : {false, true}) {
+    OneNode node(9);
+    std::vector<Item> cuts;
+    for (uint64_t origin : {1, 2}) {
+      Item cut;
+      cut.part = Part::kDatabaseCut;
+      cut.origin = OriginOf(origin);
+      cut.at = cut.stamp = Stamp::FirstOf(2000);
+      cuts.push_back(cut);
+    }
+    if (other_first) std::swap(cuts[0], cuts[1]);
+    node.keyspace.Merge(cuts);
+    if (other_first) {
+      EXPECT_EQ(WalkText(node.keyspace), reached);
+    } else {
+      reached = WalkText(node.keyspace);
+    }
+  }
+}
+
+TEST(Merge, AnUnflushedWriteOfAMemberKeepsItsTombstoneFromBeingFreed) {  // counterexample 14
+  OneNode a(1), b(2);
+  a.Add("h", "f");  // not flushed
+  b.clock.Observe(a.clock.last());
+  b.Add("h", "g");
+  b.Delete("h");
+  a.Take(b.Flush());  // a has acknowledged b's stream, but its own has not passed the cut
+  Keyspace::Stability stability;
+  stability.covered.Set(OriginOf(2), b.flushed);
+  stability.passed = Stamp{a.clock.last().value - 10};
+  EXPECT_EQ(b.keyspace.FreeStable(stability, 100), 0u);
+  b.Take(a.Flush());
+  EXPECT_EQ(WalkText(a.keyspace), WalkText(b.keyspace));
+  EXPECT_EQ(a.Type("h"), KeyType::kNone);
+  stability.passed = a.flushed;
+  EXPECT_GT(b.keyspace.FreeStable(stability, 100), 0u);
+  EXPECT_TRUE(b.keyspace.floor().Covers(OriginOf(2), Stamp{1}));
+}
+
+TEST(Merge, TombstonesThatWereReplacedDoNotPileUp) {  // I9
+  OneNode node;
+  for (int i = 0; i < 50'000; ++i) {
+    node.Set("queue", "job");
+    node.Delete("queue");
+    node.Add("set", "m");
+    node.Remove("set", "m");
+  }
+  EXPECT_LT(node.keyspace.tombstones(), 40'000u);  // four shards of a few thousand
+  node.FreeAll();
+  EXPECT_EQ(node.keyspace.tombstones(), 0u);
+  EXPECT_TRUE(WalkText(node.keyspace).empty());
+}
+
+TEST(Merge, AnOriginThatLagsHoldsUpNoOthersTombstones) {
+  OneNode node;
+  std::vector<Item> removals;
+  for (uint64_t origin : {2, 3}) {
+    Item item;
+    item.part = Part::kCut;
+    item.key = origin == 2 ? "k2" : "k3";
+    item.origin = OriginOf(origin);
+    item.at = item.stamp = Stamp::FirstOf(1000);
+    removals.push_back(item);
+  }
+  node.keyspace.Merge(removals);
+  Keyspace::Stability stability;
+  stability.passed = Stamp{UINT64_MAX};
+  stability.covered.Set(OriginOf(3), Stamp{UINT64_MAX});
+  EXPECT_EQ(node.keyspace.FreeStable(stability, 100), 1u);
+  EXPECT_EQ(node.keyspace.tombstones(), 1u);
+}
+
+TEST(Merge, TheFloorIsWhatWasFreed) {
+  OneNode node;
+  node.Set("k", "v");
+  node.Delete("k");
+  const Stamp cut = node.clock.last();
+  EXPECT_TRUE(node.keyspace.floor().empty());
+  node.FreeAll();
+  EXPECT_EQ(node.keyspace.floor().Get(OriginOf(1)), cut);
+}
+
+TEST(Merge, AWalkLeavesOutWhatTheOtherHolds) {
+  OneNode node;
+  node.Set("old", "v");
+  VersionVector covered;
+  covered.Set(OriginOf(1), node.clock.last());
+  node.Set("new", "v");
+  const auto lines = WalkText(node.keyspace, covered);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines.begin()->find(" new "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace starling
