@@ -58,8 +58,8 @@ void HandshakeFsm::OnHello(const Hello& hello, std::vector<PeerMessage>& out) {
     if (hello.nonce == peer_->nonce) out.push_back(Proof{ProofOf(options_.role)});
     return;
   }
-  if (const auto refusal = Check(hello)) return Refuse(*refusal, out);
   peer_ = hello;
+  if (const auto refusal = Check(hello)) return Refuse(*refusal, out);
   version_ = std::min(options_.own.protocol.current, hello.protocol.current);
   state_ = State::kProving;
   out.push_back(Proof{ProofOf(options_.role)});

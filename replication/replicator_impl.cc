@@ -108,7 +108,9 @@ std::optional<Refusal> Replicator::Impl::Admit(const Hello& hello) {
   }
   const NodeId peer = NodeId::FromName(hello.node_name);
   size_t members = std::max<size_t>(list_.members().size(), hello.members);
-  if (!list_.IsMember(hello.node_name)) members = std::max(members, list_.members().size() + 1);
+  // Who of the two is to join counts too.
+  if (record_ && !list_.IsMember(hello.node_name)) ++members;
+  if (!record_ && hello.cluster_id != 0) ++members;
   if (auto skewed = clocks_.JudgePeer(peer, Ahead(hello.clock), members)) {
     Emit(EventEffect::Kind::kClockSkew, hello.node_name, *skewed);
     return Refusal{RefusalCode::kClockSkew, *skewed};

@@ -152,6 +152,7 @@ TestCluster::~TestCluster() = default;
 
 TestNode& TestCluster::Add(const std::string& name) {
   nodes_.push_back(std::make_unique<TestNode>(*this, name));
+  nodes_.back()->time_.Advance(std::chrono::duration_cast<std::chrono::milliseconds>(now_));
   return *nodes_.back();
 }
 
