@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +97,48 @@ TEST(OtherProcess, DISABLED_HoldsTheFolder) {
   ASSERT_TRUE(engine) << engine.error().message;
   Tell(static_cast<uint64_t>(::getpid()));
   ::pause();
+}
+
+TEST(OtherProcess, DISABLED_AppendsUntilTheDiskIsFull) {
+  const auto engine = OpenRocksEngine({std::getenv(kFolderVariable)});
+  ASSERT_TRUE(engine) << engine.error().message;
+  // No file may grow beyond this: what a full disk looks like to a write.
+  ::signal(SIGXFSZ, SIG_IGN);
+  const rlimit limit = {1 << 20, 1 << 20};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  Status status;
+  for (uint64_t upto = 1; status && upto < 1000; ++upto) {
+    status = (*engine)->AppendLog({{kOrigin, Stamp{upto}, RecordOf(upto)}}, false);
+    if (status) Tell(upto);
+  }
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kUnknownOutcome);
+  EXPECT_NE(status.error().message.find(".log: File too large"), std::string::npos)
+      << status.error().message;
+  // It does not go on as if nothing had been, with a hole in the stream.
+  EXPECT_FALSE((*engine)->AppendLog({{kOrigin, Stamp{5000}, "later"}}, false));
+  EXPECT_FALSE((*engine)->PutMeta("name", "value"));
+}
+
+TEST(FullDisk, FailsTheAppendByNameAndKeepsWhatWasThere) {
+  TempFolder folder;
+  OtherProcess child("OtherProcess.DISABLED_AppendsUntilTheDiskIsFull", folder / "data");
+  uint64_t told = 0;
+  while (const uint64_t next = child.Hear()) told = next;
+  EXPECT_EQ(child.Wait(), 0);
+  EXPECT_GT(told, 10u);
+  const auto engine = OpenRocksEngine({folder / "data"});
+  ASSERT_TRUE(engine) << engine.error().message;
+  uint64_t held = 0;
+  ASSERT_TRUE((*engine)->ReadLog(kOrigin, {}, [&](const Engine::LogRecord& record) {
+    EXPECT_EQ(record.upto.value, ++held);
+    EXPECT_EQ(record.bytes, RecordOf(held));
+    return true;
+  }));
+  EXPECT_EQ(held, told);
+  // RocksDB took the torn end away when it closed the file; the caller was told that the append
+  // failed.
+  EXPECT_TRUE((*engine)->damage().empty());
 }
 
 TEST(KilledEngine, HoldsAllThatItsProcessWasToldIsThere) {
