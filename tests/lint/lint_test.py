@@ -19,7 +19,7 @@ GOOD = {
     "include/README.md": "# include\n",
     "include/starling/node.h": HEAD + '\n#include <string>\n\n#include "starling/result.h"\n',
     "tests/README.md": "# tests\n",
-    "tests/storage/stamp_test.cc": "TEST(Stamp, GrowsOverRestarts) { EXPECT_TRUE(Grows()); }\n",
+    "tests/storage/stamp_test.cc": "TEST(Stamp, GrowsOverRestarts_I10) { EXPECT_TRUE(Grows()); }\n",
 }
 
 # rule -> (file planted, its text). Words that the rules look for are split so that this file
@@ -47,6 +47,8 @@ PLANTED = {
     "marks": ("marks", "storage/bad.cc", "// TO" + "DO: later\n"),
     "names one word": ("test-names", "tests/storage/bad_test.cc",
                        "TEST(Stamp, Grows) {\n  EXPECT_T();\n}\n"),
+    "names invariant alone": ("test-names", "tests/storage/bad_test.cc",
+                              "TEST(Stamp, Grows_I2) {\n  EXPECT_T();\n}\n"),
     "names underscore": ("test-names", "tests/storage/bad_test.cc",
                          "TEST(Stamp, grows_well) {\n  EXPECT_T();\n}\n"),
     "bodies empty": ("test-bodies", "tests/storage/bad_test.cc",

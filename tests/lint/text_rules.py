@@ -94,7 +94,7 @@ def check_readme(tree):
 # Paths that exist on one machine only, and hosts that only a package manager should name.
 PLACES = (
     (re.compile(r"(?<![\w.$}])/(?:work|farm|Users)/"), "a path of one machine"),
-    (re.compile(r"(?<![\w.$}])/(?:home|root)/\w"), "a path of one machine"),
+    (re.compile(r"(?<![\w.$}])/(?:home/\w+|root)/\w"), "a path of one machine"),
     (re.compile(r"\b(?:deb\.debian|registry\.npmjs|files\.pythonhosted)\.org\b"
                 r"|\bpypi\.org\b|\bproxy\.golang\.org\b|\bstatic\.crates\.io\b"),
      "the name of a package registry"),
@@ -123,7 +123,8 @@ def check_marks(tree):
 
 TEST = re.compile(r"^(?:TYPED_)?TEST(?:_F|_P)?\(\s*(\w+)\s*,\s*(\w+)\s*\)\s*"
                   r"\{(?:([^\n]*)\}$|(.*?)^\})", re.MULTILINE | re.DOTALL)
-SENTENCE = re.compile(r"^[A-Z][A-Za-z0-9]*$")
+# Words in CamelCase, then the invariants that the test checks; DISABLED_ runs only when asked for.
+SENTENCE = re.compile(r"^(?:DISABLED_)?([A-Z][A-Za-z0-9]*)((?:_I\d+)*)$")
 CHECKS = re.compile(r"EXPECT|ASSERT|FAIL\(|SUCCEED\(|ADD_FAILURE|[Cc]heck|[Vv]erify|[Ee]xpect")
 
 
@@ -135,13 +136,13 @@ def tests_of(file):
 
 
 def check_test_names(tree):
-    """Names of tests are sentences: several words in CamelCase."""
+    """Names of tests are sentences: several words in CamelCase, then perhaps invariants (_I7)."""
     for file in tree.files:
         if not file.path.endswith("_test.cc"):
             continue
         for line, suite, name, _ in tests_of(file):
-            words = re.findall(r"[A-Z][a-z0-9]*", name)
-            if not SENTENCE.match(name) or len(words) < 2:
+            sentence = SENTENCE.match(name)
+            if not sentence or len(re.findall(r"[A-Z][a-z0-9]*", sentence.group(1))) < 2:
                 yield Finding(file.path, line, f"{suite}.{name}: say in CamelCase what holds, as "
                               "RefutesSuspicionByRaisingIncarnation does")
 
