@@ -181,6 +181,11 @@ void Replicator::Impl::On(NodeId from, const Want& message, Instant now) {
 
 void Replicator::Impl::On(NodeId from, const Report& message, Instant now) {
   clocks_.Note(from, Ahead(message.clock));
+  if (record_ && peer_cluster_.contains(from)) {
+    // Only who has this node in its cluster reports to it: its announcement may have been lost.
+    peer_cluster_[from] = record_->id;
+    Activate(from, now);
+  }
   if (!streams_.HasPeer(from)) return;
   if (message.origin.node == from) peer_origin_[from] = message.origin;
   stability_.OnReport(from, message);
@@ -233,6 +238,12 @@ void Replicator::Impl::Upkeep(Instant now) {
   FollowMembers(now);
   SaveAddresses();
   AskToBegin(now);
+  for (const auto& [peer, cluster] : peer_cluster_) {
+    if (cluster == 0) Announce(peer);  // it may not have heard
+  }
+  for (const auto& [peer, cluster] : peer_cluster_) {
+    if (!streams_.HasPeer(peer)) Announce(peer);  // the one before may have been lost
+  }
 }
 
 /// Tombstones wait until every member's own stream has passed them: an idle one moves once for
