@@ -18,7 +18,7 @@ from harness.waiting import TimedOut
 GOSSIP_OFFSET = 10_000  # starlingd's own default
 
 
-def taken(port):
+def port_taken(port):
     """Whether something listens on this port of loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,7 +97,7 @@ def main():
     cluster = make_cluster(options)
     for node in cluster.nodes:
         for port in (node.port, node.gossip_port):
-            if taken(port):
+            if port_taken(port):
                 print(f"port {port} is taken by another process (another ./dev run, or a Redis?); "
                       "choose others with --port", file=sys.stderr)
                 return 1

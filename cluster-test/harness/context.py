@@ -45,7 +45,8 @@ class Context:
     def logs(self):
         """The end of every node's log, for a failure's report."""
         for path in sorted(self.folder.rglob("*.log")):
-            yield path.relative_to(self.folder), path.read_text(errors="replace")[-3000:]
+            if path.with_suffix("").is_dir():  # a node's log lies beside its folder
+                yield path.relative_to(self.folder), path.read_text(errors="replace")[-3000:]
 
     def close(self):
         self._cleanup.close()

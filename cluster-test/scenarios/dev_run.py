@@ -1,13 +1,14 @@
 """`./dev run`: starts, says what to type next, ends by Ctrl-C, and finds its data again."""
 
 import pathlib
+import random
 import re
 import signal
 import subprocess
 import sys
 
-from harness.node import free_port
 from harness.resp import Client
+from local_cluster import GOSSIP_OFFSET, port_taken
 
 SCRIPT = pathlib.Path(__file__).resolve().parents[1] / "local_cluster.py"
 
@@ -33,10 +34,14 @@ def interrupt(process):
 
 
 def ports_for_three():
-    """The first of three ports in a row that are free, like those that follow them by 10000."""
+    """The first of three ports in a row that are free, like those that follow them by 10000.
+
+    Below the range from which the kernel gives ports to connections.
+    """
     while True:
-        port = free_port()
-        if port < 50000:
+        port = random.randrange(10_000, 22_000)
+        if not any(port_taken(port + index + offset)
+                   for index in range(3) for offset in (0, GOSSIP_OFFSET)):
             return port
 
 
