@@ -16,6 +16,7 @@
 #include "server/admission.h"
 #include "server/io_thread.h"
 #include "server/process_memory.h"
+#include "storage/backup.h"
 
 namespace starling {
 namespace {
@@ -78,31 +79,6 @@ Result<RuntimeOptions> OptionsFor(const Settings& settings, spdlog::logger& log)
 
 }  // namespace
 
-Status RestoreBackup(const std::string& backup, const std::string& folder) {
-  std::error_code failure;
-  if (!fs::is_directory(backup, failure)) {
-    return Error{Code::kNotFound, "option --restore: " + backup + " is no folder"};
-  }
-  if (fs::exists(folder, failure) && !fs::is_empty(folder, failure)) {
-    return Error{Code::kAlreadyExists, "option --restore: " + folder +
-                                           " holds data already; start without --restore, or name "
-                                           "another --dir"};
-  }
-  // Under another name first: a copy that breaks off must not look like data.
-  const std::string part = folder + ".restoring";
-  fs::remove_all(part, failure);
-  fs::create_directories(fs::path(folder).parent_path(), failure);
-  fs::copy(backup, part, fs::copy_options::recursive, failure);
-  if (!failure) fs::permissions(part, fs::perms::owner_all, failure);
-  if (!failure) fs::remove(folder, failure);
-  if (!failure) fs::rename(part, folder, failure);
-  if (!failure) return {};
-  std::error_code ignored;
-  fs::remove_all(part, ignored);
-  return Error{Code::kIo,
-               "option --restore: copying to " + folder + " failed: " + failure.message()};
-}
-
 Status RaiseDescriptorLimit(int maxclients) {
   const rlim_t wanted = static_cast<rlim_t>(maxclients) + kOwnDescriptors;
   rlimit limit{};
@@ -154,7 +130,9 @@ Status Daemon::OpenNode() {
       return Error{Code::kInvalidArgument, "option --restore: needs --appendonly yes"};
     }
     Status restored = RestoreBackup(settings.restore, settings.dir);
-    if (!restored.ok()) return restored;
+    if (!restored.ok()) {
+      return Error{restored.error().code, "option --restore: " + restored.error().message};
+    }
   }
   Result<RuntimeOptions> runtime_options = OptionsFor(settings, *log_.logger());
   if (!runtime_options) return runtime_options.error();

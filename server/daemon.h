@@ -62,10 +62,6 @@ class Daemon {
   bool stopped_ = false;
 };
 
-/// Copies the backup in `backup` to `folder`, which must not exist or be empty. Errors: kNotFound,
-/// kAlreadyExists, kIo; `folder` is then as it was.
-Status RestoreBackup(const std::string& backup, const std::string& folder);
-
 /// Makes sure that the process may open as many files as `maxclients` connections need. Errors:
 /// kLimitExceeded says how many it may have.
 Status RaiseDescriptorLimit(int maxclients);
