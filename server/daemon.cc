@@ -183,7 +183,7 @@ void Daemon::Admit(Connection connection) {
 Status Daemon::ApplyChanged(const Settings& next) {
   Status limit = RaiseDescriptorLimit(next.maxclients);
   if (!limit.ok()) return limit;
-  shared_->store.journal().SetAppendFsync(next.appendfsync);
+  if (Status status = shared_->store.SetAppendFsync(next.appendfsync); !status.ok()) return status;
   log_.SetLevel(next.loglevel);
   return {};
 }

@@ -86,12 +86,14 @@ Status Journal::Sync() {
   return status;
 }
 
-Status Journal::StartStream(const Origin& origin) {
+Result<Stamp> Journal::StartStream(const Origin& origin) {
   std::lock_guard lock(mutex_);
-  if (Status status = AppendUnlogged(); !status) return status;
+  if (Status status = AppendUnlogged(); !status) return status.error();
   Encode(keyspace_.CloseGeneration(origin), false);
+  const Stamp ended = unlogged_ ? unlogged_->header.upto : upto();
   upto_.store(0, std::memory_order_release);
-  return AppendUnlogged();
+  if (Status status = AppendUnlogged(); !status) return status.error();
+  return ended;
 }
 
 }  // namespace starling

@@ -52,7 +52,9 @@ class Journal {
   Stamp upto() const { return Stamp{upto_.load(std::memory_order_acquire)}; }
   bool read_only() const { return read_only_.load(std::memory_order_acquire); }
   /// Ends the present stream, logging what is pending, and begins that of a new incarnation.
-  Status StartStream(const Origin& origin);
+  /// Returns where the ended one ended (none: it held nothing). Errors as Commit; the new stream
+  /// may have begun all the same.
+  Result<Stamp> StartStream(const Origin& origin);
   /// Bytes appended so far, peers' batches included.
   uint64_t appended_bytes() const { return appended_bytes_.load(std::memory_order_relaxed); }
 

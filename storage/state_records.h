@@ -1,4 +1,4 @@
-/// The state family's records about itself: to what it is complete, and the floor.
+/// What disk holds about itself: to what the state family is complete, the floor, and walks taken.
 ///
 /// Stateless, thread-safe.
 #pragma once
@@ -25,6 +25,18 @@ struct StateVector {
   std::string Encode() const;
   /// kCorruption when malformed.
   static Result<StateVector> Decode(std::string_view bytes);
+};
+
+/// The first log record of a walk that was taken; its chunks follow.
+struct WalkRecord {
+  bool whole_state = false;
+  uint64_t chunks = 0;
+  /// What was held just before: the walk leaves it out, so it has to be replayed first.
+  VersionVector held;
+
+  std::string Encode() const;
+  /// kCorruption when malformed.
+  static Result<WalkRecord> Decode(std::string_view bytes);
 };
 
 }  // namespace starling

@@ -1,6 +1,7 @@
 #include "storage/store.h"
 
 #include "storage/item_list.h"
+#include "storage/state_records.h"
 
 namespace starling {
 namespace {
@@ -56,6 +57,9 @@ void Store::MergeUncovered(const std::vector<Item>& items) {
 Result<bool> Store::ApplyBatch(const DecodedBatch& batch, std::string_view bytes) {
   if (batch.is_chunk()) return Error{Code::kInvalidArgument, "a chunk is not a stream's batch"};
   const BatchHeader& header = batch.header();
+  if (header.origin.node == NodeId{}) {
+    return Error{Code::kCorruption, "a batch of no node"};  // the walks' log stands under that name
+  }
   if (header.origin == origin()) {
     return Error{Code::kRefused, "a batch of this node's own stream " + header.origin.ToString()};
   }
@@ -123,22 +127,25 @@ std::string Store::WalkChunk(uint64_t& position, const VersionVector& covered, s
 Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state) {
   std::vector<DecodedBatch> decoded;
   bool vector_known = false;
+  bool empty = true;
   for (const std::string& chunk : chunks) {
     Result<DecodedBatch> batch = DecodedBatch::Decode(chunk);
     if (!batch) return batch.error();
     vector_known |= batch->is_chunk() && !batch->vector().empty();
+    empty &= batch->items().empty();
     decoded.push_back(*std::move(batch));
   }
-  if (!vector_known) return Error{Code::kCorruption, "a walk without its vector"};
+  // The vector is empty where nobody has written anything yet.
+  if (decoded.empty() || (!vector_known && !empty)) {
+    return Error{Code::kCorruption, "a walk without its vector"};
+  }
   std::lock_guard applying(apply_mutex_);
   const uint64_t number = walks_ + 1;
-  // The last record says what kind of walk it was: without it, a walk in the log is not complete.
-  std::vector<Engine::LogRecord> records;
+  const std::string head = WalkRecord{whole_state, chunks.size(), vector()}.Encode();
+  std::vector<Engine::LogRecord> records = {{WalkOrigin(number), Stamp{1}, head}};
   for (const std::string& chunk : chunks) {
     records.push_back({WalkOrigin(number), Stamp{records.size() + 1}, chunk});
   }
-  records.push_back({WalkOrigin(number), Stamp{records.size() + 1},
-                     whole_state ? std::string_view("whole") : std::string_view("walk")});
   if (Status status = journal_->Append(records); !status) return status;
   Status status = MergeWalk(decoded, whole_state);
   std::lock_guard lock(mutex_);
@@ -182,16 +189,32 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
 Status Store::RaiseIncarnation(std::string_view reason) {
   std::lock_guard applying(apply_mutex_);
   const Origin old = origin();
-  const Stamp upto = journal_->upto();
   const Origin next{id_, NextIncarnation(incarnation_)};
   incarnation_ = next.incarnation;
   if (Status status = WriteIdentity(false); !status) return status;
-  if (Status status = journal_->StartStream(next); !status) return status;
+  const Result<Stamp> ended = journal_->StartStream(next);
+  if (!ended) return ended.error();
   std::lock_guard lock(mutex_);
-  if (!upto.none()) vector_.Raise(old, std::max(upto, vector_.Get(old)));
+  vector_.Raise(old, *ended);
   log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,
              next.incarnation, reason);
   return {};
+}
+
+Status Store::SetAppendFsync(AppendFsync appendfsync) {
+  std::lock_guard applying(apply_mutex_);
+  if (journal_->appendfsync() == appendfsync) return {};
+  // The folder says "always" only while that has been practised without a gap.
+  const bool always = appendfsync == AppendFsync::kAlways;
+  if (!always) {
+    options_.appendfsync = appendfsync;
+    if (Status status = WriteIdentity(false); !status) return status;
+  }
+  journal_->SetAppendFsync(appendfsync);
+  if (!always) return {};
+  if (Status status = journal_->Sync(); !status) return status;
+  options_.appendfsync = appendfsync;
+  return WriteIdentity(false);
 }
 
 Status Store::PutRecord(std::string_view name, std::string_view value) {

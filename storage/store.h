@@ -84,6 +84,9 @@ class Store {
   // --- identity ---
   /// Starts a new incarnation, e.g. because a peer holds more of this origin than the node does.
   Status RaiseIncarnation(std::string_view reason);
+  /// Changes when the log is synced, from the next append on. Errors: kIo (a weaker setting is then
+  /// not in force; a stronger one is, but a restart may not know it).
+  Status SetAppendFsync(AppendFsync appendfsync);
   /// What must survive a restart besides keys: cluster id, creation record.
   Status PutRecord(std::string_view name, std::string_view value);
   Result<std::optional<std::string>> GetRecord(std::string_view name);
@@ -121,13 +124,18 @@ class Store {
   Result<std::string> ReasonForNewIncarnation(const std::optional<Identity>& identity);
   uint64_t NextIncarnation(uint64_t last);
   Status ReadState();
-  Status ReplayWalks();
-  Status ReplayStreams();
+  /// Replays walks, each after the streams that were held before it, then the rest of the streams.
+  Status ReplayLog();
+  Status ReplayWalk(const Origin& name);
+  /// Replays streams up to `limit`; null: to their ends.
+  Status ReplayStreams(const VersionVector* limit);
+  Status ReplayStream(const Origin& origin, const VersionVector* limit);
   /// Merges what a logged batch or walk holds beyond the vector.
   Status MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_state);
   void MergeUncovered(const std::vector<Item>& items);
   // store_upkeep.cc
   bool CheckpointDue() const;
+  size_t FreeStable(const Keyspace::Stability& stability, size_t limit);
   Status WriteChanged();
   void DropOldLog();
 

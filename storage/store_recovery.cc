@@ -83,8 +83,7 @@ Status Store::Recover() {
   Result<std::string> reason = ReasonForNewIncarnation(*identity);
   if (!reason) return reason.error();
   if (Status status = ReadState(); !status) return status;
-  if (Status status = ReplayWalks(); !status) return status;
-  if (Status status = ReplayStreams(); !status) return status;
+  if (Status status = ReplayLog(); !status) return status;
 
   incarnation_ = *identity ? (*identity)->incarnation : 0;
   if (!reason->empty()) incarnation_ = NextIncarnation(incarnation_);
@@ -124,67 +123,91 @@ Status Store::ReadState() {
   return status;
 }
 
-Status Store::ReplayWalks() {
+Status Store::ReplayLog() {
   Result<std::vector<Origin>> origins = engine_->LogOrigins();
   if (!origins) return origins.error();
   for (const Origin& origin : *origins) {
-    if (origin.node != NodeId{} || origin.incarnation <= walks_) continue;
-    std::vector<DecodedBatch> chunks;
-    std::optional<Error> error;
-    bool complete = false;
-    bool whole = false;
-    Status status = engine_->ReadLog(origin, Stamp{}, [&](const Engine::LogRecord& record) {
-      whole = record.bytes == "whole";
-      complete = whole || record.bytes == "walk";
-      if (complete) return false;
-      Result<DecodedBatch> chunk = DecodedBatch::Decode(record.bytes);
-      if (!chunk) {
-        error = chunk.error();
-        return false;
-      }
-      chunks.push_back(*std::move(chunk));
-      return true;
-    });
-    if (!status) return status;
-    if (error) return *error;
-    if (complete) {
-      if (status = MergeWalk(chunks, whole); !status) return status;
+    if (origin.node != NodeId{}) continue;
+    if (origin.incarnation <= walks_) {
+      // Its checkpoint ended before it had dropped this.
+      if (Status status = engine_->DropLog(origin, Stamp{UINT64_MAX}); !status) return status;
+      continue;
     }
+    if (Status status = ReplayWalk(origin); !status) return status;
     walks_ = origin.incarnation;
   }
-  return {};
+  return ReplayStreams(nullptr);
 }
 
-Status Store::ReplayStreams() {
+Status Store::ReplayWalk(const Origin& name) {
+  std::optional<WalkRecord> head;
+  std::vector<DecodedBatch> chunks;
+  std::optional<Error> error;
+  Status status = engine_->ReadLog(name, Stamp{}, [&](const Engine::LogRecord& record) {
+    if (!head) {
+      Result<WalkRecord> decoded = WalkRecord::Decode(record.bytes);
+      if (decoded) {
+        head = *std::move(decoded);
+      } else {
+        error = decoded.error();
+      }
+      return decoded.ok();
+    }
+    Result<DecodedBatch> chunk = DecodedBatch::Decode(record.bytes);
+    if (!chunk) {
+      error = chunk.error();
+      return false;
+    }
+    chunks.push_back(*std::move(chunk));
+    return true;
+  });
+  if (!status) return status;
+  if (error) return *error;
+  if (!head || chunks.size() != head->chunks) {
+    log_->warn("event=walk_incomplete node={} number={} hint=\"peers send it again\"",
+               options_.name, name.incarnation);
+    return {};
+  }
+  if (status = ReplayStreams(&head->held); !status) return status;
+  return MergeWalk(chunks, head->whole_state);
+}
+
+Status Store::ReplayStreams(const VersionVector* limit) {
   Result<std::vector<Origin>> origins = engine_->LogOrigins();
   if (!origins) return origins.error();
   for (const Origin& origin : *origins) {
     if (origin.node == NodeId{}) continue;
-    std::optional<Error> error;
-    Status status =
-        engine_->ReadLog(origin, vector_.Get(origin), [&](const Engine::LogRecord& record) {
-          Result<DecodedBatch> batch = DecodedBatch::Decode(record.bytes);
-          if (!batch) {
-            error = Error{batch.error().code, "log record of stream " + origin.ToString() + " at " +
-                                                  std::to_string(record.upto.value) + ": " +
-                                                  batch.error().message};
-            return false;
-          }
-          if (batch->header().after > vector_.Get(origin)) {
-            // Batches are appended in order, so a gap means that something between was lost; peers
-            // have it, or it was this node's and the incarnation has risen with the damage found.
-            log_->warn("event=log_gap node={} stream={} at={} hint=\"the rest comes from peers\"",
-                       options_.name, origin.ToString(), batch->header().after.value);
-            return false;
-          }
-          MergeUncovered(batch->items());
-          clock_.Observe(record.upto);
-          vector_.Raise(origin, record.upto);
-          return true;
-        });
-    if (!status) return status;
-    if (error) return *error;
+    if (Status status = ReplayStream(origin, limit); !status) return status;
   }
+  return {};
+}
+
+Status Store::ReplayStream(const Origin& origin, const VersionVector* limit) {
+  std::optional<Error> error;
+  Status status =
+      engine_->ReadLog(origin, vector_.Get(origin), [&](const Engine::LogRecord& record) {
+        if (limit != nullptr && !limit->Covers(origin, record.upto)) return false;
+        Result<DecodedBatch> batch = DecodedBatch::Decode(record.bytes);
+        if (!batch) {
+          error = Error{batch.error().code, "log record of stream " + origin.ToString() + " at " +
+                                                std::to_string(record.upto.value) + ": " +
+                                                batch.error().message};
+          return false;
+        }
+        if (batch->header().after > vector_.Get(origin)) {
+          // Batches are appended in order, so a gap means that something between was lost; peers
+          // have it, or it was this node's and the incarnation has risen with the damage found.
+          log_->warn("event=log_gap node={} stream={} at={} hint=\"the rest comes from peers\"",
+                     options_.name, origin.ToString(), batch->header().after.value);
+          return false;
+        }
+        MergeUncovered(batch->items());
+        clock_.Observe(record.upto);
+        vector_.Raise(origin, record.upto);
+        return true;
+      });
+  if (!status) return status;
+  if (error) return *error;
   return {};
 }
 

@@ -16,7 +16,7 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
     }
   }
   const size_t deleted = keyspace_->DeleteExpired(kSlice, options_.foreign_expiry_delay);
-  const size_t freed = keyspace_->FreeStable(stability, kSlice);
+  const size_t freed = FreeStable(stability, kSlice);
   const size_t dropped = keyspace_->FreeDropped(kSlice);
   const bool more = deleted >= kSlice || freed >= kSlice || dropped >= kSlice;
   if (deleted > 0) {
@@ -36,6 +36,13 @@ bool Store::CheckpointDue() const {
   constexpr size_t kMaxErasedNames = 200'000;
   return journal_->appended_bytes() - checkpoint_bytes_ >= options_.checkpoint_log_bytes ||
          keyspace_->erased_names() >= kMaxErasedNames;
+}
+
+size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
+  // Not while a checkpoint is writing: it has taken the names of what changed, and what is freed
+  // before its record is written would stay on disk as it was, under a vector that says otherwise.
+  std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
+  return lock.owns_lock() ? keyspace_->FreeStable(stability, limit) : 0;
 }
 
 Status Store::Checkpoint() {

@@ -1,0 +1,171 @@
+// Group commit: what is acknowledged is in the log, and only once.
+#include "storage/journal.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/storage/one_store.h"
+
+namespace starling {
+namespace {
+
+/// Own batches as the log holds them.
+std::vector<BatchHeader> Logged(OneStore& node) {
+  std::vector<BatchHeader> headers;
+  const Status status =
+      node.store->engine().ReadLog(node.store->origin(), {}, [&](const Engine::LogRecord& record) {
+        headers.push_back(*DecodedBatch::DecodeHeader(record.bytes));
+        return true;
+      });
+  EXPECT_TRUE(status);
+  return headers;
+}
+
+class JournalTest : public testing::Test {
+ protected:
+  JournalTest() { EXPECT_TRUE(node_.Open()); }
+  Journal& journal() { return node_.store->journal(); }
+  OneStore node_;
+};
+
+TEST_F(JournalTest, CommitsNothingWhereNothingWasWritten) {
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_TRUE(Logged(node_).empty());
+  node_.Delete("missing");
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_TRUE(Logged(node_).empty());
+}
+
+TEST_F(JournalTest, MakesOneStreamInWhichEachBatchBeginsWhereTheLastEnded) {
+  for (int i = 0; i < 20; ++i) {
+    node_.Set("k", std::to_string(i));
+    ASSERT_TRUE(journal().Commit());
+    if (i % 5 == 0) {
+      ASSERT_TRUE(journal().CommitEmpty());
+    }
+  }
+  const std::vector<BatchHeader> headers = Logged(node_);
+  ASSERT_EQ(headers.size(), 24u);
+  Stamp end;
+  for (const BatchHeader& header : headers) {
+    EXPECT_EQ(header.after, end);
+    EXPECT_EQ(header.origin, node_.store->origin());
+    end = header.upto;
+  }
+  EXPECT_EQ(journal().upto(), end);
+  EXPECT_EQ(node_.store->vector().Get(node_.store->origin()), end);
+}
+
+TEST_F(JournalTest, HandsOnWhatTheLogHoldsAndNothingBefore) {  // I7
+  std::vector<Stamp> handed;
+  journal().SetSink([&](const BatchHeader& header, const SharedBytes& bytes) {
+    const SharedBytes held = node_.disk->FindLog(header.origin, header.upto);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(*held, *bytes);
+    handed.push_back(header.upto);
+  });
+  node_.Set("k", "1");
+  ASSERT_TRUE(journal().Commit());
+  node_.disk->RunFull(0);
+  node_.Set("k", "2");
+  EXPECT_FALSE(journal().Commit());
+  EXPECT_EQ(handed.size(), 1u);
+  node_.disk->HasSpace();
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_EQ(handed.size(), 2u);
+}
+
+TEST_F(JournalTest, CommitsManyThreadsInFewBatchesAndLosesNone) {
+  constexpr int kThreads = 8;
+  constexpr int kWrites = 300;
+  std::atomic<int> unlogged{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      Keyspace& keyspace = node_.store->keyspace();
+      const std::string name = "c" + std::to_string(t);
+      const KeyRef key = keyspace.Ref(0, name);
+      for (int i = 1; i <= kWrites; ++i) {
+        {
+          Access access = keyspace.Lock(key);
+          if (!access.Increment(key, 1)) ++unlogged;
+        }
+        if (!journal().Commit()) ++unlogged;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(unlogged, 0);
+  EXPECT_LE(Logged(node_).size(), size_t{kThreads * kWrites});
+  ASSERT_TRUE(node_.Open());
+  for (int t = 0; t < kThreads; ++t) {
+    EXPECT_EQ(node_.Get("c" + std::to_string(t)), std::to_string(kWrites));
+  }
+}
+
+TEST_F(JournalTest, AnAppendOfUnknownOutcomeIsTriedAgainUntilItSucceeds) {  // I13
+  for (const bool unknown : {false, true}) {
+    node_.disk->RunFull(0, unknown);
+    node_.Increment("c");
+    const Status first = journal().Commit();
+    ASSERT_FALSE(first);
+    EXPECT_EQ(first.error().code, Code::kUnknownOutcome);
+    EXPECT_TRUE(journal().read_only());
+    node_.Increment("c");
+    const Status second = journal().Commit();
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, Code::kReadOnly);
+    node_.disk->HasSpace();
+    ASSERT_TRUE(journal().Commit());
+    EXPECT_FALSE(journal().read_only());
+  }
+  ASSERT_TRUE(node_.Open());
+  EXPECT_EQ(node_.Get("c"), "4");
+}
+
+TEST_F(JournalTest, APeersBatchThatCannotBeAppendedChangesNothing) {  // I13
+  OneNode peer(7);
+  peer.Set("k", "v");
+  const SharedBytes bytes = peer.Flush();
+  node_.disk->RunFull(0);
+  EXPECT_FALSE(node_.Apply(bytes));
+  EXPECT_FALSE(node_.Get("k"));
+  EXPECT_TRUE(node_.store->vector().Get(OriginOf(7)).none());
+  node_.disk->HasSpace();
+  ASSERT_TRUE(node_.Apply(bytes));
+  EXPECT_EQ(node_.Get("k"), "v");
+}
+
+TEST(Journal, SyncedAlwaysSurvivesPowerLoss) {  // I10
+  OneStore node;
+  node.options.appendfsync = AppendFsync::kAlways;
+  ASSERT_TRUE(node.Open());
+  for (int i = 0; i < 20; ++i) {
+    node.Increment("c");
+    ASSERT_TRUE(node.store->journal().Commit());
+    node.Kill(CrashKind::kPowerLoss);
+    ASSERT_TRUE(node.Open());
+    ASSERT_EQ(node.Get("c"), std::to_string(i + 1));
+  }
+}
+
+TEST(Journal, SyncMakesDurableWhatWasAppendedBefore) {
+  OneStore node;
+  node.options.appendfsync = AppendFsync::kEverySecond;
+  ASSERT_TRUE(node.Open());
+  for (int i = 0; i < 20; ++i) {
+    node.Increment("c");
+    ASSERT_TRUE(node.store->journal().Commit());
+    ASSERT_TRUE(node.store->journal().Sync());
+    node.Increment("lost");
+    ASSERT_TRUE(node.store->journal().Commit());
+    node.Kill(CrashKind::kPowerLoss);
+    ASSERT_TRUE(node.Open());
+    ASSERT_EQ(node.Get("c"), std::to_string(i + 1));
+  }
+}
+
+}  // namespace
+}  // namespace starling
