@@ -251,7 +251,7 @@ TEST_F(RocksEngine, AFolderThatCannotBeMadeIsNamed) {
 TEST_F(RocksEngine, DroppedLogLeavesTheDisk) {
   const auto engine = Open();
   const std::string record(64 << 10, 'r');
-  for (uint64_t round = 0; round < 20; ++round) {
+  for (uint64_t round = 0; round < 8; ++round) {
     for (uint64_t i = 1; i <= 160; ++i) {  // 10 MiB in two streams
       Append(*engine, OriginOf(1 + i % 2), round * 1000 + i, record);
     }
@@ -259,18 +259,18 @@ TEST_F(RocksEngine, DroppedLogLeavesTheDisk) {
       ASSERT_TRUE(engine->DropLog(OriginOf(node), Stamp{round * 1000 + 160}));
     }
   }
-  // 200 MiB were written; what is left is the last files and the write-ahead log.
+  // 80 MiB were written; what is left is the last files and the write-ahead log.
   EXPECT_LT(CountFiles(data_, ".sst"), 10u);
   uint64_t bytes = 0;
   for (const auto& entry : fs::directory_iterator(data_)) bytes += entry.file_size();
-  EXPECT_LT(bytes, uint64_t{64} << 20);
+  EXPECT_LT(bytes, uint64_t{48} << 20);
 }
 
 TEST_F(RocksEngine, OneIdleStreamDoesNotKeepTheOthersOnDisk) {
   const auto engine = Open();
   Append(*engine, OriginOf(9), 1, "never dropped");
   const std::string record(64 << 10, 'r');
-  for (uint64_t upto = 1; upto <= 3200; ++upto) {  // 200 MiB, more files than are left unmerged
+  for (uint64_t upto = 1; upto <= 2880; ++upto) {  // 180 MiB, more files than are left unmerged
     Append(*engine, OriginOf(1), upto, record);
     if (upto % 100 == 0) {
       ASSERT_TRUE(engine->DropLog(OriginOf(1), Stamp{upto - 1}));
@@ -285,7 +285,7 @@ TEST_F(RocksEngine, ABigCheckpointIsPacedAndKept) {
   const auto engine = Open();
   std::mt19937_64 random(7);
   std::string value(1000, '\0');
-  for (int batch = 0; batch < 40; ++batch) {  // 40 MB
+  for (int batch = 0; batch < 25; ++batch) {  // 25 MB
     std::vector<Engine::StateWrite> writes;
     for (int i = 0; i < 1000; ++i) {
       for (char& c : value) c = static_cast<char>(random());
@@ -295,7 +295,7 @@ TEST_F(RocksEngine, ABigCheckpointIsPacedAndKept) {
     Append(*engine, OriginOf(1), static_cast<uint64_t>(batch) + 1, "meanwhile");
   }
   ASSERT_TRUE(engine->FlushState());
-  EXPECT_EQ(ReadState(*engine).size(), 40000u);
+  EXPECT_EQ(ReadState(*engine).size(), 25000u);
 }
 
 }  // namespace
