@@ -64,7 +64,8 @@ class Store {
   VersionVector vector() const;
   /// Applies a batch of another origin's stream: filter, append, merge, advance. Returns whether it
   /// was new. Errors (nothing changed): kUnavailable when it does not follow what is held (ask for
-  /// what is missing), kRefused (own origin), kCorruption, or the journal's.
+  /// what is missing), kRefused (own origin), kCorruption,
+  /// kLimitExceeded (too many origins), or the journal's.
   Result<bool> ApplyBatch(const DecodedBatch& batch, std::string_view bytes);
   /// Batches of `origin` after `after`, at most about `max_bytes` and at least one, oldest first.
   /// kNotFound when the log does not reach back to `after`.
@@ -158,6 +159,7 @@ class Store {
   VersionVector checkpoint_vector_;  // to which the state family is complete
   VersionVector previous_vector_;    // of the checkpoint before: the log below it is dropped
   uint64_t checkpoint_walks_ = 0;
+  uint64_t recovered_bytes_ = 0;  // of log that was replayed at the start
   std::atomic<uint64_t> checkpoint_bytes_{0};  // journal's appended bytes at the last checkpoint
   std::atomic<int64_t> last_checkpoint_millis_{0};
   std::chrono::nanoseconds last_sync_{0};

@@ -202,6 +202,7 @@ Status Store::ReplayStream(const Origin& origin, const VersionVector* limit) {
           return false;
         }
         MergeUncovered(batch->items());
+        recovered_bytes_ += record.bytes.size();
         clock_.Observe(record.upto);
         vector_.Raise(origin, record.upto);
         return true;

@@ -34,7 +34,8 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
 bool Store::CheckpointDue() const {
   // Names of what vanished wait in memory: after a mass deletion they must go soon.
   constexpr size_t kMaxErasedNames = 200'000;
-  return journal_->appended_bytes() - checkpoint_bytes_ >= options_.checkpoint_log_bytes ||
+  return recovered_bytes_ + journal_->appended_bytes() - checkpoint_bytes_ >=
+             options_.checkpoint_log_bytes ||
          keyspace_->erased_names() >= kMaxErasedNames;
 }
 
@@ -48,7 +49,7 @@ size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
 Status Store::Checkpoint() {
   std::lock_guard lock(checkpoint_mutex_);
   if (Status status = journal_->Commit(); !status) return status;
-  checkpoint_bytes_ = journal_->appended_bytes();
+  checkpoint_bytes_ = recovered_bytes_ + journal_->appended_bytes();
   // Taken before the changed names: all that it covers is in memory and marked.
   StateVector reached;
   {
