@@ -72,12 +72,10 @@ void SimNode::Start() {
   deferred_.clear();
   handing_on_ = false;
   logged_writes_ = 0;
-  auto engine = OpenMemoryEngine(*disk_);
-  if (!engine.ok()) return observer_.OnViolation("I10", "open: " + engine.error().message);
-  auto store = Store::Open(MakeStoreOptions(), std::move(*engine), clock_, log_);
-  if (!store.ok()) return observer_.OnViolation("I10", name() + ": " + store.error().message);
+  disk_->HasSpace();  // an operator starts no node on a full disk
+  store_ = OpenStore();
+  if (store_ == nullptr) return;
   restored_ = false;
-  store_ = std::move(*store);
   store_->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
     batches_.emplace_back(header, std::move(bytes));
   });
@@ -89,6 +87,29 @@ void SimNode::Start() {
   trace_.Add(name(), "started", store_->vector().ToString());
   Run([this](Effects& effects) { replicator_->Start(now(), effects); });
   if (up()) Maintain(++rounds_);
+}
+
+std::unique_ptr<Store> SimNode::OpenStore() {
+  for (;;) {
+    auto engine = OpenMemoryEngine(*disk_);
+    if (!engine.ok()) {
+      observer_.OnViolation("I10", name() + ": " + engine.error().message);
+      return nullptr;
+    }
+    const uint64_t dies_after = std::exchange(recovery_calls_, 0);
+    if (dies_after > 0) disk_->CrashAt(dies_after, CrashKind::kKill, random_.Chance(500));
+    auto store = Store::Open(MakeStoreOptions(), std::move(*engine), clock_, log_);
+    if (disk_->crashed()) {
+      trace_.Add(name(), "killed-in-recovery");
+      continue;
+    }
+    disk_->CrashAt(0, CrashKind::kKill, false);
+    if (!store.ok()) {
+      observer_.OnViolation("I10", name() + ": " + store.error().message);
+      return nullptr;
+    }
+    return std::move(*store);
+  }
 }
 
 void SimNode::Crash(CrashKind kind) {

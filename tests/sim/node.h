@@ -79,6 +79,9 @@ class SimNode final : public Endpoint {
   void Crash(CrashKind kind);
   /// The process dies inside its `calls`-th write to the disk from now.
   void CrashInside(uint64_t calls, CrashKind kind, bool after);
+  /// The next start dies inside its `calls`-th write to the disk, if it makes so many, and is
+  /// repeated.
+  void DieInRecovery(uint64_t calls) { recovery_calls_ = calls; }
   /// The disk is replaced by an empty one; the process must be down.
   void EmptyDisk();
   /// SIGSTOP and SIGCONT: everything waits, nothing is lost.
@@ -130,6 +133,8 @@ class SimNode final : public Endpoint {
 
   StoreOptions MakeStoreOptions() const;
   void WatchDisk();
+  /// The recovered store; null, and a violation, where the disk does not allow it.
+  std::unique_ptr<Store> OpenStore();
   /// Runs one input unless the process is down; puts it off while it is paused.
   void Run(Step step);
   /// Runs `step` later in this life.
@@ -166,6 +171,7 @@ class SimNode final : public Endpoint {
   uint64_t rounds_ = 0;
   std::string identity_ = "folder";
   bool restored_ = false;
+  uint64_t recovery_calls_ = 0;
   CrashKind planned_ = CrashKind::kKill;
   Instant timer_{Instant::max()};
   bool paused_ = false;

@@ -12,6 +12,18 @@ constexpr uint64_t kIdleFramesPerSecond = 60;
 /// What a log may hold beyond its configured limits: batches since the last checkpoint was begun.
 constexpr uint64_t kLogSlack = 64 << 10;
 
+std::string DescribeStability(World& world) {
+  std::string text;
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    const Keyspace::Stability stability = node.replicator().stability();
+    text += node.name() + " holds  " + node.held().ToString() + "\n  stable " +
+            stability.covered.ToString() + "\n  passed " + std::to_string(stability.passed.value) +
+            "\n  floor  " + node.store().keyspace().floor().ToString() + "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string WhyNotAgreed(World& world) {
@@ -39,8 +51,8 @@ std::string WhyNotSmall(World& world) {
   for (int i = 0; i < world.size(); ++i) {
     SimNode& node = world.node(i);
     if (const size_t tombstones = node.store().keyspace().tombstones(); tombstones > 0) {
-      return node.name() + " keeps " + std::to_string(tombstones) + " tombstones:\n" +
-             ItemDump(node.store().keyspace()).substr(0, 2000);
+      return node.name() + " keeps " + std::to_string(tombstones) + " tombstones\n" +
+             DescribeStability(world);
     }
     // The intervals before and since the last checkpoint.
     const uint64_t limit = 2 * world.options().checkpoint_log_bytes + kLogSlack;

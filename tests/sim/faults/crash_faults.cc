@@ -43,6 +43,7 @@ class KillInside final : public Fault {
     world.CountFault();
     const auto kind = random_.Chance(700) ? CrashKind::kKill : CrashKind::kPowerLoss;
     node.CrashInside(1 + random_.Below(30), kind, random_.Chance(500));
+    if (random_.Chance(300)) node.DieInRecovery(1 + random_.Below(8));
     world.scheduler().After(random_.Between(milliseconds(100), milliseconds(4000)), [&node] {
       if (!node.up() && !node.left()) node.Start();
     });
