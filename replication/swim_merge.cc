@@ -30,7 +30,12 @@ void Swim::Merge(const MemberUpdate& update, Instant now) {
 
 /// Somebody takes this node for suspect, dead or gone, or knows a later incarnation of its name.
 void Swim::Refute(const MemberUpdate& update) {
-  if (leaving_ || update.incarnation < options_.incarnation) return;
+  if (leaving_) return;
+  if (update.incarnation < options_.incarnation) {
+    // Refuted already, but whoever says so still has missed it: it is told again.
+    gossip_.Add({options_.name, options_.address, options_.incarnation, MemberState::kAlive, {}});
+    return;
+  }
   options_.incarnation = update.incarnation + 1;
   Health(1);
   Spread({options_.name, options_.address, options_.incarnation, MemberState::kAlive, {}});
