@@ -119,6 +119,7 @@ Stamp Access::Write(LoadedEntry& entry, Item& item) {
   Shard& shard = ShardOf(entry.key);
   entry.state.accessed_seconds = Seconds(item.stamp.millis());
   if (shard.Merge(entry, item, keyspace_.impl_->own)) {
+    entry.merged = true;
     shard.pending.Record(item, entry.key.hash);
     keyspace_.writes_.fetch_add(1, std::memory_order_release);
   }
@@ -134,9 +135,18 @@ void Access::DeleteExpiredEntry(LoadedEntry& entry) {
 }
 
 LoadedEntry Access::LoadForWrite(const KeyRef& key) {
-  LoadedEntry entry = ShardOf(key).Load(key);
-  if (entry.handle != 0 && Passed(entry.state, keyspace_.NowMillis())) DeleteExpiredEntry(entry);
+  Shard& shard = ShardOf(key);
+  LoadedEntry entry = shard.Load(key);
+  if (entry.handle == 0) return entry;
+  const int64_t now = keyspace_.NowMillis();
+  shard.Touch(entry, Seconds(now));
+  entry.state.accessed_seconds = Seconds(now);
+  if (Passed(entry.state, now)) DeleteExpiredEntry(entry);
   return entry;
+}
+
+void Access::Keep(LoadedEntry& entry) {
+  if (entry.merged) ShardOf(entry.key).Save(entry);
 }
 
 void Access::WriteExpiry(LoadedEntry& entry, int64_t deadline_millis) {
@@ -156,7 +166,7 @@ void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) 
   const int64_t deadline = entry.state.deadline_millis;
   WriteString(entry, text);
   if (keep_ttl && deadline != 0) WriteExpiry(entry, deadline);
-  ShardOf(key).Save(entry);
+  Keep(entry);
 }
 
 bool Access::AddToString(LoadedEntry& entry, const Number& by) {
@@ -183,7 +193,7 @@ void Access::ResetCounter(const KeyRef& key, int64_t value) {
   } else if (entry.state.HasDeadline()) {
     WriteExpiry(entry, 0);
   }
-  ShardOf(key).Save(entry);
+  Keep(entry);
 }
 
 Result<int64_t> Access::Increment(const KeyRef& key, int64_t by) {
@@ -203,7 +213,7 @@ Result<int64_t> Access::Increment(const KeyRef& key, int64_t by) {
   if (!error && (!sum || !sum->fits_int64() || !AddToString(entry, Number::FromInt(by)))) {
     error = Error{Code::kOutOfRange, "the sum is beyond 64 bits"};
   }
-  ShardOf(key).Save(entry);  // also keeps the deletion of what had expired
+  Keep(entry);  // also keeps the deletion of what had expired
   if (error) return *std::move(error);
   return sum->ClampedInt64();
 }
@@ -232,7 +242,7 @@ Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
   if (!error && !AddToString(entry, by)) {
     error = Error{Code::kOutOfRange, "what this node has added is beyond 128 bits"};
   }
-  ShardOf(key).Save(entry);
+  Keep(entry);
   if (error) return *std::move(error);
   return *sum;
 }
@@ -245,7 +255,7 @@ bool Access::Delete(const KeyRef& key) {
     Item item = ItemOf(Part::kCut, key);
     Write(entry, item);
   }
-  ShardOf(key).Save(entry);
+  Keep(entry);
   return seen;
 }
 
@@ -259,7 +269,7 @@ bool Access::SetDeadline(const KeyRef& key, int64_t deadline_millis) {
   } else if (seen) {
     WriteExpiry(entry, std::min(deadline_millis, Stamp::kMaxMillis));
   }
-  ShardOf(key).Save(entry);
+  Keep(entry);
   return seen;
 }
 
@@ -268,7 +278,7 @@ bool Access::ClearDeadline(const KeyRef& key) {
   if (entry.handle == 0) return false;
   const bool had = ViewOf(entry).deadline_millis.has_value();
   if (had) WriteExpiry(entry, 0);
-  ShardOf(key).Save(entry);
+  Keep(entry);
   return had;
 }
 
@@ -286,7 +296,7 @@ bool Access::AddElement(const KeyRef& key, ElementType type, std::string_view id
     item.value = payload.kind == Value::Kind::kNone ? Value::Bytes("") : payload;
     Write(entry, item);
   }
-  ShardOf(key).Save(entry);
+  Keep(entry);
   return fresh;
 }
 
@@ -305,7 +315,7 @@ bool Access::RemoveElement(const KeyRef& key, ElementType type, std::string_view
       WriteExpiry(entry, 0);
     }
   }
-  if (entry.handle != 0) ShardOf(key).Save(entry);
+  Keep(entry);
   return seen;
 }
 

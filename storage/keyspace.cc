@@ -144,6 +144,8 @@ std::optional<std::string> Keyspace::RandomKey(uint8_t database, std::mt19937_64
 
 void Keyspace::SetOrigin(const Origin& origin) { impl_->own = impl_->origins.IndexOf(origin); }
 
+bool Keyspace::HasRoomForOrigins(size_t count) const { return impl_->origins.HasRoomFor(count); }
+
 Origin Keyspace::origin() const { return impl_->origins.At(impl_->own); }
 
 void Keyspace::FlushDatabase(uint8_t database) {

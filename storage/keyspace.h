@@ -130,7 +130,9 @@ class Access {
   LoadedEntry LoadForWrite(const KeyRef& key);
   /// Deletes an expired entry by the cut that all nodes write: the last stamp of its deadline.
   void DeleteExpiredEntry(LoadedEntry& entry);
-  /// Draws a stamp, merges the item as ours, records it for the flush. The caller saves the entry.
+  /// Saves the entry if anything was written to it.
+  void Keep(LoadedEntry& entry);
+  /// Draws a stamp, merges the item as ours, records it for the flush. The caller keeps the entry.
   Stamp Write(LoadedEntry& entry, Item& item);
   void WriteExpiry(LoadedEntry& entry, int64_t deadline_millis);
   void WriteString(LoadedEntry& entry, std::string_view text);
@@ -193,6 +195,9 @@ class Keyspace {
   // --- merging what others wrote ---
   /// Merges items of one batch under all their shards' locks. Idempotent.
   void Merge(std::span<const Item> items);
+  /// Whether this process can still take items of `count` origins that it may not know yet (a
+  /// hostile peer could invent them without end).
+  bool HasRoomForOrigins(size_t count) const;
   /// Merges several lists in one step, under all locks.
   void MergeAll(std::span<const std::vector<Item>> lists);
   /// Replaces the whole state by `chunks` and those present items that `covered` does not cover

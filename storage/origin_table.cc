@@ -18,6 +18,7 @@ OriginIndex OriginTable::IndexOf(const Origin& origin) {
   if (slot.load() == nullptr) slot.store(new Block);
   slot.load()->at(index & 255) = origin;
   numbers_.emplace(origin, static_cast<OriginIndex>(index));
+  size_.store(numbers_.size(), std::memory_order_relaxed);
   return static_cast<OriginIndex>(index);
 }
 

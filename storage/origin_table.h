@@ -1,6 +1,7 @@
 /// Small numbers for origins, so that an entry holds two bytes instead of sixteen.
 ///
-/// Thread-safe: reading takes no lock. Numbers are never reused while the process lives.
+/// Thread-safe: reading takes no lock. Numbers are never reused while the process lives; whoever
+/// takes origins from outside asks HasRoomFor first.
 #pragma once
 
 #include <array>
@@ -16,13 +17,18 @@ namespace starling {
 
 class OriginTable {
  public:
-  /// At most this many origins in one process's life; a further one ends the process (the member
-  /// list is bounded far below by replication's limits).
+  /// At most this many origins in one process's life; a further one ends the process.
   static constexpr size_t kMaxOrigins = 60000;
+  /// Of them, those that are left to this node's own incarnations and folder.
+  static constexpr size_t kReserved = 1000;
 
   /// The number of `origin`, drawn at its first use.
   OriginIndex IndexOf(const Origin& origin);
   const Origin& At(OriginIndex index) const { return blocks_[index >> 8].load()->at(index & 255); }
+  /// Whether `count` origins from outside can still be given numbers.
+  bool HasRoomFor(size_t count) const {
+    return size_.load(std::memory_order_relaxed) + count <= kMaxOrigins - kReserved;
+  }
   /// Orders two numbers as their origins.
   bool Less(OriginIndex a, OriginIndex b) const { return At(a) < At(b); }
 
@@ -38,6 +44,7 @@ class OriginTable {
   };
 
   std::array<std::atomic<Block*>, kMaxOrigins / 256 + 1> blocks_{};
+  std::atomic<size_t> size_{0};
   std::mutex mutex_;
   std::unordered_map<Origin, OriginIndex, Hash> numbers_;
 };

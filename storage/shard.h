@@ -29,6 +29,7 @@ struct LoadedEntry {
   KeyState state;
   const char* block = nullptr;  ///< The string's long payload, owned by the entry.
   size_t block_size = 0;
+  bool merged = false;         ///< Something was written to it through an Access.
   bool expiry_merged = false;  ///< Its expiry is newer than what is saved.
 };
 

@@ -1,6 +1,9 @@
 #include "storage/store.h"
 
+#include <set>
+
 #include "storage/item_list.h"
+#include "storage/origin_table.h"
 #include "storage/state_records.h"
 
 namespace starling {
@@ -8,6 +11,11 @@ namespace {
 
 /// A walk's log records stand under an origin that no node has: (no node, number of the walk).
 Origin WalkOrigin(uint64_t number) { return {NodeId{}, number}; }
+
+Error TooManyOrigins() {
+  return {Code::kLimitExceeded, "more than " + std::to_string(OriginTable::kMaxOrigins) +
+                                    " origins in this process's life: restart it"};
+}
 
 }  // namespace
 
@@ -73,6 +81,7 @@ Result<bool> Store::ApplyBatch(const DecodedBatch& batch, std::string_view bytes
     return Error{Code::kUnavailable,
                  "the batch does not follow what is held of stream " + header.origin.ToString()};
   }
+  if (!keyspace_->HasRoomForOrigins(1)) return TooManyOrigins();
   // Logged before it is merged: nobody here can see what the log does not hold (I7).
   Status status = journal_->Append({{header.origin, header.upto, bytes}});
   if (!status) return status.error();
@@ -140,6 +149,11 @@ Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state
     return Error{Code::kCorruption, "a walk without its vector"};
   }
   std::lock_guard applying(apply_mutex_);
+  std::set<Origin> origins;
+  for (const DecodedBatch& chunk : decoded) {
+    for (const Item& item : chunk.items()) origins.insert(item.origin);
+  }
+  if (!keyspace_->HasRoomForOrigins(origins.size())) return TooManyOrigins();
   const uint64_t number = walks_ + 1;
   const std::string head = WalkRecord{whole_state, chunks.size(), vector()}.Encode();
   std::vector<Engine::LogRecord> records = {{WalkOrigin(number), Stamp{1}, head}};

@@ -64,8 +64,8 @@ class Store {
   VersionVector vector() const;
   /// Applies a batch of another origin's stream: filter, append, merge, advance. Returns whether it
   /// was new. Errors (nothing changed): kUnavailable when it does not follow what is held (ask for
-  /// what is missing), kRefused (own origin), kCorruption,
-  /// kLimitExceeded (too many origins), or the journal's.
+  /// what is missing), kRefused (own origin), kCorruption, kLimitExceeded (too many origins), or
+  /// the journal's.
   Result<bool> ApplyBatch(const DecodedBatch& batch, std::string_view bytes);
   /// Batches of `origin` after `after`, at most about `max_bytes` and at least one, oldest first.
   /// kNotFound when the log does not reach back to `after`.

@@ -38,6 +38,23 @@ TEST_F(JournalTest, CommitsNothingWhereNothingWasWritten) {
   EXPECT_TRUE(Logged(node_).empty());
 }
 
+TEST_F(JournalTest, WhatChangesNothingIsNotWritten) {
+  node_.Set("text", "v");
+  node_.Add("s", "m");
+  ASSERT_TRUE(journal().Commit());
+  ASSERT_TRUE(node_.store->Checkpoint());
+  const uint64_t writes = node_.store->keyspace().writes();
+  node_.Add("s", "m");
+  node_.Remove("s", "other");
+  EXPECT_FALSE(node_.Lock("text").Increment(node_.Ref("text"), 1));
+  EXPECT_FALSE(node_.Lock("text").ClearDeadline(node_.Ref("text")));
+  EXPECT_EQ(node_.store->keyspace().writes(), writes);
+  std::vector<Engine::StateWrite> state;
+  Keyspace::ChangedPtr changed = node_.store->keyspace().TakeChanged();
+  node_.store->keyspace().EncodeChanged(*changed, 100, state);
+  EXPECT_TRUE(state.empty());
+}
+
 TEST_F(JournalTest, MakesOneStreamInWhichEachBatchBeginsWhereTheLastEnded) {
   for (int i = 0; i < 20; ++i) {
     node_.Set("k", std::to_string(i));

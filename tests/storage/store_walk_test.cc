@@ -191,6 +191,32 @@ TEST_F(TwoStores, WalkChunksAreOfTheSizeAskedFor) {
   for (const std::string& chunk : OneStore::WalkOf(*a_.store, {})) EXPECT_LT(chunk.size(), 8000u);
 }
 
+TEST_F(TwoStores, InventedOriginsAreRefusedBeforeTheyEndTheProcess) {  // I11
+  std::optional<Error> refused;
+  for (uint64_t round = 0; round < 10 && !refused; ++round) {
+    std::vector<Item> items;
+    VersionVector vector;
+    for (uint64_t i = 1; i <= 10'000; ++i) {
+      Item item;
+      item.part = Part::kBase;
+      item.key = "k";
+      item.origin = OriginOf(i, round);
+      item.stamp = Stamp{i};
+      item.value = Value::OfNumber({});
+      items.push_back(item);
+    }
+    vector.Set(OriginOf(1, round), Stamp{1});
+    const Status status = b_.store->ApplyWalk({EncodeChunk(items, vector)}, false);
+    if (!status) refused = status.error();
+  }
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->code, Code::kLimitExceeded);
+  b_.Set("own", "still written");
+  ASSERT_TRUE(b_.store->RaiseIncarnation("test"));
+  ASSERT_TRUE(b_.Open());
+  EXPECT_EQ(b_.Get("own"), "still written");
+}
+
 TEST(WalkRecords, RoundTripAndRefuseEveryTruncation) {  // I11
   WalkRecord record;
   record.whole_state = true;
