@@ -64,7 +64,8 @@ void Counter::AddLarge(int64_t n) noexcept {
   CounterRegistry& registry = cell.core->counters;
   {
     Access access = registry.keyspace().Lock(cell.key);
-    if (!access.Increment(cell.key, n)) registry.CountRefused(n);
+    const bool read_only = cell.core->runtime->store().journal().read_only();
+    if (read_only || !access.Increment(cell.key, n)) registry.CountRefused(n);
   }
   cell.core->runtime->FlushSoon();
 }
@@ -89,6 +90,7 @@ Result<int64_t> Counter::Reset() {
   Result<int64_t> value = int64_t{0};
   {
     Access access = cell.core->keyspace().Lock(cell.key);
+    if (cell.core->runtime->store().journal().read_only()) return NodeCore::ReadOnly();
     if (Status collected = cell.core->counters.Collect(cell, access); !collected) {
       return collected.error();
     }

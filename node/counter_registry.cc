@@ -97,7 +97,9 @@ void CounterRegistry::CollectNamed(const KeyRef& key) {
 Status CounterRegistry::Collect(RegisteredCounter& cell, Access& access) {
   const int64_t sum = cell.pending.exchange(0, std::memory_order_acq_rel);
   if (sum == 0) return {};
-  const Result<int64_t> added = access.Increment(cell.key, sum);
+  const bool read_only = runtime_->store().journal().read_only();
+  const Result<int64_t> added =
+      read_only ? Result<int64_t>(NodeCore::ReadOnly()) : access.Increment(cell.key, sum);
   if (added) {
     if (cell.blocked.exchange(false, std::memory_order_relaxed)) {
       blocked_.fetch_sub(1, std::memory_order_relaxed);

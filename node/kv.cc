@@ -16,37 +16,44 @@ Error TooLong(const char* what) {
   return Error{Code::kInvalidArgument, std::string(what) + " is longer than 512 MB"};
 }
 
+enum class Kind { kRead, kWrite };
+
 /// One call: inside the gate, with the key's reference, its counter's pending sum collected.
 class Operation {
  public:
-  Operation(NodeCore& core, std::string_view key) : core_(core), pass_(core.gate) {
-    if (!pass_) return;
-    valid_key_ = key.size() <= kMaxTextBytes;
-    if (!valid_key_) return;
+  Operation(NodeCore& core, std::string_view key, Kind kind) : core_(core), pass_(core.gate) {
+    if (!pass_ || key.size() > kMaxTextBytes) return;
+    if (kind == Kind::kWrite && core.runtime->store().journal().read_only()) return;
+    ready_ = true;
     key_ = core.keyspace().Ref(core.database, key);
     core.counters.CollectKey(key_);
   }
 
-  explicit operator bool() const { return pass_ && valid_key_; }
-  Error error() const { return pass_ ? TooLong("the key") : NodeCore::Closed(); }
+  explicit operator bool() const { return ready_; }
+  /// Why it is not ready.
+  Error error(std::string_view key) const {
+    if (!pass_) return NodeCore::Closed();
+    if (key.size() > kMaxTextBytes) return TooLong("the key");
+    return NodeCore::ReadOnly();
+  }
 
   const KeyRef& key() const { return key_; }
   Keyspace& keyspace() { return core_.keyspace(); }
   Access Lock() { return core_.keyspace().Lock(key_); }
-  void Written() { core_.runtime->FlushSoon(); }
+  void Written(size_t bytes = 0) { core_.runtime->FlushSoon(bytes); }
 
  private:
   NodeCore& core_;
   OperationGate::Pass pass_;
-  bool valid_key_ = false;
+  bool ready_ = false;
   KeyRef key_;
 };
 
 }  // namespace
 
 Result<bool> Kv::Get(std::string_view key, std::string& value) const {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kRead);
+  if (!operation) return operation.error(key);
   Access access = operation.Lock();
   const std::optional<KeyView> view = access.Find(operation.key());
   if (!view) {
@@ -74,17 +81,17 @@ Result<std::optional<std::string>> Kv::Get(std::string_view key) const {
 }
 
 Status Kv::Set(std::string_view key, std::string_view value) {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kWrite);
+  if (!operation) return operation.error(key);
   if (value.size() > kMaxTextBytes) return TooLong("the value");
   operation.Lock().SetString(operation.key(), value);
-  operation.Written();
+  operation.Written(value.size());
   return {};
 }
 
 Status Kv::Set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kWrite);
+  if (!operation) return operation.error(key);
   if (value.size() > kMaxTextBytes) return TooLong("the value");
   if (ttl.count() <= 0 || ttl > kLongestLife) {
     return Error{Code::kInvalidArgument, "a time to live is 1 millisecond to 1000 years"};
@@ -94,21 +101,21 @@ Status Kv::Set(std::string_view key, std::string_view value, std::chrono::millis
     access.SetString(operation.key(), value);
     access.SetDeadline(operation.key(), operation.keyspace().NowMillis() + ttl.count());
   }
-  operation.Written();
+  operation.Written(value.size());
   return {};
 }
 
 Result<bool> Kv::Delete(std::string_view key) {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kWrite);
+  if (!operation) return operation.error(key);
   const bool deleted = operation.Lock().Delete(operation.key());
   operation.Written();
   return deleted;
 }
 
 Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kWrite);
+  if (!operation) return operation.error(key);
   if (ttl > kLongestLife) {
     return Error{Code::kInvalidArgument, "a time to live is at most 1000 years"};
   }
@@ -124,16 +131,16 @@ Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
 }
 
 Result<bool> Kv::Persist(std::string_view key) {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kWrite);
+  if (!operation) return operation.error(key);
   const bool cleared = operation.Lock().ClearDeadline(operation.key());
   operation.Written();
   return cleared;
 }
 
 Result<TimeToLive> Kv::Ttl(std::string_view key) const {
-  Operation operation(*core_, key);
-  if (!operation) return operation.error();
+  Operation operation(*core_, key, Kind::kRead);
+  if (!operation) return operation.error(key);
   Access access = operation.Lock();
   const std::optional<KeyView> view = access.Find(operation.key(), false);
   TimeToLive life;

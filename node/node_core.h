@@ -27,6 +27,11 @@ class NodeCore {
   /// The error of every call after Close.
   static Error Closed() { return Error{Code::kClosed, "the node has been closed"}; }
 
+  /// The error of every write after the disk refused one.
+  static Error ReadOnly() {
+    return Error{Code::kReadOnly, "the node stopped writing after its log refused an append"};
+  }
+
   Keyspace& keyspace() { return runtime->store().keyspace(); }
 
   OperationGate gate;

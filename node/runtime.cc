@@ -17,6 +17,12 @@ namespace {
 
 constexpr auto kShortestFlush = std::chrono::microseconds(100);
 constexpr auto kLongestFlush = std::chrono::microseconds(1'000'000);
+/// Beyond these, who writes commits. Many times what a flush interval brings at full speed.
+constexpr int64_t kMaxUnloggedWrites = 32'768;
+constexpr uint64_t kMaxUnloggedBytes = uint64_t{64} << 20;
+/// Values below this are bounded by the number of writes well enough; counting them would cost
+/// more.
+constexpr size_t kLargeValue = size_t{4} << 10;
 
 Status CheckName(const char* option, const std::string& name) {
   if (IsPlainName(name)) return {};
@@ -56,6 +62,7 @@ class Runtime::Impl {
 
   Status Open(EventListener listener);
   void Flush();
+  void FlushSoon(size_t bytes);
   Status Close();
 
   const RuntimeOptions options_;
@@ -63,6 +70,8 @@ class Runtime::Impl {
   SystemTimeSource time_;
   std::function<void()> collect_;
   std::atomic<bool> flush_failed_{false};
+  std::atomic<uint64_t> flushed_writes_{0};  // of Keyspace::writes(), logged by flushes
+  std::atomic<uint64_t> unlogged_bytes_{0};  // of large values
   std::unique_ptr<Store> store_;
   std::unique_ptr<ReplicationHost> host_;
   std::unique_ptr<Background> background_;
@@ -120,10 +129,25 @@ Status Runtime::Impl::Open(EventListener listener) {
 
 void Runtime::Impl::Flush() {
   if (collect_) collect_();
+  unlogged_bytes_.store(0, std::memory_order_relaxed);
+  const uint64_t writes = store_->keyspace().writes();
   const Status committed = store_->journal().Commit();
+  flushed_writes_.store(writes, std::memory_order_relaxed);
   if (!committed && !flush_failed_.exchange(true)) {
     log_->error("in-process writes cannot be logged: reason={}", committed.error().message);
   }
+}
+
+void Runtime::Impl::FlushSoon(size_t bytes) {
+  flusher_->FlushSoon();
+  uint64_t unlogged = 0;
+  if (bytes >= kLargeValue) {
+    unlogged = unlogged_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  }
+  // Signed: another thread may have flushed beyond what is read first.
+  const auto behind = static_cast<int64_t>(store_->keyspace().writes() -
+                                           flushed_writes_.load(std::memory_order_relaxed));
+  if (behind > kMaxUnloggedWrites || unlogged > kMaxUnloggedBytes) Flush();
 }
 
 Status Runtime::Impl::Close() {
@@ -167,6 +191,7 @@ uint16_t Runtime::gossip_port() const { return impl_->host_->port(); }
 const Address& Runtime::address() const { return impl_->host_->address(); }
 
 void Runtime::FlushSoon() { impl_->flusher_->FlushSoon(); }
+void Runtime::FlushSoon(size_t bytes) { impl_->FlushSoon(bytes); }
 uint64_t Runtime::flushes() const { return impl_->flusher_->flushes(); }
 void Runtime::SetCollector(std::function<void()> collect) { impl_->collect_ = std::move(collect); }
 

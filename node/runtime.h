@@ -100,6 +100,9 @@ class Runtime {
   /// Says that an in-process caller has written: commits within `flush_interval`. Costs one atomic
   /// load while a flush is due already.
   void FlushSoon();
+  /// The same after a write of `bytes`; and where more is unlogged than the flusher keeps up with,
+  /// the caller commits it itself, so that what is unlogged stays bounded (I9).
+  void FlushSoon(size_t bytes);
   /// Flushes of in-process writes so far.
   uint64_t flushes() const;
   /// What a flush calls first, on the flushing thread: collects writes that are not in the keyspace

@@ -47,7 +47,7 @@ class Counter {
 
   /// Sets the counter to 0 and returns what it was: increments of other members that had not
   /// arrived here, and those concurrent with the call, still count afterwards. Drops a time to
-  /// live. Errors (nothing changed): as Value.
+  /// live. Errors (nothing changed): as Value, and kReadOnly.
   Result<int64_t> Reset();
 
  private:

@@ -7,7 +7,8 @@
 /// copy; a handle may outlive its node and then answers kClosed.
 ///
 /// Keys and values are any bytes, at most 512 MB each. Errors of every call: kInvalidArgument (too
-/// long), kClosed; nothing is changed by a call that fails.
+/// long), kClosed, and of every write kReadOnly (the disk refused an earlier one); nothing is
+/// changed by a call that fails. A writer that is quicker than the disk waits for it.
 #pragma once
 
 #include <chrono>

@@ -1,12 +1,11 @@
-/// A forked child that runs a function, for tests of what one process sees of another.
-///
-/// The parent must have no threads of its own when it forks.
+/// Another process, for tests of what one sees of another, with a line of text in either direction.
 #pragma once
 
 #include <sys/types.h>
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace starling {
 
@@ -26,14 +25,19 @@ class ChildProcess {
     int out_;
   };
 
-  /// The child runs `body` and ends.
+  /// A forked child that runs `body` and ends. Threads are not forked: `body` must use nothing that
+  /// has had any in this process.
   explicit ChildProcess(const std::function<void(Line& parent)>& body);
+  /// This process's executable, started again; its standard input and output are the lines.
+  explicit ChildProcess(const std::vector<std::string>& arguments);
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
   /// Kills the child where it still runs.
   ~ChildProcess();
 
   void Say(const std::string& text) { line_.Say(text); }
+  /// Ends the line to the child: it hears that nothing more comes.
+  void Hush();
   std::string Hear() { return line_.Hear(); }
   /// kill -9, and waits for the end.
   void Kill();
@@ -42,6 +46,9 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
 
  private:
+  /// Forks with pipes between; true in the child, whose ends are `in` and `out`.
+  bool Fork(int& in, int& out);
+
   Line line_{-1, -1};
   int descriptors_[2] = {-1, -1};
   pid_t pid_ = -1;
