@@ -171,11 +171,8 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
   VersionVector reached;
   Stamp newest;
   std::vector<std::vector<Item>> lists;
-  VersionVector held;
-  {
-    std::lock_guard lock(mutex_);
-    held = vector_;
-  }
+  // With the own stream: an old walk may bring back what was written, deleted and freed here.
+  const VersionVector held = journal_ ? vector() : vector_;
   for (const DecodedBatch& chunk : chunks) {
     if (chunk.is_chunk()) reached.MergeFrom(chunk.vector());
     std::vector<Item>& list = lists.emplace_back();

@@ -153,6 +153,22 @@ TEST_F(TwoStores, AnOldWalkAfterItsTombstoneWasFreedBringsNothingBack) {  // cou
   EXPECT_FALSE(b_.Get("k"));
 }
 
+TEST_F(TwoStores, AnOldWalkBringsBackNothingThatWasWrittenHereEither) {  // I8
+  a_.Set("k", "v");
+  ASSERT_TRUE(b_.Apply(Commit(a_)));
+  b_.Set("other", "v");
+  Commit(b_);
+  const std::vector<std::string> old_walk = OneStore::WalkOf(*b_.store, {});
+  a_.Delete("k");
+  Commit(a_);
+  a_.FreeAll();
+  ASSERT_TRUE(a_.store->ApplyWalk(old_walk, false));
+  EXPECT_EQ(a_.Get("other"), "v");
+  EXPECT_FALSE(a_.Get("k"));
+  ASSERT_TRUE(a_.Open());
+  EXPECT_FALSE(a_.Get("k"));
+}
+
 TEST_F(TwoStores, AWalkThatIsMalformedOrHasNoVectorChangesNothing) {  // I13
   a_.Set("k", "v");
   Commit(a_);
