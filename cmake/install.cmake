@@ -1,5 +1,5 @@
-# `cmake --install`: the library for find_package(starling) and the daemon. Two components, so that one
-# can be had without the other: library, daemon.
+# `cmake --install`: the library for find_package(starling) and the daemon. Two components, so that
+# one can be had without the other: library, daemon.
 option(STARLING_INSTALL "Make install rules" ${PROJECT_IS_TOP_LEVEL})
 if(NOT STARLING_INSTALL)
   return()
@@ -10,7 +10,8 @@ include(CMakePackageConfigHelpers)
 
 set(STARLING_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/starling)
 
-# A static library needs everything it links at the consumer's link; only starling::starling is for use.
+# A static library needs everything it links at the consumer's link; only starling::starling is for
+# use.
 install(TARGETS starling_node starling_replication starling_storage starling_asio
   EXPORT starlingTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)

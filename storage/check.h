@@ -8,7 +8,7 @@ namespace starling {
 
 }  // namespace starling
 
-#define STARLING_CHECK(expression) \
+#define STARLING_CHECK(expression)                    \
   (__builtin_expect(static_cast<bool>(expression), 1) \
        ? static_cast<void>(0)                         \
        : ::starling::CheckFailed(#expression, __FILE__, __LINE__))

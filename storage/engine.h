@@ -3,8 +3,8 @@
 ///
 /// Three families: `log` (batches by (origin, upto)), `state` (entries by database and key, and the
 /// vector they are complete to), `meta` (small named records). Thread-safe. Calls block on I/O. A
-/// failed write says in its error what failed; nothing of the one call was written, or (kUnknownOutcome)
-/// it may have been.
+/// failed write says in its error what failed; nothing of the one call was written, or
+/// (kUnknownOutcome) it may have been.
 #pragma once
 
 #include <functional>
@@ -43,7 +43,7 @@ class Engine {
   struct StateWrite {
     std::string key;
     std::optional<std::string> value;  ///< Absent: delete.
-    bool prefix = false;  ///< With no value: delete every key that begins with `key`.
+    bool prefix = false;               ///< With no value: delete every key that begins with `key`.
   };
 
   virtual ~Engine() = default;
@@ -85,8 +85,8 @@ class Engine {
 
 /// Options of the RocksDB engine.
 struct RocksEngineOptions {
-  /// Data folder; created with mode 0700 when missing. Empty: RocksDB's in-memory environment, nothing
-  /// on disk (`appendonly no`).
+  /// Data folder; created with mode 0700 when missing. Empty: RocksDB's in-memory environment,
+  /// nothing on disk (`appendonly no`).
   std::string folder;
 };
 

@@ -1,8 +1,8 @@
 /// The node's hybrid logical clock: draws stamps and follows those of others.
 ///
 /// Thread-safe, lock-free. Invariants: every stamp drawn is above every stamp drawn or observed
-/// before, whatever the wall clock does and over restarts (the store observes the highest stamp that
-/// it recovered before it draws one).
+/// before, whatever the wall clock does and over restarts (the store observes the highest stamp
+/// that it recovered before it draws one).
 #pragma once
 
 #include <atomic>

@@ -1,6 +1,6 @@
 /// The smallest thing that replicates: one part of one key, written by one origin at one stamp.
 ///
-/// A key's state is a product of parts, each merged by its own total order (DESIGN.md section 3), so
+/// A key's state is a product of parts, each merged by its own order (DESIGN.md section 3), so
 /// (origin, stamp) fixes an item's content. Views borrow; whoever builds an item says from where.
 #pragma once
 
@@ -15,13 +15,13 @@ namespace starling {
 
 /// The numbers are the wire and disk format: never reuse one.
 enum class Part : uint8_t {
-  kCut = 1,           ///< Everything of the key stamped (slot: born) at or before `at` is gone.
-  kBase = 2,          ///< A string value.
-  kSlot = 3,          ///< What one origin added to a counter since `at`.
-  kExpiry = 4,        ///< A deadline, or none.
-  kElement = 5,       ///< One element of a collection: payload, or removed.
-  kElementSlot = 6,   ///< What one origin added to a numeric element since `at`.
-  kDatabaseCut = 7,   ///< A cut of a whole database (`FLUSHDB`); key is empty.
+  kCut = 1,          ///< Everything of the key stamped (slot: born) at or before `at` is gone.
+  kBase = 2,         ///< A string value.
+  kSlot = 3,         ///< What one origin added to a counter since `at`.
+  kExpiry = 4,       ///< A deadline, or none.
+  kElement = 5,      ///< One element of a collection: payload, or removed.
+  kElementSlot = 6,  ///< What one origin added to a numeric element since `at`.
+  kDatabaseCut = 7,  ///< A cut of a whole database (`FLUSHDB`); key is empty.
   // 8 is the claim's (issue "order and exclusion").
 };
 

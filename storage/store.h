@@ -159,7 +159,7 @@ class Store {
   VersionVector checkpoint_vector_;  // to which the state family is complete
   VersionVector previous_vector_;    // of the checkpoint before: the log below it is dropped
   uint64_t checkpoint_walks_ = 0;
-  uint64_t recovered_bytes_ = 0;  // of log that was replayed at the start
+  uint64_t recovered_bytes_ = 0;               // of log that was replayed at the start
   std::atomic<uint64_t> checkpoint_bytes_{0};  // journal's appended bytes at the last checkpoint
   std::atomic<int64_t> last_checkpoint_millis_{0};
   std::chrono::nanoseconds last_sync_{0};

@@ -1,6 +1,6 @@
 /// Outcomes: a value or an error, never an exception.
 ///
-/// A function that can fail returns `Result<T>` (`Status` when there is no value). Every error names
+/// A function that can fail returns `Result<T>` (`Status` without a value). Every error names
 /// what was wrong, where, and what would be right. Whether a failure changed state is said by each
 /// function; an outcome that is not known is `Code::kUnknownOutcome`, never merged with failure.
 #pragma once
@@ -38,7 +38,7 @@ struct Error {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }

@@ -99,6 +99,10 @@ class Rules(unittest.TestCase):
     def test_every_rule_has_a_planted_violation(self):
         self.assertEqual({rule for rule, _, _ in PLANTED.values()}, set(lint.RULES))
 
+    def test_raw_strings_may_be_wide(self):
+        text = 'const char* text = R"(\n' + "a" * 120 + ' b\n)";\n'
+        self.assertEqual(self.findings("width", {**GOOD, "storage/text.cc": text}), [])
+
     def test_quoted_text_of_a_file_passes(self):
         quote = "<!-- file: storage/stamp.h -->\n\n```cpp\n" + GOOD["storage/stamp.h"] + "```\n"
         self.assertEqual(self.findings("quotes", {**GOOD, "README.md": quote}), [])

@@ -58,12 +58,26 @@ def long_files(tree):
     return sorted((size for size in sizes if AIM_LINES < size[0] <= MAX_LINES), reverse=True)
 
 
+RAW_STRING = re.compile(r'\bR"([^()\\\s]{0,16})\(.*?\)\1"', re.DOTALL)
+
+
+def raw_string_lines(file):
+    """Numbers of the lines that raw strings stand on: nothing may be broken there."""
+    numbers = set()
+    for match in RAW_STRING.finditer(file.text):
+        numbers.update(range(file.line_of(match.start()), file.line_of(match.end()) + 1))
+    return numbers
+
+
 def check_width(tree):
-    """Lines end before column 101; a lone unbreakable word in a comment may not."""
+    """Lines end before column 101, but for raw strings and a lone long word in a comment."""
     for file in tree.files:
         if not file.is_code:
             continue
+        exempt = raw_string_lines(file) if file.is_cpp else ()
         for number, line in enumerate(file.lines, 1):
+            if number in exempt:
+                continue
             if len(line) > MAX_COLUMNS and not re.match(r"^\s*(//|#)/?\s*\S+$", line):
                 yield Finding(file.path, number, f"{len(line)} columns; at most {MAX_COLUMNS}")
 
