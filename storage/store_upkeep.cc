@@ -49,7 +49,8 @@ size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
 Status Store::Checkpoint() {
   std::lock_guard lock(checkpoint_mutex_);
   if (Status status = journal_->Commit(); !status) return status;
-  checkpoint_bytes_ = recovered_bytes_ + journal_->appended_bytes();
+  const uint64_t bytes = recovered_bytes_ + journal_->appended_bytes();
+  const uint64_t interval = bytes - checkpoint_bytes_.exchange(bytes);
   // Taken before the changed names: all that it covers is in memory and marked.
   StateVector reached;
   {
@@ -62,7 +63,11 @@ Status Store::Checkpoint() {
   Status status = engine_->WriteState({{std::string(kVectorRecord), reached.Encode()}});
   if (status) status = engine_->FlushState();
   if (!status) return status;
-  previous_vector_ = std::exchange(checkpoint_vector_, reached.vector);
+  // The interval's log stays for peers that lag, unless it is long (this node has caught up with
+  // others in one go): those who lack it take a walk then (I9).
+  const bool keep = interval <= 2 * options_.checkpoint_log_bytes;
+  previous_vector_ = keep ? checkpoint_vector_ : reached.vector;
+  checkpoint_vector_ = reached.vector;
   const uint64_t walks = std::exchange(checkpoint_walks_, reached.walks);
   DropOldLog();
   for (uint64_t number = walks + 1; number <= reached.walks; ++number) {
