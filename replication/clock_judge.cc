@@ -4,6 +4,14 @@
 
 namespace starling {
 
+void ClockJudge::Note(NodeId peer, Millis ahead) {
+  constexpr size_t kKept = 5;
+  std::deque<Millis>& noted = noted_[peer];
+  noted.push_back(ahead);
+  if (noted.size() > kKept) noted.pop_front();
+  ahead_[peer] = *std::max_element(noted.begin(), noted.end());
+}
+
 std::optional<ClockJudge::Millis> ClockJudge::Median(const std::map<NodeId, Millis>& ahead) const {
   if (ahead.size() + 1 < 3) return std::nullopt;
   std::vector<Millis> clocks{Millis{0}};

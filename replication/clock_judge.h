@@ -2,11 +2,12 @@
 ///
 /// The median decides (DESIGN.md section 5): a node ahead of it by more than `max_skew` is refused,
 /// and draws no stamps itself; a slow one harms nobody. With two members nobody can decide, so each
-/// refuses the other. While fewer than three clocks of a larger cluster are known, nobody is refused.
-/// A plain computation without clocks of its own; not thread-safe.
+/// refuses the other. While fewer than three clocks of a larger cluster are known, nobody is
+/// refused. A plain computation without clocks of its own; not thread-safe.
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,8 +27,13 @@ class ClockJudge {
   /// How many members there are, or are expected, this node included.
   void SetMembers(size_t members) { members_ = members; }
   /// `ahead`: the peer's hybrid clock less the own one, now.
-  void Note(NodeId peer, Millis ahead) { ahead_[peer] = ahead; }
-  void Remove(NodeId peer) { ahead_.erase(peer); }
+  /// Messages that waited on their way make the peer look late, so the largest of the last few
+  /// counts.
+  void Note(NodeId peer, Millis ahead);
+  void Remove(NodeId peer) {
+    ahead_.erase(peer);
+    noted_.erase(peer);
+  }
 
   /// What is wrong with a peer whose clock is `ahead` of the own one; nullopt admits it. `members`:
   /// how many it knows of.
@@ -44,6 +50,7 @@ class ClockJudge {
   Millis max_skew_;
   size_t members_ = 1;
   std::map<NodeId, Millis> ahead_;
+  std::map<NodeId, std::deque<Millis>> noted_;
 };
 
 }  // namespace starling

@@ -1,10 +1,10 @@
 /// Creates a cluster once, from a seed list (DESIGN.md section 5).
 ///
-/// Members that are in none tell each other how many they expect. When so many have met, the one with
-/// the smallest name draws an id and proposes it with first members and voters; each persists the
-/// proposal, and the cluster exists once all have. Who has accepted a proposal takes part in no other
-/// but a new one of the same proposer, so two clusters cannot come out of one list, whichever of them
-/// crashes (COUNTEREXAMPLES 1, 43). Nobody creates anything without `expect`.
+/// Members that are in none tell each other how many they expect. When so many have met, the one
+/// with the smallest name draws an id and proposes it with first members and voters; each persists
+/// the proposal, and the cluster exists once all have. Who has accepted a proposal takes part in no
+/// other but a new one of the same proposer, so two clusters cannot come out of one list, whichever
+/// of them crashes (COUNTEREXAMPLES 1, 43). Nobody creates anything without `expect`.
 ///
 /// A state machine without I/O; not thread-safe. `Persist` effects are carried out by the caller
 /// before anything is sent on.

@@ -1,9 +1,10 @@
-/// Ending members by the operator's decision: stop their streams, ask how far each is held, write it.
+/// Ending members by the operator's decision: stop their streams, ask how far each is held, write
+/// it.
 ///
 /// The other members stop accepting the streams of those who are to go, durably, and report; where
-/// their streams end is the furthest that anyone not forgotten holds. Several at once, since two dead
-/// members cannot report of each other (COUNTEREXAMPLES 17, 41). It waits for every report; a repeated
-/// command, here or elsewhere, comes to the same end. Not thread-safe.
+/// their streams end is the furthest that anyone not forgotten holds. Several at once, since two
+/// dead members cannot report of each other (COUNTEREXAMPLES 17, 41). It waits for every report; a
+/// repeated command, here or elsewhere, comes to the same end. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -28,7 +29,8 @@ class Forgetting {
 
   /// Reads back whose streams are stopped; call after the list was refreshed.
   Status Load();
-  /// Begins; the caller has checked that none of them is alive. Errors: the store's (nothing changed).
+  /// Begins; the caller has checked that none of them is alive. Errors: the store's (nothing
+  /// changed).
   Status Start(const std::set<std::string>& names, Instant now);
   /// Another member asks to stop and report.
   void OnRequest(NodeId from, const ForgetRequest& request);

@@ -42,9 +42,9 @@ Result<std::optional<std::string>> FragmentAssembler::Add(const Fragment& fragme
   if (bytes_.size() + fragment.data.size() > limits::kMessageBytes) {
     count_ = 0;
     bytes_ = {};
-    return Error{Code::kLimitExceeded, "message of more than " +
-                                           std::to_string(limits::kMessageBytes) +
-                                           " bytes in fragments"};
+    return Error{
+        Code::kLimitExceeded,
+        "message of more than " + std::to_string(limits::kMessageBytes) + " bytes in fragments"};
   }
   bytes_.append(fragment.data);
   ++next_;

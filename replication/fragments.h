@@ -1,8 +1,8 @@
 /// Cuts messages that do not fit one frame, and puts them together again.
 ///
-/// Not thread-safe; one per link. Only whole messages leave the assembler. A fragment that is missing,
-/// doubled or out of order drops the message it belongs to: whoever waits for it asks again. Memory
-/// grows with the bytes that arrived and never beyond limits::kMessageBytes (I11).
+/// Not thread-safe; one per link. Only whole messages leave the assembler. A fragment that is
+/// missing, doubled or out of order drops the message it belongs to: whoever waits for it asks
+/// again. Memory grows with the bytes that arrived and never beyond limits::kMessageBytes (I11).
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
 /// The handshake of one link: who are you, do we belong together, prove it.
 ///
 /// Both sides greet at once, check the other's hello, show a proof of the secret, and check the
-/// other's. A refusal is sent to the peer and says which check failed and what would be right. Lost or
-/// doubled frames are tolerated: until the link stands, greeting and proof are sent again. A state
-/// machine without I/O; not thread-safe; its host sends the messages and closes the link when it has
-/// ended.
+/// other's. A refusal is sent to the peer and says which check failed and what would be right. Lost
+/// or doubled frames are tolerated: until the link stands, greeting and proof are sent again. A
+/// state machine without I/O; not thread-safe; its host sends the messages and closes the link when
+/// it has ended.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
 #include "replication/joining.h"
 
-#include <charconv>
+#include <sstream>
 #include <utility>
 
 #include "replication/peer_codec.h"
@@ -9,32 +9,28 @@
 namespace starling {
 
 Status Joining::Load() {
-  auto record = store_.GetRecord(record_names::kHidden);
+  auto record = store_.GetRecord(record_names::kCaps);
   if (!record) return record.error();
   if (!*record) return {};
-  std::set<Origin> hidden;
-  std::string_view text = **record;
-  while (!text.empty()) {
-    uint64_t incarnation = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), incarnation);
-    if (error != std::errc{}) return Error{Code::kCorruption, "record of hidden streams"};
-    hidden.insert(Origin{store_.id(), incarnation});
-    text.remove_prefix(static_cast<size_t>(end - text.data()));
-    if (!text.empty()) text.remove_prefix(1);
-  }
-  list_.Hide(hidden);
+  std::map<Origin, Stamp> caps;
+  std::istringstream words(**record);
+  uint64_t incarnation = 0;
+  uint64_t upto = 0;
+  while (words >> incarnation >> upto) caps[Origin{store_.id(), incarnation}] = Stamp{upto};
+  if (!words.eof()) return Error{Code::kCorruption, "record of capped streams"};
+  list_.Cap(caps);
   return {};
 }
 
-Status Joining::Hide(const std::set<Origin>& origins) {
-  std::set<Origin> hidden = list_.hidden();
-  hidden.insert(origins.begin(), origins.end());
+Status Joining::Cap(const std::map<Origin, Stamp>& caps) {
+  std::map<Origin, Stamp> all = list_.caps();
+  for (const auto& [origin, upto] : caps) all[origin] = upto;
   std::string text;
-  for (const Origin& origin : hidden) {
-    text += (text.empty() ? "" : ",") + std::to_string(origin.incarnation);
+  for (const auto& [origin, upto] : all) {
+    text += std::to_string(origin.incarnation) + " " + std::to_string(upto.value) + "\n";
   }
-  if (Status status = store_.PutRecord(record_names::kHidden, text); !status) return status;
-  list_.Hide(hidden);
+  if (Status status = store_.PutRecord(record_names::kCaps, text); !status) return status;
+  list_.Cap(all);
   return {};
 }
 
@@ -60,16 +56,18 @@ Status Joining::Complete(const WalkReceiver::Taken& taken) {
   }
   // Covered there and absent there: that takes the own old writes out, in the same step.
   VersionVector own;
-  std::set<Origin> hidden;
+  std::map<Origin, Stamp> caps;
   const VersionVector held = store_.vector();
   for (const VersionVector::Entry& entry : held.entries()) {
     if (entry.origin.node != store_.id() || entry.origin == store_.origin()) continue;
-    if (entry.upto > accepted.Get(entry.origin)) own.Raise(entry.origin, entry.upto);
-    if (accepted.Get(entry.origin).none()) hidden.insert(entry.origin);
+    const Stamp counts = accepted.Get(entry.origin);
+    if (entry.upto <= counts) continue;
+    own.Raise(entry.origin, entry.upto);
+    caps[entry.origin] = counts;
   }
   std::vector<std::string> pieces = taken.pieces;
   pieces.push_back(EncodeChunk({}, own));
-  if (Status status = Hide(hidden); !status) return status;
+  if (Status status = Cap(caps); !status) return status;
   if (Status status = store_.ApplyWalk(pieces, /*whole_state=*/true); !status) return status;
   const size_t again = reissue.Write(store_.keyspace());
   if (Status status = store_.journal().Commit(); !status) return status;

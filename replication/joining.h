@@ -1,9 +1,10 @@
-/// Entering a cluster that exists: the whole state first, own writes after it (DESIGN.md section 3).
+/// Entering a cluster that exists: the whole state first, own writes after it (DESIGN.md section
+/// 3).
 ///
 /// A joiner, and a forgotten member that returns, take a member's whole state in one step, take out
-/// what they wrote beyond what the cluster accepts, begin a new incarnation, and write that again with
-/// stamps after the state (COUNTEREXAMPLES 16, 18, 27). Only then is the cluster's record persisted
-/// and their beginning asked for. Not thread-safe.
+/// what they wrote beyond what the cluster accepts, begin a new incarnation, and write that again
+/// with stamps after the state (COUNTEREXAMPLES 16, 18, 27). Only then is the cluster's record
+/// persisted and their beginning asked for. Not thread-safe.
 ///
 /// A crash in the middle leaves the node outside, and it starts over; writes that it alone held and
 /// had taken out but not yet written again are lost then.
@@ -25,7 +26,7 @@ namespace starling {
 namespace record_names {
 inline constexpr const char* kCluster = "cluster";
 inline constexpr const char* kProposal = "cluster-proposal";
-inline constexpr const char* kHidden = "hidden-streams";
+inline constexpr const char* kCaps = "capped-streams";
 inline constexpr const char* kStopped = "stopped-members";
 inline constexpr const char* kAddresses = "addresses";
 }  // namespace record_names
@@ -35,7 +36,7 @@ class Joining {
   Joining(Store& store, MemberList& list, std::shared_ptr<spdlog::logger> log)
       : store_(store), list_(list), log_(std::move(log)) {}
 
-  /// Reads back which own streams are hidden. Errors: the store's, kCorruption.
+  /// Reads back where own earlier streams are capped. Errors: the store's, kCorruption.
   Status Load();
 
   /// The cluster to enter; while one is set, its whole state is wanted.
@@ -48,7 +49,7 @@ class Joining {
   Status Complete(const WalkReceiver::Taken& taken);
 
  private:
-  Status Hide(const std::set<Origin>& origins);
+  Status Cap(const std::map<Origin, Stamp>& caps);
 
   Store& store_;
   MemberList& list_;

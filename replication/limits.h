@@ -1,7 +1,7 @@
 /// Every maximum of the replication protocols in one place (I9, I11).
 ///
-/// Constants only. A peer that passes one of them is refused by name; a local queue that reaches one
-/// stops taking and lets anti-entropy do the work later.
+/// Constants only. A peer that passes one of them is refused by name; a local queue that reaches
+/// one stops taking and lets anti-entropy do the work later.
 #pragma once
 
 #include <chrono>
@@ -92,6 +92,8 @@ inline constexpr auto kSilence = 1100ms;
 /// A tick later than this beyond its time is an own pause.
 inline constexpr auto kOwnPause = 250ms;
 inline constexpr int kWorstHealth = 8;
+/// How long somebody who is gone and was no member is remembered.
+inline constexpr auto kStrangerKept = 10min;
 /// An update is told this many times log10 of the members.
 inline constexpr int kRetransmits = 4;
 

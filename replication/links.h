@@ -1,9 +1,10 @@
 /// The links of one node: handshakes, frames, and which link leads to whom.
 ///
-/// At most one established link per node. When two nodes dial each other at once, both keep the link
-/// that the smaller name dialled. A second process under a connected node's name is refused while the
-/// first is heard. Encodes what the machines send and decodes what comes. Hostile bytes end their
-/// link with a named reason (I11). No I/O: effects go where `BindEffects` says. Not thread-safe.
+/// At most one established link per node. When two nodes dial each other at once, both keep the
+/// link that the smaller name dialled. A second process under a connected node's name is refused
+/// while the first is heard. Encodes what the machines send and decodes what comes. Hostile bytes
+/// end their link with a named reason (I11). No I/O: effects go where `BindEffects` says. Not
+/// thread-safe.
 #pragma once
 
 #include <map>
@@ -31,7 +32,8 @@ class LinkHost {
   virtual void OnPeer(NodeId peer, const Hello& hello, const Address& dialled, Instant now) = 0;
   virtual void OnPeerLost(NodeId peer, const std::string& name, Instant now) = 0;
   /// A dialled address turned out to be this node, or was refused, or fell silent.
-  virtual void OnDialEnded(const Address& dialled, const std::optional<Hello>& peer, Instant now) = 0;
+  virtual void OnDialEnded(const Address& dialled, const std::optional<Hello>& peer,
+                           Instant now) = 0;
   virtual void OnMessage(NodeId from, const PeerMessage& message, Instant now) = 0;
 };
 

@@ -162,7 +162,8 @@ void MemberList::Stop(const std::set<std::string>& names) {
 
 Stamp MemberList::AcceptedUpto(const Origin& origin) const {
   const auto name = names_.find(origin.node);
-  if (name == names_.end() || hidden_.contains(origin)) return Stamp{};
+  if (name == names_.end()) return Stamp{};
+  if (const auto cap = caps_.find(origin); cap != caps_.end()) return cap->second;
   const auto end = ends_.find(name->second);
   if (end != ends_.end() && origin.incarnation <= end->second.incarnation) {
     return end->second.streams.Get(origin);

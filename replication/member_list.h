@@ -1,8 +1,8 @@
 /// Who belongs to the cluster: the one list that decides what may be freed and whose streams count.
 ///
-/// It stands in the cluster's own database as one hash, so that it replicates, persists and merges as
-/// every key does: `begin/<name>` and `end/<name>`. The creation record names the first members. A
-/// member is whoever began and has not ended since. An end says up to where that member's streams
+/// It stands in the cluster's own database as one hash, so that it replicates, persists and merges
+/// as every key does: `begin/<name>` and `end/<name>`. The creation record names the first members.
+/// A member is whoever began and has not ended since. An end says up to where that member's streams
 /// count; what lies beyond is refused for ever (I8).
 ///
 /// Not thread-safe; it locks the keyspace while it reads or writes.
@@ -32,7 +32,8 @@ class MemberList {
 
   explicit MemberList(Keyspace& keyspace) : keyspace_(keyspace) {}
 
-  /// Reads the list again; call when the cluster's database may have changed. Returns whether it did.
+  /// Reads the list again; call when the cluster's database may have changed. Returns whether it
+  /// did.
   bool Refresh(const std::optional<ClusterRecord>& record);
 
   /// Writes an entry; the caller commits the journal and refreshes.
@@ -53,10 +54,10 @@ class MemberList {
   /// Equal lists have equal digests.
   uint64_t digest() const { return digest_; }
 
-  /// Own streams that were never shown to anyone, because the node wrote them before it began: their
-  /// writes were issued again. Neither told nor sent.
-  void Hide(const std::set<Origin>& origins) { hidden_ = origins; }
-  const std::set<Origin>& hidden() const { return hidden_; }
+  /// Own earlier streams that count up to a point only, because what this node wrote beyond it was
+  /// issued again (none: the whole stream). Beyond it they are neither told nor sent nor taken.
+  void Cap(const std::map<Origin, Stamp>& caps) { caps_ = caps; }
+  const std::map<Origin, Stamp>& caps() const { return caps_; }
   /// Streams no longer accepted while their members' ends are being agreed on.
   void Stop(const std::set<std::string>& names);
   const std::set<std::string>& stopped() const { return stopped_; }
@@ -64,7 +65,7 @@ class MemberList {
 
   /// Up to where `origin`'s stream may be held: none where it is not accepted at all.
   Stamp AcceptedUpto(const Origin& origin) const;
-  /// What of `vector` may be told: hidden streams left out, ended ones cut at their end.
+  /// What of `vector` may be told: capped streams cut, ended ones at their end.
   VersionVector Visible(const VersionVector& vector) const;
 
  private:
@@ -74,7 +75,7 @@ class MemberList {
   std::vector<std::string> members_;
   std::map<NodeId, std::string> names_;
   uint64_t digest_ = 0;
-  std::set<Origin> hidden_;
+  std::map<Origin, Stamp> caps_;
   std::set<std::string> stopped_;
 };
 

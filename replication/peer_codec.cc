@@ -296,9 +296,9 @@ PeerMessage ReadStructured(wire::PeerMessage::Reader root) {
     case wire::PeerMessage::WALK_CREDIT:
       return WalkCredit{root.getWalkCredit().getWalk(), root.getWalkCredit().getReceived()};
     case wire::PeerMessage::WALK_ABORT:
-      return WalkAbort{root.getWalkAbort().getWalk(),
-                       ReadText(root.getWalkAbort().getReason(), limits::kReasonBytes,
-                                "reason too long")};
+      return WalkAbort{
+          root.getWalkAbort().getWalk(),
+          ReadText(root.getWalkAbort().getReason(), limits::kReasonBytes, "reason too long")};
     case wire::PeerMessage::SWIM:
       return ReadSwim(root.getSwim());
     case wire::PeerMessage::CLUSTER_ANNOUNCE: {

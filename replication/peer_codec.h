@@ -1,8 +1,8 @@
 /// Frames of peer messages: the one place that knows peer.capnp.
 ///
 /// Stateless and thread-safe. Decoding takes bytes from the network: every length, count and
-/// enumeration is checked against limits.h, memory grows with the input only, foreign exceptions end
-/// here, and the error names what was wrong (I11).
+/// enumeration is checked against limits.h, memory grows with the input only, foreign exceptions
+/// end here, and the error names what was wrong (I11).
 #pragma once
 
 #include <string>
@@ -15,7 +15,8 @@ namespace starling {
 
 /// Encodes for a link that speaks `version`. Views are read during the call only. The result may
 /// exceed a frame: fragments.h cuts it.
-std::string EncodePeerMessage(const PeerMessage& message, uint16_t version = kProtocolRange.current);
+std::string EncodePeerMessage(const PeerMessage& message,
+                              uint16_t version = kProtocolRange.current);
 
 struct DecodedMessage {
   uint16_t version = 0;  ///< As the sender marked it.

@@ -90,7 +90,7 @@ struct Report {
   bool full = false;      ///< `vector` is whole; else only what changed.
   Origin origin;          ///< The sender's present origin.
   VersionVector vector;
-  VersionVector floor;    ///< With `full`: up to where the sender has freed.
+  VersionVector floor;  ///< With `full`: up to where the sender has freed.
   uint64_t list_digest = 0;
   Stamp clock;
 };
@@ -100,8 +100,8 @@ struct Report {
 struct WalkHint {};
 
 struct WalkRequest {
-  uint64_t walk = 0;     ///< The receiver's number for it.
-  bool whole = false;    ///< The whole state is wanted, whatever `covered` says.
+  uint64_t walk = 0;   ///< The receiver's number for it.
+  bool whole = false;  ///< The whole state is wanted, whatever `covered` says.
   VersionVector covered;
 };
 
@@ -144,9 +144,9 @@ struct SwimMessage {
 /// "I am in this cluster", and what its member list says of the receiver.
 struct ClusterAnnounce {
   ClusterRecord record;
-  bool forgotten = false;   ///< The receiver's membership has ended...
-  uint64_t ended = 0;       ///< ...up to this incarnation...
-  VersionVector ends;       ///< ...and its streams end here.
+  bool forgotten = false;  ///< The receiver's membership has ended...
+  uint64_t ended = 0;      ///< ...up to this incarnation...
+  VersionVector ends;      ///< ...and its streams end here.
 };
 
 /// "I am in no cluster and expect so many members."

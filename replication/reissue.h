@@ -2,8 +2,8 @@
 ///
 /// A joiner, and a forgotten member that returns, take the cluster's whole state; what they wrote
 /// beyond what the cluster accepts is taken out first and then written anew, with stamps after that
-/// state, as a new incarnation: counters as the difference to what the cluster holds of them, all else
-/// only where the cluster holds nothing later (COUNTEREXAMPLES 18, 27). A local FLUSHDB is not
+/// state, as a new incarnation: counters as the difference to what the cluster holds of them, all
+/// else only where the cluster holds nothing later (COUNTEREXAMPLES 18, 27). A local FLUSHDB is not
 /// repeated. Not thread-safe; locks the keyspace key by key.
 #pragma once
 

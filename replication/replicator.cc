@@ -64,7 +64,7 @@ void Replicator::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Inst
     return;
   }
   Impl::Input input(*impl_, effects, now);
-  impl_->streams_.OnLocalBatch(header, std::move(bytes), now);
+  impl_->TakeOwnBatch(header, std::move(bytes), now);
 }
 
 void Replicator::OnTick(Instant now, Effects& effects) {

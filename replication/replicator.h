@@ -2,8 +2,8 @@
 ///
 /// A state machine without threads, sockets, clocks or randomness of its own (section 8). The host
 /// (node/'s runtime; in tests the simulator) feeds inputs with `now` and carries out the effects in
-/// order. It reads and writes the store synchronously; what it sends is already in the store's log, so
-/// effects can be released as soon as a call returns (I7). Not thread-safe: one thread owns it.
+/// order. It reads and writes the store synchronously; what it sends is already in the store's log,
+/// so effects can be released as soon as a call returns (I7). Not thread-safe: one thread owns it.
 ///
 /// It is put together from machines that each live in a file of their own: handshake, streams,
 /// walks, stability, member list, cluster creation, swim.
@@ -38,20 +38,20 @@ using Address = std::string;
 
 /// A created cluster (DESIGN.md section 5, "One cluster is created once").
 struct ClusterRecord {
-  uint64_t id = 0;                        ///< Random, never 0.
-  std::vector<std::string> first_members; ///< Names, sorted.
-  std::vector<std::string> voters;        ///< The 1, 3 or 5 smallest names; empty: the shared folder.
+  uint64_t id = 0;                         ///< Random, never 0.
+  std::vector<std::string> first_members;  ///< Names, sorted.
+  std::vector<std::string> voters;  ///< The 1, 3 or 5 smallest names; empty: the shared folder.
 };
 
 struct ReplicatorOptions {
   std::string cluster_name = "starling";
-  Address advertise;                      ///< Where other members reach this node.
-  std::vector<Address> seeds;             ///< From `--join`, DNS names already resolved by the host.
-  int expect = 0;                         ///< Members that must meet before a seed-listed cluster is created.
-  std::string secret;                     ///< Empty: members need none (and one with a secret refuses us).
+  Address advertise;           ///< Where other members reach this node.
+  std::vector<Address> seeds;  ///< From `--join`, DNS names already resolved by the host.
+  int expect = 0;              ///< Members that must meet before a seed-listed cluster is created.
+  std::string secret;          ///< Empty: members need none (and one with a secret refuses us).
   std::chrono::milliseconds max_clock_skew{500};
   std::chrono::milliseconds forget_after{std::chrono::hours(24)};
-  uint64_t random_seed = 0;               ///< For probes, jitter, nonces: from the OS in production.
+  uint64_t random_seed = 0;  ///< For probes, jitter, nonces: from the OS in production.
 };
 
 /// Effects, carried out in order by the host.
@@ -71,8 +71,16 @@ struct CloseEffect {
 /// Something an operator or a service may want to hear of; the host logs it and tells subscribers.
 struct EventEffect {
   enum class Kind : uint8_t {
-    kClusterJoined, kMemberUp, kMemberSuspected, kMemberDown, kMemberLeft, kMemberForgotten,
-    kPeerRefused, kClockSkew, kWalkTaken, kIncarnationRaised
+    kClusterJoined,
+    kMemberUp,
+    kMemberSuspected,
+    kMemberDown,
+    kMemberLeft,
+    kMemberForgotten,
+    kPeerRefused,
+    kClockSkew,
+    kWalkTaken,
+    kIncarnationRaised
   };
   Kind kind;
   std::string member;  ///< Name, or address where no name is known.
@@ -90,15 +98,16 @@ struct MemberInfo {
   MemberState state = MemberState::kAlive;
   bool self = false;
   bool connected = false;
-  Stamp held;                              ///< Up to where we hold its present stream.
-  Stamp acknowledged;                      ///< Up to where it holds our stream.
+  Stamp held;          ///< Up to where we hold its present stream.
+  Stamp acknowledged;  ///< Up to where it holds our stream.
   std::chrono::milliseconds rtt{0};
 };
 
 class Replicator {
  public:
-  /// `store` outlives the replicator. `record`: the cluster this node is in, if it is in one already
-  /// (the host persists it through Store::PutRecord; the replicator does so when it learns one).
+  /// `store` outlives the replicator. `record`: the cluster this node is in, if it is in one
+  /// already (the host persists it through Store::PutRecord; the replicator does so when it learns
+  /// one).
   Replicator(const ReplicatorOptions& options, Store& store, std::shared_ptr<spdlog::logger> log);
   ~Replicator();
 
@@ -109,15 +118,18 @@ class Replicator {
   /// The dial failed; `refused`: the host is there but nobody listens.
   void OnDialFailed(const Address& address, bool refused, Instant now, Effects& effects);
   void OnDisconnected(LinkId link, Instant now, Effects& effects);
-  /// One whole frame from the peer (length prefix removed). Hostile bytes close the link with an error.
+  /// One whole frame from the peer (length prefix removed). Hostile bytes close the link with an
+  /// error.
   void OnFrame(LinkId link, std::string_view frame, Instant now, Effects& effects);
-  /// A batch of the own stream, after its append, in stream order. The only function that may be called
-  /// from within another (the replicator commits itself): the batch is then taken at that one's end.
+  /// A batch of the own stream, after its append, in stream order. The only function that may be
+  /// called from within another (the replicator commits itself): the batch is then taken at that
+  /// one's end.
   void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now, Effects& effects);
   /// Time has passed. Call at the instant that NextTimer gives, or earlier.
   void OnTick(Instant now, Effects& effects);
   Instant NextTimer() const;
-  /// What the same-host folder shows: addresses of others, and the cluster where one was created there.
+  /// What the same-host folder shows: addresses of others, and the cluster where one was created
+  /// there.
   void OnMeetingFolder(const std::vector<Address>& addresses,
                        const std::optional<ClusterRecord>& record, Instant now, Effects& effects);
   /// Further seeds: STARLING JOIN, or a DNS name that now resolves to these.
@@ -125,8 +137,8 @@ class Replicator {
   /// Graceful end: hands over what peers lack, tells them, and is done when Left() is true.
   void Leave(Instant now, Effects& effects);
   bool Left() const;
-  /// STARLING FORGET: ends members in the member list (operator's decision). Errors (nothing changed):
-  /// kNotFound, kRefused (alive or self).
+  /// STARLING FORGET: ends members in the member list (operator's decision). Errors (nothing
+  /// changed): kNotFound, kRefused (alive or self).
   Status Forget(const std::vector<std::string>& names, Instant now, Effects& effects);
 
   // --- state ---

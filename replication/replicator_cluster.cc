@@ -207,11 +207,12 @@ void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now)
 
 void Replicator::Impl::AdvanceJoining(Instant now) {
   if (!joining_.target() || walk_receiver_.busy()) return;
+  std::vector<NodeId> able;
   for (const auto& [peer, cluster] : peer_cluster_) {
-    if (cluster != joining_.target()->id) continue;
-    walk_receiver_.Begin(peer, {}, /*whole=*/true, now);
-    return;
+    if (cluster == joining_.target()->id) able.push_back(peer);
   }
+  if (able.empty()) return;
+  walk_receiver_.Begin(able[asked_++ % able.size()], {}, /*whole=*/true, now);
 }
 
 void Replicator::Impl::TakeWalk(const WalkReceiver::Taken& taken, Instant now) {
@@ -249,11 +250,14 @@ void Replicator::Impl::TakeWalk(const WalkReceiver::Taken& taken, Instant now) {
 void Replicator::Impl::AskToBegin(Instant now) {
   if (!record_ || joining_.target() || list_.IsMember(store_.id()) || now < next_begin_) return;
   next_begin_ = now + limits::kRoundInterval;
+  std::vector<NodeId> able;
   for (const auto& [peer, cluster] : peer_cluster_) {
-    if (cluster != record_->id || !list_.IsMember(peer)) continue;
-    links_.Send(peer, Lane::kControl, BeginRequest{store_.name(), store_.origin().incarnation});
-    return;  // one writes it; the next is asked when that one does not
+    if (cluster == record_->id && list_.IsMember(peer)) able.push_back(peer);
   }
+  if (able.empty()) return;
+  // One writes it; the next is asked when that one does not.
+  links_.Send(able[asked_++ % able.size()], Lane::kControl,
+              BeginRequest{store_.name(), store_.origin().incarnation});
 }
 
 }  // namespace starling

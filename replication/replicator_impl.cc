@@ -35,7 +35,8 @@ Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
       walk_sender_(store, list_, links_, log_),
       walk_receiver_(links_, random_() >> 16),
       joining_(store, list_, log_),
-      forgetting_(store, list_, links_, log_) {
+      forgetting_(store, list_, links_, log_),
+      own_start_(store.journal().upto()) {
   LoadRecords();
 }
 
@@ -54,13 +55,18 @@ Replicator::Impl::Input::~Input() {
     while (!impl_.handed_in_.empty()) {
       const auto [header, bytes] = std::move(impl_.handed_in_.front());
       impl_.handed_in_.pop_front();
-      impl_.streams_.OnLocalBatch(header, bytes, now_);
+      impl_.TakeOwnBatch(header, bytes, now_);
     }
   }
   impl_.FlushEvents();
   impl_.CheckLeft(now_);
   impl_.effects_ = nullptr;
   impl_.links_.BindEffects(nullptr);
+}
+
+void Replicator::Impl::TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
+  if (header.origin == store_.origin() && !own_first_) own_first_ = header.upto;
+  streams_.OnLocalBatch(header, std::move(bytes), now);
 }
 
 void Replicator::Impl::Emit(EventEffect::Kind kind, const std::string& member,
@@ -180,7 +186,7 @@ void Replicator::Impl::On(NodeId from, const Want& message, Instant now) {
 }
 
 void Replicator::Impl::On(NodeId from, const Report& message, Instant now) {
-  clocks_.Note(from, Ahead(message.clock));
+  if (message.full) clocks_.Note(from, Ahead(message.clock));
   if (record_ && peer_cluster_.contains(from)) {
     // Only who has this node in its cluster reports to it: its announcement may have been lost.
     peer_cluster_[from] = record_->id;
@@ -189,16 +195,30 @@ void Replicator::Impl::On(NodeId from, const Report& message, Instant now) {
   if (!streams_.HasPeer(from)) return;
   if (message.origin.node == from) peer_origin_[from] = message.origin;
   stability_.OnReport(from, message);
-  // Only a node that lost what it had said is behind others in its own stream.
-  const Stamp theirs = message.vector.Get(store_.origin());
-  if (theirs > store_.journal().upto() && list_.IsMember(store_.id())) {
-    const std::string detail = NameOfPeer(from) + " holds more of this node's stream than it does";
-    if (store_.RaiseIncarnation(detail)) {
-      Emit(EventEffect::Kind::kIncarnationRaised, store_.name(), detail);
-      streams_.ReportToAll(now);
-    }
-  }
+  NoticeLostWrites(from, message);
   streams_.OnReport(from, message, now);
+}
+
+/// A peer that holds more of the own stream than this process ever wrote knows it from before: the
+/// folder is older than the node (a copy, a restored snapshot; COUNTEREXAMPLES 28).
+void Replicator::Impl::NoticeLostWrites(NodeId from, const Report& report) {
+  const Stamp theirs = report.vector.Get(store_.origin());
+  const bool not_ours = theirs > own_start_ && (!own_first_ || theirs < *own_first_);
+  const bool beyond = theirs > store_.journal().upto();
+  if (!record_ || !list_.IsMember(store_.id()) || !(not_ours || beyond)) return;
+  const std::string detail = NameOfPeer(from) + " holds more of this node's stream than it does";
+  const bool wrote_since = own_first_.has_value();
+  if (const Status raised = store_.RaiseIncarnation(detail); !raised) {
+    log_->error("event=incarnation_not_raised error=\"{}\"", raised.error().message);
+    return;
+  }
+  Emit(EventEffect::Kind::kIncarnationRaised, store_.name(), detail);
+  own_start_ = Stamp{};
+  own_first_.reset();
+  // Without own writes since the start, the lost ones arrive as any stream does. Else two histories
+  // stand under one origin: the cluster's counts, and what was written here is issued again.
+  if (wrote_since) joining_.Want(*record_);
+  streams_.ReportToAll({});
 }
 
 void Replicator::Impl::On(NodeId from, const WalkHint&, Instant now) {
@@ -236,6 +256,7 @@ void Replicator::Impl::Upkeep(Instant now) {
   JudgeOwnClock();
   CommitEmptyIfWaited();
   FollowMembers(now);
+  DropStrangers(now);
   SaveAddresses();
   AskToBegin(now);
   for (const auto& [peer, cluster] : peer_cluster_) {
@@ -276,6 +297,21 @@ void Replicator::Impl::FollowMembers(Instant now) {
     } else if (!member.address.empty()) {
       dialer_.SetMember(id, member.address, now);
     }
+  }
+}
+
+/// Processes that came and went without belonging leave no trace (I9).
+void Replicator::Impl::DropStrangers(Instant now) {
+  std::vector<std::string> gone;
+  for (const auto& [name, member] : swim_.members()) {
+    const bool away = member.state == MemberState::kDead || member.state == MemberState::kLeft;
+    const bool long_ago = now >= member.changed + limits::kStrangerKept;
+    if (away && long_ago && !member.linked && !list_.IsMember(name)) gone.push_back(name);
+  }
+  for (const std::string& name : gone) {
+    swim_.Remove(name);
+    dialer_.RemoveMember(NodeId::FromName(name));
+    peer_origin_.erase(NodeId::FromName(name));
   }
 }
 

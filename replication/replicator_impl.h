@@ -44,6 +44,8 @@ struct Replicator::Impl final : public LinkHost {
   void OnDialEnded(const Address& dialled, const std::optional<Hello>& peer, Instant now) override;
   void OnMessage(NodeId from, const PeerMessage& message, Instant now) override;
 
+  void TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
+
   // --- messages, by kind ---
   void On(NodeId from, const Batches& message, Instant now);
   void On(NodeId from, const Want& message, Instant now);
@@ -84,8 +86,10 @@ struct Replicator::Impl final : public LinkHost {
   // --- upkeep ---
   void Upkeep(Instant now);
   void CommitEmptyIfWaited();
+  void NoticeLostWrites(NodeId from, const Report& report);
   void JudgeOwnClock();
   void FollowMembers(Instant now);
+  void DropStrangers(Instant now);
   void SaveAddresses();
   void FlushEvents();
   void CheckLeft(Instant now);
@@ -122,7 +126,10 @@ struct Replicator::Impl final : public LinkHost {
   std::set<std::string> refused_folder_;     // logged once each
   Instant next_upkeep_{};
   Instant next_begin_{};
+  size_t asked_ = 0;  // whom to ask next for the state, or to begin
   bool list_dirty_ = true;
+  Stamp own_start_;                 // where the own stream ended when this process began
+  std::optional<Stamp> own_first_;  // the end of the first own batch since
   bool clock_ahead_ = false;
   std::string saved_addresses_;
   bool leaving_ = false;

@@ -17,8 +17,8 @@ void Stability::OnReport(NodeId member, const Report& report) {
   if (known.latest && report.sequence <= known.latest->sequence) return;
   known.latest = Snapshot{report.vector, report.vector.Get(report.origin), report.list_digest,
                           report.sequence};
-  // A snapshot that its sender no longer stands by (it has lost its data since) may hold what nobody
-  // has any more: waiting to cover it would keep every tombstone for ever.
+  // A snapshot that its sender no longer stands by (it has lost its data since) may hold what
+  // nobody has any more: waiting to cover it would keep every tombstone for ever.
   if (!known.pending || !report.vector.Covers(known.pending->vector)) known.pending = known.latest;
 }
 

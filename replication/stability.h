@@ -1,9 +1,9 @@
 /// What every member holds: decides which tombstones may be freed (DESIGN.md section 2, "stable").
 ///
-/// An item is stable when, for every unforgotten member, that member's vector covers it, that member's
-/// own stream has passed its stamp, and this node covers that member's whole vector; and all of them
-/// have acknowledged exactly this member list. Each condition stops one of COUNTEREXAMPLES 14, 17,
-/// 18, 40. A plain computation over reports; not thread-safe.
+/// An item is stable when, for every unforgotten member, that member's vector covers it, that
+/// member's own stream has passed its stamp, and this node covers that member's whole vector; and
+/// all of them have acknowledged exactly this member list. Each condition stops one of
+/// COUNTEREXAMPLES 14, 17, 18, 40. A plain computation over reports; not thread-safe.
 #pragma once
 
 #include <map>
@@ -40,8 +40,9 @@ class Stability {
     uint64_t sequence = 0;
   };
   struct Member {
-    std::optional<Snapshot> usable;   // the newest whose whole vector we cover
-    std::optional<Snapshot> pending;  // waits for that; kept, or under steady writes none ever would
+    std::optional<Snapshot> usable;  // the newest whose whole vector we cover
+    std::optional<Snapshot>
+        pending;  // waits for that; kept, or under steady writes none ever would
     std::optional<Snapshot> latest;
   };
 

@@ -39,7 +39,7 @@ Report Streams::MakeReport(bool round) const {
   report.full = true;
   report.origin = store_.origin();
   report.vector = Visible();
-  report.floor = store_.keyspace().floor();
+  report.floor = list_.Visible(store_.keyspace().floor());
   report.list_digest = list_.digest();
   report.clock = Stamp::FirstOf(store_.clock().NowMillis());
   return report;

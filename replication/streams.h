@@ -2,11 +2,11 @@
 ///
 /// A flushed batch goes to every connected peer (in large clusters to a few, who pass it on) while
 /// that peer's window is open; what piles up behind a closed window travels gathered when
-/// acknowledgements come. Once a second, and when a link comes up, both sides report what they hold,
-/// and each sends what the other lacks from its log; where the log no longer reaches back it hints at
-/// a walk. Applies a batch only after everything before it in its stream (I6). Loss, doubles and
-/// disorder of frames cost time only. Source of the idea: Petersen et al., "Flexible Update
-/// Propagation for Weakly Consistent Replication", 1997.
+/// acknowledgements come. Once a second, and when a link comes up, both sides report what they
+/// hold, and each sends what the other lacks from its log; where the log no longer reaches back it
+/// hints at a walk. Applies a batch only after everything before it in its stream (I6). Loss,
+/// doubles and disorder of frames cost time only. Source of the idea: Petersen et al., "Flexible
+/// Update Propagation for Weakly Consistent Replication", 1997.
 ///
 /// A state machine without I/O of its own but for the store; not thread-safe.
 #pragma once
@@ -31,8 +31,8 @@ class Streams {
  public:
   /// What a frame of batches did, for the host.
   struct Applied {
-    bool any = false;           ///< Something new was applied.
-    bool cluster_items = false; ///< The cluster's own database may have changed.
+    bool any = false;            ///< Something new was applied.
+    bool cluster_items = false;  ///< The cluster's own database may have changed.
   };
 
   Streams(Store& store, const MemberList& list, const ClockJudge& clocks, PeerSender& sender,
@@ -45,8 +45,8 @@ class Streams {
 
   /// A batch of the own stream, after its append.
   void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
-  /// Errors: kCorruption or kRefused (a clock ahead): close the link. Batches before the bad one stay
-  /// applied. A store that cannot append is logged and nothing acknowledged.
+  /// Errors: kCorruption or kRefused (a clock ahead): close the link. Batches before the bad one
+  /// stay applied. A store that cannot append is logged and nothing acknowledged.
   Result<Applied> OnBatches(NodeId from, const Batches& batches, Instant now);
   void OnWant(NodeId from, const Want& want, Instant now);
   void OnReport(NodeId from, const Report& report, Instant now);

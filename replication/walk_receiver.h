@@ -23,7 +23,8 @@ class WalkReceiver {
   };
 
   /// `first_number` above those of the process before: late parts of an old walk match none.
-  WalkReceiver(PeerSender& sender, uint64_t first_number) : sender_(sender), number_(first_number) {}
+  WalkReceiver(PeerSender& sender, uint64_t first_number)
+      : sender_(sender), number_(first_number) {}
 
   bool busy() const { return from_.has_value(); }
   std::optional<NodeId> from() const { return from_; }

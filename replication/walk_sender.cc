@@ -20,7 +20,7 @@ void WalkSender::OnRequest(NodeId peer, const WalkRequest& request, Instant now)
   if (const Status committed = store_.journal().Commit(); !committed) return;
   Walk walk;
   walk.number = request.walk;
-  walk.whole = request.whole || !request.covered.Covers(store_.keyspace().floor());
+  walk.whole = request.whole || !request.covered.Covers(list_.Visible(store_.keyspace().floor()));
   if (!walk.whole) walk.covered = request.covered;
   walk.begin = list_.Visible(store_.vector());
   walk.progress = now;

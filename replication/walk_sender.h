@@ -1,10 +1,11 @@
 /// Sends what the log no longer has: a walk of the keyspace, for peers that lag or join.
 ///
 /// A walk's chunks are fuzzy: read while writes go on, one alone would show half a transaction, or
-/// miss what was overwritten meanwhile. So a walk is the chunks, then every stream's batches written
-/// between its beginning and its end, then the vector at its end; the receiver takes all of it in one
-/// step (COUNTEREXAMPLES 16, 42). Where the log loses those batches before they are read, the walk
-/// starts again. Parts are bounded and wait for the receiver's credit; lost ones are sent again.
+/// miss what was overwritten meanwhile. So a walk is the chunks, then every stream's batches
+/// written between its beginning and its end, then the vector at its end; the receiver takes all of
+/// it in one step (COUNTEREXAMPLES 16, 42). Where the log loses those batches before they are read,
+/// the walk starts again. Parts are bounded and wait for the receiver's credit; lost ones are sent
+/// again.
 ///
 /// A state machine without I/O of its own but for the store; not thread-safe.
 #pragma once
@@ -28,9 +29,9 @@ class WalkSender {
   WalkSender(Store& store, const MemberList& list, PeerSender& sender,
              std::shared_ptr<spdlog::logger> log);
 
-  /// Begins a walk, in place of one that this peer took before. It carries the whole state where the
-  /// peer asks so or its vector does not cover this node's floor. Ignored beyond limits::kWalksOut:
-  /// the peer asks again.
+  /// Begins a walk, in place of one that this peer took before. It carries the whole state where
+  /// the peer asks so or its vector does not cover this node's floor. Ignored beyond
+  /// limits::kWalksOut: the peer asks again.
   void OnRequest(NodeId peer, const WalkRequest& request, Instant now);
   void OnCredit(NodeId peer, const WalkCredit& credit, Instant now);
   void OnAbort(NodeId peer, const WalkAbort& abort);

@@ -356,7 +356,7 @@ TEST(Replicator, NodeAheadOfTheMedianDrawsNoStampsAndSaysSo) {
   TestCluster cluster;
   const auto nodes = StartCluster(cluster, {"a", "b", "c"});
   nodes[2]->SetClockAhead(900ms);
-  cluster.Run(3s);
+  cluster.Run(8s);
   EXPECT_TRUE(nodes[2]->replicator().WriteRefusal());
   EXPECT_TRUE(nodes[2]->Saw(Kind::kClockSkew, "c"));
   EXPECT_FALSE(nodes[0]->replicator().WriteRefusal());
@@ -441,6 +441,35 @@ TEST(Replicator, NodeThatLostItsDiskReturnsUnderItsName) {
   nodes[2]->Incr("n", 1);
   cluster.Run(2s);
   EXPECT_TRUE(AllSee(nodes, "n", "5")) << nodes[2]->Get("n");
+}
+
+// COUNTEREXAMPLES 28: the folder is an older copy of itself, and nothing on disk shows it.
+TEST(Replicator, NodeFromAnOlderFolderRaisesItsIncarnationAndFetchesWhatItLost) {
+  for (const bool writes_first : {false, true}) {
+    TestCluster cluster;
+    const auto nodes = StartCluster(cluster, {"a", "b", "c"});
+    nodes[1]->Incr("n", 1);
+    cluster.Run(100ms);
+    const auto older = nodes[1]->CopyDisk();
+    nodes[1]->Incr("n", 10);
+    nodes[1]->Set("lost", "and found");
+    cluster.Run(100ms);
+    nodes[1]->Kill();
+    cluster.Run(1s);
+    nodes[1]->TakeDisk(older);
+    nodes[1]->Start();
+    if (writes_first) nodes[1]->Set("since", "1");
+    cluster.Run(5s);
+    EXPECT_TRUE(nodes[1]->Saw(Kind::kIncarnationRaised, "b")) << writes_first;
+    EXPECT_TRUE(AllSee(nodes, "n", "11")) << writes_first << " " << nodes[1]->Get("n");
+    EXPECT_TRUE(AllSee(nodes, "lost", "and found")) << writes_first;
+    if (writes_first) {
+      EXPECT_TRUE(AllSee(nodes, "since", "1"));
+    }
+    nodes[1]->Incr("n");
+    cluster.Run(500ms);
+    EXPECT_TRUE(AllSee(nodes, "n", "12")) << writes_first;
+  }
 }
 
 // COUNTEREXAMPLES 43.

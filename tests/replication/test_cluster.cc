@@ -41,6 +41,8 @@ void TestNode::LoseDisk() {
   disk_ = std::make_unique<MemoryDisk>(NodeId::FromName(name_).value + lives_ + 7);
 }
 
+std::shared_ptr<MemoryDisk> TestNode::CopyDisk() { return disk_->Copy(++lives_); }
+
 void TestNode::Start() {
   auto engine = disk_->Open();
   ASSERT_TRUE(engine.ok()) << engine.error().message;

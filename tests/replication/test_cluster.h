@@ -45,6 +45,9 @@ class TestNode {
   /// Ahead of the cluster's clock; set before Start.
   void SetClockAhead(std::chrono::milliseconds ahead);
   void LoseDisk();
+  /// What is on disk now; and going on from such a copy at the next start.
+  std::shared_ptr<MemoryDisk> CopyDisk();
+  void TakeDisk(std::shared_ptr<MemoryDisk> disk) { disk_ = std::move(disk); }
 
   // --- keys; each commits ---
   void Set(const std::string& key, const std::string& value);
@@ -68,7 +71,7 @@ class TestNode {
   ManualTime time_;
   ReplicatorOptions options_;
   StoreOptions store_options_;
-  std::unique_ptr<MemoryDisk> disk_;
+  std::shared_ptr<MemoryDisk> disk_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Replicator> replicator_;
   std::deque<std::pair<BatchHeader, SharedBytes>> batches_;
