@@ -115,8 +115,9 @@ std::unique_ptr<Store> SimNode::OpenStore() {
 void SimNode::Crash(CrashKind kind) {
   if (!up()) return;
   planned_ = kind;
-  // Where memory was not ahead of the log, a killed process comes back with what it had.
-  const bool settled = kind == CrashKind::kKill && !disk_->crashed() &&
+  // Where memory was not ahead of the log, a killed process comes back with what it had; and with
+  // more where a peer's batch was written by an append that was told to have failed.
+  const bool settled = kind == CrashKind::kKill && !disk_->crashed() && !disk_->holds_unknown() &&
                        store_->keyspace().writes() == logged_writes_;
   const std::string dump = settled ? VisibleDump(store_->keyspace()) : std::string();
   disk_->Crash(kind);

@@ -91,6 +91,11 @@ void MemoryDisk::RunFull(uint64_t after, bool unknown) {
   full_unknown_ = unknown;
 }
 
+bool MemoryDisk::holds_unknown() const {
+  const std::lock_guard lock(*mutex_);
+  return holds_unknown_;
+}
+
 void MemoryDisk::HasSpace() {
   const std::lock_guard lock(*mutex_);
   full_in_.reset();
@@ -245,6 +250,7 @@ void MemoryDisk::CrashLocked(CrashKind kind) {
   }
   crashed_ = true;
   crash_in_ = 0;
+  holds_unknown_ = false;
   LoseStateTail();
   if (kind == CrashKind::kPowerLoss) LoseLogTail();
 }
@@ -269,6 +275,7 @@ Status MemoryDisk::CheckSpace(bool append, bool& happened) {
   }
   const bool unknown = append && full_unknown_;
   happened = unknown && random_() % 2 == 0;
+  holds_unknown_ |= happened;
   return NoSpace(unknown);
 }
 

@@ -75,6 +75,8 @@ class MemoryDisk {
   /// Up to where the log of `origin` has been dropped.
   Stamp DroppedUpto(const Origin& origin) const;
   uint64_t log_bytes() const;
+  /// Whether an append of the present life was written although it was told to have failed.
+  bool holds_unknown() const;
   size_t state_entries() const;
 
  private:
@@ -121,6 +123,7 @@ class MemoryDisk {
   bool crash_after_ = false;
   std::optional<uint64_t> full_in_;  // writes that still succeed
   bool full_unknown_ = false;
+  bool holds_unknown_ = false;
   AppendObserver observer_;
 };
 
