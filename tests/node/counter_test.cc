@@ -119,7 +119,9 @@ TEST_F(CounterTest, VeryLargeAmountsNeverWrapAround) {
 TEST_F(CounterTest, CountersThatNobodyHoldsAreDropped) {
   for (int i = 0; i < 20'000; ++i) {
     node_.GetCounter("counter-" + std::to_string(i)).Add();
-    if (i % 500 == 0) ASSERT_TRUE(node_.Sync().ok());
+    if (i % 500 == 0) {
+      ASSERT_TRUE(node_.Sync().ok());
+    }
   }
   EXPECT_LT(node_.Statistics().counters, 5'000u);
   EXPECT_EQ(*node_.GetCounter("counter-0").Value(), 1);
