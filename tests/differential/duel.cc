@@ -6,8 +6,15 @@
 namespace starling {
 namespace {
 
+/// Enough of a reply for a person to see what it is.
+std::string Shown(const RespReply& reply) {
+  constexpr size_t kMost = 2000;
+  std::string text = reply.ToString();
+  return text.size() > kMost ? text.substr(0, kMost) + "..." : text;
+}
+
 std::optional<Divergence> Differ(const RespReply& expected, const RespReply& actual) {
-  return Divergence{expected.ToString(), actual.ToString()};
+  return Divergence{Shown(expected), Shown(actual)};
 }
 
 bool IsScanStep(const RespReply& reply) {

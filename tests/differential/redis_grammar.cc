@@ -77,7 +77,22 @@ command  = 3: SELECT database | PING text? | ECHO text | PING text text
 command  = "nosuchcommand" text | GET | SET key | "" | "get\r\n" "\r\n" | SADD setkey | SCAN | MSET key
 )";
 
-constexpr std::string_view kFamilies[] = {kCommon, kStrings, kKeys, kSets, kConnection};
+constexpr std::string_view kServer = R"(
+command  = 2: HELLO protocol helloopt* | RESET | CLIENT clientcmd | AUTH text text?
+command  = COMMAND GETKEYS keyscmd | COMMAND INFO "get" "nosuch" | CONFIG configcmd | TIME | LASTSAVE
+command  = MEMORY USAGE key memoryopt* | CLIENT | CONFIG | MEMORY "foo"
+protocol = 2: "2" | 4: "3" | "1" | "4" | "abc" | ""
+helloopt = SETNAME name | "foo" | SETNAME | AUTH "default" "wrong"
+clientcmd = 2: SETNAME name | 2: GETNAME | GETNAME | REPLY "foo" | SETNAME | "foo" | KILL | KILL ID "abc" | UNPAUSE | PAUSE "abc"
+clientcmd = NO-EVICT onoff | GETNAME text | KILL "1.2.3.4:5"
+name     = "conn" | "" | "a b" | "a\r\nb" | "name-2"
+onoff    = ON | OFF | "foo"
+keyscmd  = GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
+configcmd = GET "nosuch" | SET "nosuch" "1" | GET | SET "nosuch" | RESETSTAT | "foo" | SET "a" "b" "c"
+memoryopt = SAMPLES "5" | SAMPLES "abc" | "foo" | SAMPLES "-1"
+)";
+
+constexpr std::string_view kFamilies[] = {kCommon, kStrings, kKeys, kSets, kConnection, kServer};
 
 }  // namespace
 
