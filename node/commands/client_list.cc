@@ -167,8 +167,8 @@ void ClientKill(CommandContext& context, Arguments arguments) {
     filter.address = arguments[2];
     filter.skip_self = false;
   } else {
-    if (arguments.size() % 2 != 0) return context.reply.Error(error_text::kSyntax);
     for (size_t i = 2; i < arguments.size(); i += 2) {
+      if (i + 1 == arguments.size()) return context.reply.Error(error_text::kSyntax);
       if (!ReadKillOption(context, arguments[i], arguments[i + 1], filter)) return;
     }
   }

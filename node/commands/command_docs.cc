@@ -75,17 +75,24 @@ std::vector<std::string_view> Flags(const CommandSpec& command) {
   return names;
 }
 
+/// In Redis's order: keys, access, type, danger, speed, the rest.
 std::vector<std::string_view> Categories(const CommandSpec& command) {
-  std::vector<std::string_view> names;
+  std::string_view group_category;
   for (const auto& [group, category] : kGroupCategories) {
-    if (group == command.group) names.emplace_back(category);
+    if (group == command.group) group_category = category;
   }
-  if (Has(command, kWrite)) names.emplace_back("@write");
+  const bool connection = group_category == "@connection";
+  const bool keyspace = group_category == "@keyspace";
+  std::vector<std::string_view> names;
+  if (keyspace) names.push_back(group_category);
   if (Has(command, kReadOnly)) names.emplace_back("@read");
+  if (Has(command, kWrite)) names.emplace_back("@write");
+  if (!group_category.empty() && !keyspace && !connection) names.push_back(group_category);
   if (Has(command, kAdmin)) names.emplace_back("@admin");
+  names.emplace_back(Has(command, kFast) ? "@fast" : "@slow");
   if (Has(command, kBlocking)) names.emplace_back("@blocking");
   if (Has(command, kAdmin)) names.emplace_back("@dangerous");
-  names.emplace_back(Has(command, kFast) ? "@fast" : "@slow");
+  if (connection) names.push_back(group_category);
   return names;
 }
 
@@ -121,9 +128,9 @@ void ReplyWords(Reply& reply, const std::vector<std::string_view>& words) {
 }
 
 void ReplyKeySpecs(Reply& reply, const CommandSpec& command) {
-  if (command.first_key == 0) return reply.Array(0);
+  if (command.first_key == 0) return reply.Set(0);
   const int last = command.last_key < 0 ? command.last_key : command.last_key - command.first_key;
-  reply.Array(1);
+  reply.Set(1);
   reply.Map(3);
   reply.Bulk("flags");
   ReplyWords(reply, Has(command, kWrite) ? std::vector<std::string_view>{"RW", "access", "update"}
@@ -160,10 +167,10 @@ void ReplyInfo(CommandContext& context, const CommandSpec& command) {
   reply.Integer(command.last_key);
   reply.Integer(command.key_step);
   ReplyWords(reply, Categories(command));
-  reply.Array(0);  // tips
+  reply.Set(0);  // tips
   ReplyKeySpecs(reply, command);
   const std::vector<const CommandSpec*> rows = SubcommandsOf(context.services.commands(), command);
-  reply.Array(rows.size());
+  reply.Set(rows.size());
   for (const CommandSpec* row : rows) ReplyInfo(context, *row);
 }
 
@@ -179,7 +186,7 @@ void InfoSubcommand(CommandContext& context, Arguments arguments) {
   for (std::string_view name : arguments.subspan(2)) {
     const CommandSpec* command = context.services.commands().Find(name);
     if (command == nullptr) {
-      context.reply.NullArray();
+      context.reply.Null();
     } else {
       ReplyInfo(context, *command);
     }
