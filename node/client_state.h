@@ -10,10 +10,10 @@ namespace starling {
 /// Owned by the client's session; used by one thread at a time.
 struct ClientState {
   uint64_t id = 0;
-  std::string name;              ///< CLIENT SETNAME
-  std::string address;           ///< Peer, `host:port`
+  std::string name;     ///< CLIENT SETNAME
+  std::string address;  ///< Peer, `host:port`
   std::string local_address;
-  std::string library_name;      ///< CLIENT SETINFO lib-name
+  std::string library_name;  ///< CLIENT SETINFO lib-name
   std::string library_version;
   uint8_t database = 0;
   int protocol = 2;

@@ -112,13 +112,15 @@ void IoThread::FinishTurn() {
 
 Status IoThread::Commit() {
   if (turn_without_log_) return {};
-  const std::chrono::nanoseconds began = Now();
-  Status committed = shared_.store.journal().Commit();
+  Journal& journal = shared_.store.journal();
   const std::chrono::milliseconds threshold = settings().latency_monitor_threshold;
-  if (threshold.count() > 0) {
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Now() - began);
+  if (threshold.count() == 0) return journal.Commit();
+  const std::chrono::nanoseconds began = Now();
+  Status committed = journal.Commit();
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Now() - began);
+  if (took >= threshold) {
     const int64_t seconds = shared_.store.clock().time().WallMillis() / 1000;
-    if (took >= threshold) shared_.latency.Record("log-append", seconds, took);
+    shared_.latency.Record("log-append", seconds, took);
   }
   return committed;
 }

@@ -10,10 +10,22 @@ namespace {
 
 constexpr int64_t kUnauthenticatedWords = 10;
 constexpr int64_t kUnauthenticatedBulk = 16 << 10;
-/// So many digits always fit an int64; longer lengths go the careful way.
-constexpr size_t kPlainDigits = 18;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+constexpr size_t kLargestShort = 9999;
+/// The usual line `<mark><one to four digits>\r\n`, whole and canonical: its length, and the
+/// number. 0: not so, the careful way decides.
+inline size_t ReadShortLine(std::string_view line, char mark, int64_t& number) {
+  constexpr size_t kLongest = 7;  // mark, four digits, line's end
+  if (line.size() < kLongest || line[0] != mark || !IsDigit(line[1])) return 0;
+  int64_t value = line[1] - '0';
+  size_t at = 2;
+  for (; at < kLongest - 2 && IsDigit(line[at]); ++at) value = value * 10 + (line[at] - '0');
+  if (line[at] != '\r' || (line[1] == '0' && at > 2)) return 0;
+  number = value;
+  return at + 2;
+}
 
 }  // namespace
 
@@ -106,8 +118,16 @@ RespParser::Step RespParser::ReadHeader(std::string_view input, const RespLimits
 
 RespParser::Step RespParser::ReadWords(std::string_view input, const RespLimits& limits,
                                        std::vector<std::string_view>& words) {
+  const bool all_short_fit = limits.authenticated && limits.max_bulk >= kLargestShort;
   while (words_left_ > 0) {
-    if (bulk_length_ < 0) {
+    int64_t short_length = 0;
+    const size_t line = bulk_length_ < 0 && all_short_fit
+                            ? ReadShortLine(input.substr(position_), '$', short_length)
+                            : 0;
+    if (line != 0) {
+      position_ += line;
+      bulk_length_ = short_length;
+    } else if (bulk_length_ < 0) {
       Step step = ReadBulkLength(input, limits);
       if (step != Step::kDone) return step;
     }
@@ -153,18 +173,6 @@ RespParser::Step RespParser::ReadLength(std::string_view input, const RespLimits
                                         const char* too_long, const char* malformed,
                                         int64_t& length) {
   std::string_view line = input.substr(position_);
-  // Nearly every length is a few digits that are here already.
-  size_t digits = 1;
-  int64_t value = 0;
-  while (digits < line.size() && digits <= kPlainDigits && IsDigit(line[digits])) {
-    value = value * 10 + (line[digits++] - '0');
-  }
-  const bool plain = digits > 1 && (line[1] != '0' || digits == 2);
-  if (plain && digits + 1 < line.size() && line[digits] == '\r') {
-    position_ += digits + 2;
-    length = value;
-    return Step::kDone;
-  }
   const size_t end = line.find('\r');
   if (end == std::string_view::npos) {
     return line.size() > limits.max_line ? Fail(too_long) : Step::kIncomplete;

@@ -79,9 +79,9 @@ void ThreadServices::CountCommand(const CommandSpec& command, CommandOutcome out
     tally.rejected.Add(1);
     return;
   }
-  const std::chrono::nanoseconds now = thread_.Now();
-  const std::chrono::nanoseconds took = now - last_;
-  last_ = now;
+  const uint64_t ticks = TickClock::Ticks();
+  const std::chrono::nanoseconds took(clock_.Nanoseconds(ticks - last_ticks_));
+  last_ticks_ = ticks;
   tally.calls.Add(1);
   tally.nanos.Add(static_cast<uint64_t>(took.count()));
   if (outcome == CommandOutcome::kFailed) tally.failed.Add(1);

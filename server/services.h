@@ -13,6 +13,7 @@
 
 #include "node/node_services.h"
 #include "server/shared_state.h"
+#include "server/tick_clock.h"
 
 namespace starling {
 
@@ -21,7 +22,11 @@ class ThreadServices final : public NodeServices {
   ThreadServices(SharedState& shared, IoThread& thread) : shared_(shared), thread_(thread) {}
 
   /// Commands that are counted from here on began at `now`.
-  void BeginTurn(std::chrono::nanoseconds now) { last_ = turn_began_ = now; }
+  void BeginTurn(std::chrono::nanoseconds now) {
+    turn_began_ = now;
+    clock_.Compare(now);
+    last_ticks_ = TickClock::Ticks();
+  }
   std::chrono::nanoseconds turn_began() const { return turn_began_; }
 
   const CommandTable& commands() override { return shared_.commands; }
@@ -57,7 +62,8 @@ class ThreadServices final : public NodeServices {
   SharedState& shared_;
   IoThread& thread_;
   std::chrono::nanoseconds turn_began_{0};
-  std::chrono::nanoseconds last_{0};
+  TickClock clock_;
+  uint64_t last_ticks_ = 0;
 };
 
 }  // namespace starling
