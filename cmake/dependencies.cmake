@@ -6,6 +6,11 @@ find_package(spdlog CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
 
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 16)
+  target_compile_options(CapnProto::capnp INTERFACE
+    "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/capnp_clang16.h")
+endif()
+
 # Debian's Asio and xxHash are header-only and have no CMake configuration.
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)

@@ -30,7 +30,7 @@ DOORS = (
     ("CLI11", re.compile(r"^CLI/"), re.compile(r"^server/")),
     ("toml++", re.compile(r"^toml\+\+/"), re.compile(r"^server/")),
 )
-FREE_OF_DOORS = {"tests", "bench"}
+FREE_OF_DOORS = {"tests", "bench", "cmake"}
 STANDARD_HEADER = re.compile(r"^[a-z_]+$")  # C++'s own have no suffix and no folder
 
 
