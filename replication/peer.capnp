@@ -1,8 +1,8 @@
 @0xc2d7e5a1b3f40987;
 # What members say to each other (peer_message.h explains each). A frame is the length of this
-# structure (4 bytes, little endian), the structure, then the payload: the bytes of batches, chunks
-# or a fragment one after another, cut apart by the lengths given in the structure.
-# A change here raises kProtocolRange in peer_message.h; fields are only ever added.
+# structure (4 bytes, little endian), the structure, then the payload: the bytes of batches,
+# chunks or a fragment one after another, cut apart by the lengths given in the structure. A
+# change here raises kProtocolRange in peer_message.h; fields are only ever added.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("starling::wire");
