@@ -50,7 +50,7 @@ struct TransportOptions {
   uint16_t port = 0;  ///< 0 takes a free one.
   size_t max_frame_bytes = limits::kFrameBytes;
   /// Bytes that may wait on one link, both lanes together; beyond it the link is closed.
-  size_t max_queued_bytes = size_t{64} << 20;
+  size_t max_queued_bytes = limits::kQueuedBytes;
   size_t max_links = limits::kLinks;
   std::chrono::milliseconds connect_timeout{3000};
   /// How long a closed link may take to send what is queued, a refusal say.

@@ -37,6 +37,11 @@ inline constexpr size_t kMembers = 1'024;
 inline constexpr size_t kGossipUpdates = 16;
 inline constexpr size_t kBatchesPerFrame = 4'096;
 
+/// How long so many bytes may take on the slowest link that is not taken for dead: 20 MB/s.
+constexpr std::chrono::milliseconds TransferTime(size_t bytes) {
+  return std::chrono::milliseconds(bytes / 20'000);
+}
+
 // --- discovery ---
 inline constexpr size_t kKnownAddresses = 4 * kMembers;
 inline constexpr size_t kLinks = 2 * kMembers;

@@ -291,7 +291,9 @@ void Streams::OnReport(NodeId from, const Report& report, Instant now) {
     return true;
   });
   if (peer.in_flight.size() != before) peer.progress = now;
-  if (!peer.in_flight.empty() && now >= peer.progress + limits::kPushLost) {
+  const Instant lost =
+      peer.progress + limits::kPushLost + limits::TransferTime(peer.in_flight_bytes);
+  if (!peer.in_flight.empty() && now >= lost) {
     ForgetSent(peer);
     peer.progress = now;
   }

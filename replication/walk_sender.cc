@@ -119,15 +119,27 @@ void WalkSender::OnAbort(NodeId peer, const WalkAbort& abort) {
   if (found != walks_.end() && found->second.number == abort.walk) walks_.erase(found);
 }
 
+size_t WalkSender::Part::bytes() const {
+  size_t total = 0;
+  for (const SharedBytes& piece : pieces) total += piece->size();
+  return total;
+}
+
+Instant WalkSender::LostAt(const Walk& walk) {
+  size_t bytes = 0;
+  for (const Part& part : walk.window) bytes += part.bytes();
+  return std::max(walk.sent_at, walk.progress) + limits::kWalkResend + limits::TransferTime(bytes);
+}
+
 void WalkSender::OnTick(Instant now) {
   for (auto it = walks_.begin(); it != walks_.end();) {
     Walk& walk = it->second;
-    if (now >= walk.progress + limits::kWalkIdle) {
+    if (now >= std::max(walk.progress + limits::kWalkIdle, LostAt(walk))) {
       Abort(it->first, walk, "no progress");
       it = walks_.erase(it);
       continue;
     }
-    if (now >= std::max(walk.sent_at, walk.progress) + limits::kWalkResend) {
+    if (now >= LostAt(walk)) {
       walk.sent_at = now;
       for (uint32_t i = 0; i < walk.window.size(); ++i) SendPart(it->first, walk, walk.first + i);
     }
@@ -138,7 +150,7 @@ void WalkSender::OnTick(Instant now) {
 Instant WalkSender::NextTimer() const {
   Instant next = Instant::max();
   for (const auto& [peer, walk] : walks_) {
-    next = std::min<Instant>(next, std::max(walk.sent_at, walk.progress) + limits::kWalkResend);
+    next = std::min(next, LostAt(walk));
   }
   return next;
 }

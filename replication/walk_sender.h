@@ -45,6 +45,7 @@ class WalkSender {
   enum class Phase : uint8_t { kKeys, kStreams, kDone };
   struct Part {
     std::vector<SharedBytes> pieces;
+    size_t bytes() const;
     bool last = false;
   };
   struct Walk {
@@ -65,6 +66,8 @@ class WalkSender {
   bool Pump(NodeId peer, Walk& walk, Instant now);
   Status ReadKeys(Walk& walk, Part& part);
   Status ReadStreams(Walk& walk, Part& part);
+  /// When what is in the window counts as lost.
+  static Instant LostAt(const Walk& walk);
   void SendPart(NodeId peer, const Walk& walk, uint32_t index);
   void Abort(NodeId peer, const Walk& walk, const std::string& reason);
 
