@@ -13,6 +13,8 @@ namespace {
 /// Own batches that wait for the thread; beyond it they are left to anti-entropy, which reads the
 /// log.
 constexpr size_t kMaxLocalBytes = size_t{64} << 20;
+/// So many wake the thread even where nobody is connected.
+constexpr size_t kGathered = 1024;
 constexpr auto kFirstScans = std::chrono::milliseconds(200);
 constexpr int kFirstScanCount = 15;
 constexpr auto kLaterScans = std::chrono::milliseconds(1000);
@@ -210,7 +212,10 @@ void ReplicationHost::Enqueue(const BatchHeader& header, SharedBytes bytes) {
     }
     local_bytes_ += bytes->size();
     local_.push_back({header, std::move(bytes)});
-    post = !std::exchange(local_posted_, true);
+    // A node alone lets them gather until its next timer or connection: to wake a thread for each
+    // commit costs as much as serving some commands.
+    const bool awaited = connected_.load() || local_.size() >= kGathered;
+    post = awaited && !std::exchange(local_posted_, true);
   }
   if (post) {
     asio::post(io_, [this] { TakeLocalBatches(); });
@@ -233,6 +238,8 @@ void ReplicationHost::TakeLocalBatches() {
 }
 
 void ReplicationHost::OnConnected(LinkId link, const Address& dialled) {
+  connected_.store(true);  // before the queue is emptied: what comes later is posted
+  TakeLocalBatches();
   replicator_->OnConnected(link, dialled, Now(), effects_);
   CarryOut();
   EndBurst();
@@ -282,6 +289,7 @@ void ReplicationHost::Tell(const EventEffect& event) {
 
 void ReplicationHost::EndBurst() {
   transport_->Flush();
+  connected_.store(transport_->link_count() > 0);
   if (leaving_ && replicator_->Left()) std::exchange(leaving_, nullptr)->set_value();
   ArmTimer();
 }
@@ -296,6 +304,7 @@ void ReplicationHost::ArmTimer() {
   timer_.async_wait([this](const asio::error_code& error) {
     if (error) return;
     armed_ = Instant::max();
+    TakeLocalBatches();
     replicator_->OnTick(Now(), effects_);
     CarryOut();
     EndBurst();

@@ -114,7 +114,8 @@ class ReplicationHost final : private TransportHandler {
   std::vector<LocalBatch> local_;
   size_t local_bytes_ = 0;
   bool local_posted_ = false;
-  std::vector<LocalBatch> taken_;  // the thread's
+  std::vector<LocalBatch> taken_;       // the thread's
+  std::atomic<bool> connected_{false};  // without a connection, batches wake nobody
 
   std::mutex dispatch_mutex_;  // guards stopped_; held while work runs after the end
   bool stopped_ = false;
