@@ -329,7 +329,8 @@ void Replicator::Impl::SaveAddresses() {
 void Replicator::Impl::CheckLeft(Instant now) {
   if (!leaving_ || left_) return;
   const Stamp upto = streams_.Visible().Get(store_.origin());
-  bool handed_over = upto.none() || peer_cluster_.empty();
+  // Who is about to enter a cluster hands over after it has entered: its stream counts only then.
+  bool handed_over = peer_cluster_.empty() || (upto.none() && !joining_.target());
   for (const auto& [peer, cluster] : peer_cluster_) {
     const VersionVector* held = streams_.HeldBy(peer);
     handed_over = handed_over || (held != nullptr && held->Covers(store_.origin(), upto));
