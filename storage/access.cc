@@ -1,6 +1,7 @@
 // Reading and writing keys under their shards' locks.
 #include <algorithm>
 
+#include "storage/access_parts.h"
 #include "storage/keyspace_impl.h"
 
 namespace starling {
@@ -10,14 +11,6 @@ uint32_t Seconds(int64_t millis) { return static_cast<uint32_t>(millis / 1000); 
 
 bool Passed(const KeyState& state, int64_t now_millis) {
   return state.HasDeadline() && now_millis > state.deadline_millis;
-}
-
-Item ItemOf(Part part, const KeyRef& key) {
-  Item item;
-  item.part = part;
-  item.database = key.database;
-  item.key = key.name;
-  return item;
 }
 
 }  // namespace
@@ -58,15 +51,6 @@ std::optional<size_t> Access::MemoryUsage(const KeyRef& key) {
   return shard.MemoryUsage(shard.Load(key));
 }
 
-namespace {
-
-/// The collection that a client sees at the key under `type`, or null.
-const Collection* CollectionOf(const std::optional<KeyView>& view, ElementType type) {
-  return view && ElementTypeOf(view->type) == type ? view->collection : nullptr;
-}
-
-}  // namespace
-
 bool Access::HasElement(const KeyRef& key, ElementType type, std::string_view id) {
   return GetElement(key, type, id).has_value();
 }
@@ -76,14 +60,14 @@ std::optional<Value> Access::GetElement(const KeyRef& key, ElementType type, std
   if (collection == nullptr) return std::nullopt;
   const std::optional<Element> element = collection->Find(type, id);
   if (!element || !element->live()) return std::nullopt;
-  return element->Payload();
+  return element->Payload(score_text_);
 }
 
 void Access::ForEachElement(const KeyRef& key, ElementType type, const ElementVisitor& visit) {
   const Collection* collection = CollectionOf(Find(key), type);
   if (collection == nullptr) return;
   collection->ForEach([&](const Element& element) {
-    if (element.type == type && element.live()) visit(element.id, element.Payload());
+    if (element.type == type && element.live()) visit(element.id, element.Payload(score_text_));
   });
 }
 
@@ -92,7 +76,7 @@ uint64_t Access::ScanElements(const KeyRef& key, ElementType type, uint64_t curs
   const Collection* collection = CollectionOf(Find(key), type);
   if (collection == nullptr) return 0;
   return collection->Scan(cursor & UINT32_MAX, count, [&](const Element& element) {
-    if (element.type == type && element.live()) visit(element.id, element.Payload());
+    if (element.type == type && element.live()) visit(element.id, element.Payload(score_text_));
   });
 }
 
@@ -107,6 +91,11 @@ std::string_view Access::RandomElement(const KeyRef& key, ElementType type,
 
 Stamp Access::Write(LoadedEntry& entry, Item& item) {
   item.stamp = keyspace_.clock_.Draw();
+  WriteStamped(entry, item);
+  return item.stamp;
+}
+
+void Access::WriteStamped(LoadedEntry& entry, Item& item) {
   if (item.part == Part::kExpiry && item.deadline_millis != 0 &&
       item.deadline_millis <= item.stamp.millis()) {
     // A deadline not after its own stamp is a deletion, also where it passed on the way here.
@@ -123,7 +112,6 @@ Stamp Access::Write(LoadedEntry& entry, Item& item) {
     shard.pending.Record(item, entry.key.hash);
     keyspace_.writes_.fetch_add(1, std::memory_order_release);
   }
-  return item.stamp;
 }
 
 void Access::DeleteExpiredEntry(LoadedEntry& entry) {
@@ -282,43 +270,6 @@ bool Access::ClearDeadline(const KeyRef& key) {
   return had;
 }
 
-bool Access::AddElement(const KeyRef& key, ElementType type, std::string_view id,
-                        const Value& payload) {
-  LoadedEntry entry = LoadForWrite(key);
-  std::optional<Element> present;
-  if (entry.state.collection != nullptr) present = entry.state.collection->Find(type, id);
-  const bool fresh = !present || !present->live();
-  // A set's members carry no payload: adding one that is there changes nothing.
-  if (fresh || payload.kind != Value::Kind::kNone) {
-    Item item = ItemOf(Part::kElement, key);
-    item.element_type = type;
-    item.element = id;
-    item.value = payload.kind == Value::Kind::kNone ? Value::Bytes("") : payload;
-    Write(entry, item);
-  }
-  Keep(entry);
-  return fresh;
-}
-
-bool Access::RemoveElement(const KeyRef& key, ElementType type, std::string_view id) {
-  LoadedEntry entry = LoadForWrite(key);
-  std::optional<Element> present;
-  if (entry.state.collection != nullptr) present = entry.state.collection->Find(type, id);
-  const bool seen = present && present->live();
-  if (seen) {
-    Item item = ItemOf(Part::kElement, key);
-    item.element_type = type;
-    item.element = id;
-    item.removed = true;
-    Write(entry, item);
-    if (entry.state.HasDeadline() && ViewOf(entry).type == KeyType::kNone) {
-      WriteExpiry(entry, 0);
-    }
-  }
-  Keep(entry);
-  return seen;
-}
-
 bool Access::Copy(const KeyRef& from, const KeyRef& to) {
   const std::optional<KeyView> view = Find(from);
   if (!view) return false;
@@ -330,14 +281,24 @@ bool Access::Copy(const KeyRef& from, const KeyRef& to) {
   } else {
     const ElementType type = ElementTypeOf(view->type);
     std::vector<std::pair<std::string, std::pair<Value, std::string>>> elements;
-    ForEachElement(from, type, [&](std::string_view id, const Value& payload) {
+    const auto copy_out = [&](std::string_view id, const Value& payload) {
       elements.push_back({std::string(id), {payload, std::string(payload.bytes)}});
-    });
+      return true;
+    };
+    if (type == ElementType::kList) {
+      ForEachInOrder(from, type, 0, SIZE_MAX, false, copy_out);
+    } else {
+      ForEachElement(from, type, copy_out);
+    }
     Delete(to);
     for (const auto& [id, payload] : elements) {
       const Value value =
           payload.first.kind == Value::Kind::kBytes ? Value::Bytes(payload.second) : payload.first;
-      AddElement(to, type, id, value);
+      if (type == ElementType::kList) {
+        PushElement(to, false, value);
+      } else {
+        AddElement(to, type, id, value);
+      }
     }
   }
   if (view->deadline_millis) SetDeadline(to, *view->deadline_millis);

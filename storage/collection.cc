@@ -16,8 +16,12 @@ Stamp Element::NewestLive() const {
   return newest;
 }
 
-Value Element::Payload() const {
-  return value.slots.empty() ? value.base : Value::OfNumber(value.Sum());
+Value Element::Payload(ScoreText& text) const {
+  if (value.slots.empty()) return value.base;
+  if (type == ElementType::kSortedSet && value.base.kind == Value::Kind::kBytes) {
+    return ScoreValue(ScoreOf(value), text);
+  }
+  return Value::OfNumber(value.Sum());
 }
 
 Collection::~Collection() {
@@ -28,7 +32,7 @@ Collection::~Collection() {
 
 void Collection::Account() {
   const size_t bytes = sizeof *this + block_bytes_ + few_.capacity() * sizeof(Handle) +
-                       (table_ ? sizeof *table_ + table_->memory_bytes() : 0);
+                       (table_ ? sizeof *table_ + table_->memory_bytes() : 0) + OrderBytes();
   outside_bytes_ += bytes - accounted_;
   accounted_ = bytes;
 }
@@ -86,6 +90,7 @@ void Collection::Insert(uint64_t hash, Handle handle) {
 }
 
 void Collection::Remove(uint64_t hash, Handle handle) {
+  LeaveOrder(handle);
   if (table_) {
     table_->Erase(hash, handle, [this](Handle other) { return HashOfHandle(other); });
   } else {
@@ -142,6 +147,7 @@ Stamp Collection::NewestLive(ElementType of) const {
 
 void Collection::Store(uint64_t hash, Handle old, Element& element, Stamp before) {
   const auto type = static_cast<size_t>(element.type);
+  if (old != 0) LeaveOrder(old);
   newest_[type] = std::max(newest_[type], element.value.Newest());
   CountLive(element.type, before, element.NewestLive());
   if (element.block != nullptr) block_bytes_ -= At(old).value.base.bytes.size();
@@ -149,6 +155,7 @@ void Collection::Store(uint64_t hash, Handle old, Element& element, Stamp before
   const Handle handle = Pack(element, block);
   cell_bytes_ += slab_.SizeOf(handle);
   if (block != nullptr) block_bytes_ += element.value.base.bytes.size();
+  EnterOrder(handle);
   if (old == 0) {
     Insert(hash, handle);
     Account();
@@ -247,6 +254,7 @@ std::vector<Handle> Collection::Handles() const {
 }
 
 bool Collection::FreeSome(size_t limit) {
+  orders_ = {};
   if (table_) {
     few_ = Handles();
     table_.reset();

@@ -14,8 +14,10 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/counted_tree.h"
 #include "storage/handle_table.h"
 #include "storage/key_state.h"
+#include "storage/score.h"
 #include "storage/slab.h"
 
 namespace starling {
@@ -33,8 +35,9 @@ struct Element {
   }
   /// The newest stamp of what is live in it; none where nothing is.
   Stamp NewestLive() const;
-  /// What a client reads: the payload, or base plus slots.
-  Value Payload() const;
+  /// What a client reads: the payload, or base plus slots. Borrows from the cell, or from `text`
+  /// where a score is no exact number.
+  Value Payload(ScoreText& text) const;
 };
 
 class Collection {
@@ -91,11 +94,39 @@ class Collection {
   /// A live element of `type` drawn uniformly; there must be one.
   Element Random(ElementType type, std::mt19937_64& random) const;
 
+  // --- sorted sets, by (score, id), and lists, by id: live elements in order ---
+  /// Whether elements of a type have an order.
+  static bool IsOrdered(ElementType type) {
+    return type == ElementType::kSortedSet || type == ElementType::kList;
+  }
+  /// The position of a live element from the front; nullopt when it is not live.
+  std::optional<size_t> RankOf(ElementType type, std::string_view id) const;
+  /// Live elements of a sorted set with a lower score, or with `inclusive` one at most as high.
+  size_t CountBelowScore(double score, bool inclusive) const;
+  /// Live elements with a smaller id, or with `inclusive` one at most as large. In a sorted set it
+  /// means something only where all scores are equal.
+  size_t CountBelowId(ElementType type, std::string_view id, bool inclusive) const;
+  /// Visits live elements from position `first` on, with `reverse` from there back to the front,
+  /// until `visit(element)` says false.
+  void VisitInOrder(ElementType type, size_t first, bool reverse,
+                    const std::function<bool(const Element&)>& visit) const;
+
   /// Bytes of cells, payloads and indexes.
   size_t memory_bytes() const { return cell_bytes_ + accounted_; }
 
  private:
   static constexpr size_t kFew = 16;
+
+  struct OrderedHandle {
+    Handle handle = 0;
+    static constexpr size_t weight() { return 1; }
+  };
+  using Order = CountedTree<OrderedHandle>;
+
+  /// Where the live element behind `handle` stands in the order of its type.
+  size_t PlaceOf(const Order& order, const Element& element) const;
+  void EnterOrder(Handle handle);
+  void LeaveOrder(Handle handle);
 
   Element At(Handle handle) const;
   Handle FindHandle(ElementType type, std::string_view id, uint64_t hash) const;
@@ -113,12 +144,14 @@ class Collection {
   std::vector<Handle> Handles() const;
   /// Brings `outside_bytes_` up to date.
   void Account();
+  size_t OrderBytes() const;
 
   Slab& slab_;
   uint64_t hash_seed_;
   size_t& outside_bytes_;
   std::vector<Handle> few_;
   std::unique_ptr<HandleTable> table_;
+  std::array<std::unique_ptr<Order>, kElementTypes> orders_;  // of ordered types that are there
   std::array<size_t, kElementTypes> live_{};
   std::array<Stamp, kElementTypes> newest_{};  // of all that was ever here: no element is newer
   mutable std::array<Stamp, kElementTypes> newest_live_{};

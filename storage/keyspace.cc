@@ -12,7 +12,7 @@ constexpr int kShardShift = 32;
 
 }  // namespace
 
-std::string_view KeyView::Text(std::string& buffer) const {
+std::string_view TextOf(const Value& value, std::string& buffer) {
   if (value.kind != Value::Kind::kNumber) return value.bytes;
   // A counter's sum beyond int64 is answered clamped.
   buffer = value.number.is_integer() && !value.number.fits_int64()

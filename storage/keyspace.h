@@ -26,6 +26,7 @@
 #include "storage/key_ref.h"
 #include "storage/number.h"
 #include "storage/origin.h"
+#include "storage/score.h"
 #include "storage/version_vector.h"
 
 namespace starling {
@@ -44,6 +45,10 @@ inline constexpr int kDatabases = 16;
 inline constexpr uint8_t kClusterDatabase = 16;
 inline constexpr int kAllDatabases = 17;
 
+/// The text a client reads for a payload: a number's canonical text (an integer beyond int64
+/// clamped), which is put into `buffer`, or the bytes.
+std::string_view TextOf(const Value& value, std::string& buffer);
+
 /// A key as a client sees it now. Borrows from the Access it came from.
 struct KeyView {
   KeyType type = KeyType::kNone;
@@ -61,12 +66,14 @@ struct KeyView {
   uint32_t accessed_seconds = 0;
 
   /// Strings: the text a client reads; `buffer` is used for numbers.
-  std::string_view Text(std::string& buffer) const;
+  std::string_view Text(std::string& buffer) const { return TextOf(value, buffer); }
 };
 
 /// What a scan step gives: where to go on (0: done) and what was found.
 using KeyVisitor = std::function<void(std::string_view name, const KeyView& view)>;
 using ElementVisitor = std::function<void(std::string_view id, const Value& payload)>;
+/// The same, in order; false ends the visit.
+using OrderVisitor = std::function<bool(std::string_view id, const Value& payload)>;
 
 class Access {
  public:
@@ -83,6 +90,7 @@ class Access {
 
   /// Elements of the collection at `key`; nothing and 0 when there is none of that type.
   bool HasElement(const KeyRef& key, ElementType type, std::string_view id);
+  /// The payload; borrows from the Access until its next call.
   std::optional<Value> GetElement(const KeyRef& key, ElementType type, std::string_view id);
   void ForEachElement(const KeyRef& key, ElementType type, const ElementVisitor& visit);
   /// One step of a full iteration with Redis's SCAN guarantee; `cursor` 0 starts, 0 returned ends.
@@ -91,6 +99,23 @@ class Access {
                         const ElementVisitor& visit);
   /// A live element drawn uniformly; the collection must be seen and not empty.
   std::string_view RandomElement(const KeyRef& key, ElementType type, std::mt19937_64& random);
+
+  // --- order: sorted sets by (score, member bytes), lists; all in O(log n) (access_ordered.cc) ---
+  /// The score of a member of a sorted set.
+  std::optional<double> Score(const KeyRef& key, std::string_view member);
+  /// The position of an element from the front, 0 the first; nullopt when it is not there.
+  std::optional<size_t> RankOf(const KeyRef& key, ElementType type, std::string_view id);
+  /// Members of a sorted set with a lower score, or with `inclusive` one at most as high: the
+  /// position at which a range by score begins or ends.
+  size_t CountBelow(const KeyRef& key, double score, bool inclusive);
+  /// The same by member, for sets whose scores are all equal (BYLEX; else the answer means little).
+  size_t CountBelowMember(const KeyRef& key, std::string_view member, bool inclusive);
+  /// Visits up to `count` elements from position `first` on; with `reverse` positions count from
+  /// the back and go to the front. Nothing where `first` is beyond the end.
+  void ForEachInOrder(const KeyRef& key, ElementType type, size_t first, size_t count, bool reverse,
+                      const OrderVisitor& visit);
+  /// The list element at `index` < its length; borrows from the Access until its next call.
+  std::optional<Value> ElementAt(const KeyRef& key, size_t index);
 
   // --- writing; a key seen as expired is deleted first ---
   /// Makes the key a string. Its time to live is dropped unless `keep_ttl`.
@@ -117,6 +142,32 @@ class Access {
                   const Value& payload = {});
   /// Whether it was there. Removing the last clears the key's deadline.
   bool RemoveElement(const KeyRef& key, ElementType type, std::string_view id);
+  /// Adds to an integer element (HINCRBY), 0 when missing; increments on several nodes add up. The
+  /// key must be unseen or of `type`'s collection. Errors (nothing changed): kInvalidArgument (not
+  /// an integer), kOutOfRange (result beyond int64).
+  Result<int64_t> IncrementElement(const KeyRef& key, ElementType type, std::string_view id,
+                                   int64_t by);
+  /// The same for decimals (HINCRBYFLOAT). kInvalidArgument: not an exact decimal; kOutOfRange: the
+  /// sum is beyond 128 bits, or an integer beyond 64.
+  Result<Number> IncrementElementDecimal(const KeyRef& key, ElementType type, std::string_view id,
+                                         const Number& by);
+  /// Adds to a score, 0 when missing; increments on several nodes add up where `by` is an exact
+  /// number (score.h), else the sum is written as the score. `by` is not NaN. kOutOfRange (nothing
+  /// changed): the sum is not a number (inf - inf).
+  Result<double> IncrementScore(const KeyRef& key, std::string_view member, double by);
+
+  // Lists: the key must be unseen or a list. Each element draws a stamp of its own, which with the
+  // origin is its place (list_position.h).
+  /// Adds an element at the left or right end.
+  void PushElement(const KeyRef& key, bool left, const Value& payload);
+  /// Adds an element before position `index` <= length; at the length it is a push to the right.
+  void InsertElementAt(const KeyRef& key, size_t index, const Value& payload);
+  /// Replaces the element at `index` < length.
+  void SetElementAt(const KeyRef& key, size_t index, const Value& payload);
+  /// Removes up to `count` elements of a list or sorted set from position `first` on; returns how
+  /// many. Removing the last clears the key's deadline.
+  size_t RemoveRange(const KeyRef& key, ElementType type, size_t first, size_t count);
+
   /// Writes the observed state of `from` under `to` with new stamps, replacing what is seen there.
   /// False when `from` is unseen.
   bool Copy(const KeyRef& from, const KeyRef& to);
@@ -134,13 +185,27 @@ class Access {
   void Keep(LoadedEntry& entry);
   /// Draws a stamp, merges the item as ours, records it for the flush. The caller keeps the entry.
   Stamp Write(LoadedEntry& entry, Item& item);
+  /// The same with the stamp that the item has, just drawn.
+  void WriteStamped(LoadedEntry& entry, Item& item);
+  void WriteElement(LoadedEntry& entry, ElementType type, std::string_view id,
+                    const Value& payload);
+  /// Removes an element that is there, and the deadline of what was the last one.
+  void WriteRemoval(LoadedEntry& entry, ElementType type, std::string_view id);
+  /// False, with nothing written, where this node's own net would overflow.
+  bool AddToElement(LoadedEntry& entry, ElementType type, std::string_view id, const Number& by);
+  /// A new list element with the id that `make_id(stamp)` gives.
+  template <typename MakeId>
+  void WriteListElement(LoadedEntry& entry, const Value& payload, MakeId&& make_id);
+  /// Moves the list's shorter side, seen from `index`, to its end: ids become short again.
+  void ShortenListIds(LoadedEntry& entry, size_t index);
   void WriteExpiry(LoadedEntry& entry, int64_t deadline_millis);
   void WriteString(LoadedEntry& entry, std::string_view text);
   /// False, with nothing written, where this node's own net would overflow.
   bool AddToString(LoadedEntry& entry, const Number& by);
 
   Keyspace& keyspace_;
-  uint64_t shard_mask_;  // bit i: shard i is locked
+  uint64_t shard_mask_;   // bit i: shard i is locked
+  ScoreText score_text_;  // what a payload borrows that stands nowhere
 };
 
 struct KeyspaceOptions {

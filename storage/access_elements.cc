@@ -1,0 +1,116 @@
+// Writing elements of any type, and adding to those that are numbers.
+#include "storage/access_parts.h"
+#include "storage/keyspace_impl.h"
+
+namespace starling {
+namespace {
+
+std::optional<Element> LiveElement(const LoadedEntry& entry, ElementType type,
+                                   std::string_view id) {
+  if (entry.state.collection == nullptr) return std::nullopt;
+  std::optional<Element> element = entry.state.collection->Find(type, id);
+  if (element && !element->live()) element.reset();
+  return element;
+}
+
+}  // namespace
+
+void Access::WriteElement(LoadedEntry& entry, ElementType type, std::string_view id,
+                          const Value& payload) {
+  Item item = ElementItemOf(Part::kElement, entry.key, type, id);
+  item.value = payload.kind == Value::Kind::kNone ? Value::Bytes("") : payload;
+  Write(entry, item);
+}
+
+void Access::WriteRemoval(LoadedEntry& entry, ElementType type, std::string_view id) {
+  Item item = ElementItemOf(Part::kElement, entry.key, type, id);
+  item.removed = true;
+  Write(entry, item);
+  if (entry.state.HasDeadline() && ViewOf(entry).type == KeyType::kNone) WriteExpiry(entry, 0);
+}
+
+bool Access::AddElement(const KeyRef& key, ElementType type, std::string_view id,
+                        const Value& payload) {
+  LoadedEntry entry = LoadForWrite(key);
+  const bool fresh = !LiveElement(entry, type, id);
+  // A set's members carry no payload: adding one that is there changes nothing.
+  if (fresh || payload.kind != Value::Kind::kNone) WriteElement(entry, type, id, payload);
+  Keep(entry);
+  return fresh;
+}
+
+bool Access::RemoveElement(const KeyRef& key, ElementType type, std::string_view id) {
+  LoadedEntry entry = LoadForWrite(key);
+  const bool seen = LiveElement(entry, type, id).has_value();
+  if (seen) WriteRemoval(entry, type, id);
+  Keep(entry);
+  return seen;
+}
+
+bool Access::AddToElement(LoadedEntry& entry, ElementType type, std::string_view id,
+                          const Number& by) {
+  Item item = ElementItemOf(Part::kElementSlot, entry.key, type, id);
+  std::optional<Number> net = by;
+  std::optional<Element> element;
+  if (entry.state.collection != nullptr) element = entry.state.collection->Find(type, id);
+  if (const Slot* slot = element ? element->value.Find(keyspace_.impl_->own) : nullptr) {
+    item.at = slot->born;
+    net = Number::Sum(slot->net, by);
+    if (!net) return false;
+  }
+  item.value = Value::OfNumber(*net);
+  Write(entry, item);
+  return true;
+}
+
+Result<int64_t> Access::IncrementElement(const KeyRef& key, ElementType type, std::string_view id,
+                                         int64_t by) {
+  LoadedEntry entry = LoadForWrite(key);
+  Value current = Value::OfNumber({});
+  ScoreText text;
+  if (const auto element = LiveElement(entry, type, id)) current = element->Payload(text);
+  std::optional<Error> error;
+  std::optional<Number> sum;
+  if (current.kind != Value::Kind::kNumber || !current.number.is_integer()) {
+    error = Error{Code::kInvalidArgument, "the element is not an integer"};
+  } else {
+    sum = Number::Sum(current.number, Number::FromInt(by));
+    if (!sum || !sum->fits_int64() || !AddToElement(entry, type, id, Number::FromInt(by))) {
+      error = Error{Code::kOutOfRange, "the sum is beyond 64 bits"};
+    }
+  }
+  Keep(entry);  // also keeps the deletion of what had expired
+  if (error) return *std::move(error);
+  return sum->ClampedInt64();
+}
+
+Result<Number> Access::IncrementElementDecimal(const KeyRef& key, ElementType type,
+                                               std::string_view id, const Number& by) {
+  LoadedEntry entry = LoadForWrite(key);
+  std::optional<Number> current = Number{};
+  ScoreText text;
+  if (const auto element = LiveElement(entry, type, id)) {
+    const Value payload = element->Payload(text);
+    current =
+        payload.kind == Value::Kind::kNumber ? payload.number : Number::ParseDecimal(payload.bytes);
+  }
+  std::optional<Error> error;
+  std::optional<Number> sum;
+  if (!current) {
+    error = Error{Code::kInvalidArgument, "the element is not an exact decimal"};
+  } else {
+    sum = Number::Sum(*current, by);
+    if (sum) sum = sum->Normalized();
+    // An integer beyond int64 would be read clamped, so it is refused here as for a string.
+    if (!sum || (sum->is_integer() && !sum->fits_int64())) {
+      error = Error{Code::kOutOfRange, "the sum is beyond 128 bits, or an integer beyond 64"};
+    } else if (!AddToElement(entry, type, id, by)) {
+      error = Error{Code::kOutOfRange, "what this node has added is beyond 128 bits"};
+    }
+  }
+  Keep(entry);
+  if (error) return *std::move(error);
+  return *sum;
+}
+
+}  // namespace starling

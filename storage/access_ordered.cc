@@ -1,0 +1,189 @@
+// Sorted sets and lists: positions, scores, ends.
+#include <algorithm>
+#include <cmath>
+
+#include "storage/access_parts.h"
+#include "storage/keyspace_impl.h"
+#include "storage/list_position.h"
+
+namespace starling {
+namespace {
+
+constexpr ElementType kMember = ElementType::kSortedSet;
+constexpr ElementType kListElement = ElementType::kList;
+
+/// The id of the live element at a position; copied, for what is written next.
+std::string IdAt(const LoadedEntry& entry, ElementType type, size_t index) {
+  std::string id;
+  entry.state.collection->VisitInOrder(type, index, false, [&](const Element& element) {
+    id = element.id;
+    return false;
+  });
+  return id;
+}
+
+size_t LiveOf(const LoadedEntry& entry, ElementType type) {
+  return entry.state.collection == nullptr ? 0 : entry.state.collection->live(type);
+}
+
+}  // namespace
+
+// --- reading ---
+
+std::optional<double> Access::Score(const KeyRef& key, std::string_view member) {
+  const Collection* collection = CollectionOf(Find(key), kMember);
+  if (collection == nullptr) return std::nullopt;
+  const std::optional<Element> element = collection->Find(kMember, member);
+  if (!element || !element->live()) return std::nullopt;
+  return ScoreOf(element->value);
+}
+
+std::optional<size_t> Access::RankOf(const KeyRef& key, ElementType type, std::string_view id) {
+  const Collection* collection = CollectionOf(Find(key), type);
+  return collection == nullptr ? std::nullopt : collection->RankOf(type, id);
+}
+
+size_t Access::CountBelow(const KeyRef& key, double score, bool inclusive) {
+  const Collection* collection = CollectionOf(Find(key), kMember);
+  return collection == nullptr ? 0 : collection->CountBelowScore(score, inclusive);
+}
+
+size_t Access::CountBelowMember(const KeyRef& key, std::string_view member, bool inclusive) {
+  const Collection* collection = CollectionOf(Find(key), kMember);
+  return collection == nullptr ? 0 : collection->CountBelowId(kMember, member, inclusive);
+}
+
+void Access::ForEachInOrder(const KeyRef& key, ElementType type, size_t first, size_t count,
+                            bool reverse, const OrderVisitor& visit) {
+  const Collection* collection = CollectionOf(Find(key), type);
+  if (collection == nullptr || first >= collection->live(type) || count == 0) return;
+  const size_t from = reverse ? collection->live(type) - 1 - first : first;
+  collection->VisitInOrder(type, from, reverse, [&](const Element& element) {
+    return visit(element.id, element.Payload(score_text_)) && --count > 0;
+  });
+}
+
+std::optional<Value> Access::ElementAt(const KeyRef& key, size_t index) {
+  std::optional<Value> found;
+  const Collection* collection = CollectionOf(Find(key), kListElement);
+  if (collection == nullptr || index >= collection->live(kListElement)) return found;
+  collection->VisitInOrder(kListElement, index, false, [&](const Element& element) {
+    found = element.Payload(score_text_);
+    return false;
+  });
+  return found;
+}
+
+// --- scores ---
+
+Result<double> Access::IncrementScore(const KeyRef& key, std::string_view member, double by) {
+  LoadedEntry entry = LoadForWrite(key);
+  Register current;
+  if (entry.state.collection != nullptr) {
+    const std::optional<Element> element = entry.state.collection->Find(kMember, member);
+    if (element && element->live()) current = element->value;
+  }
+  const double sum = ScoreOf(current) + by;
+  if (std::isnan(sum)) {
+    Keep(entry);  // keeps the deletion of what had expired
+    return Error{Code::kOutOfRange, "the resulting score is not a number"};
+  }
+  const std::optional<Number> exact = ExactNumber(by);
+  // The whole must fit as well: a clamped sum would not be the score.
+  const bool fits = exact && Number::Sum(current.Sum(), *exact);
+  if (!fits || !AddToElement(entry, kMember, member, *exact)) {
+    ScoreText text;
+    WriteElement(entry, kMember, member, ScoreValue(sum, text));
+  }
+  const double score = ScoreOf(entry.state.collection->Find(kMember, member)->value);
+  Keep(entry);
+  return score;
+}
+
+// --- lists ---
+
+template <typename MakeId>
+void Access::WriteListElement(LoadedEntry& entry, const Value& payload, MakeId&& make_id) {
+  const Stamp stamp = keyspace_.clock_.Draw();
+  const std::string id = make_id(stamp);
+  Item item = ElementItemOf(Part::kElement, entry.key, kListElement, id);
+  item.value = payload.kind == Value::Kind::kNone ? Value::Bytes("") : payload;
+  item.stamp = stamp;
+  WriteStamped(entry, item);
+}
+
+void Access::PushElement(const KeyRef& key, bool left, const Value& payload) {
+  LoadedEntry entry = LoadForWrite(key);
+  WriteListElement(entry, payload, [&](Stamp stamp) {
+    return ListEndId(left ? ListSide::kLeft : ListSide::kRight, stamp, keyspace_.origin());
+  });
+  Keep(entry);
+}
+
+void Access::InsertElementAt(const KeyRef& key, size_t index, const Value& payload) {
+  LoadedEntry entry = LoadForWrite(key);
+  const size_t length = LiveOf(entry, kListElement);
+  STARLING_CHECK(index <= length);
+  std::string after, before;
+  const auto look = [&] {
+    after = index == 0 ? std::string() : IdAt(entry, kListElement, index - 1);
+    before = index == length ? std::string() : IdAt(entry, kListElement, index);
+  };
+  look();
+  if (after.size() + kListStepBytes > kMaxListIdBytes) {
+    ShortenListIds(entry, index);
+    look();
+  }
+  WriteListElement(entry, payload, [&](Stamp stamp) {
+    return ListIdBetween(after, before, stamp, keyspace_.origin());
+  });
+  Keep(entry);
+}
+
+void Access::ShortenListIds(LoadedEntry& entry, size_t index) {
+  const size_t length = LiveOf(entry, kListElement);
+  const bool right = length - index < index;
+  // Copied first: writing moves what is borrowed.
+  std::vector<std::pair<std::string, std::string>> moved;
+  std::vector<Value> values;
+  entry.state.collection->VisitInOrder(kListElement, index - 1, !right,
+                                       [&](const Element& element) {
+                                         ScoreText text;
+                                         values.push_back(element.Payload(text));
+                                         moved.emplace_back(element.id, values.back().bytes);
+                                         return true;
+                                       });
+  // From the left neighbour of what will be inserted outwards, each pushed beyond the one before.
+  for (size_t i = 0; i < moved.size(); ++i) {
+    if (values[i].kind == Value::Kind::kBytes) values[i].bytes = moved[i].second;
+    WriteListElement(entry, values[i], [&](Stamp stamp) {
+      return ListEndId(right ? ListSide::kRight : ListSide::kLeft, stamp, keyspace_.origin());
+    });
+    Item item = ElementItemOf(Part::kElement, entry.key, kListElement, moved[i].first);
+    item.removed = true;
+    Write(entry, item);
+  }
+}
+
+void Access::SetElementAt(const KeyRef& key, size_t index, const Value& payload) {
+  LoadedEntry entry = LoadForWrite(key);
+  STARLING_CHECK(index < LiveOf(entry, kListElement));
+  WriteElement(entry, kListElement, IdAt(entry, kListElement, index), payload);
+  Keep(entry);
+}
+
+size_t Access::RemoveRange(const KeyRef& key, ElementType type, size_t first, size_t count) {
+  LoadedEntry entry = LoadForWrite(key);
+  std::vector<std::string> ids;
+  if (count > 0 && first < LiveOf(entry, type)) {
+    entry.state.collection->VisitInOrder(type, first, false, [&](const Element& element) {
+      ids.emplace_back(element.id);
+      return ids.size() < count;
+    });
+  }
+  for (const std::string& id : ids) WriteRemoval(entry, type, id);
+  Keep(entry);
+  return ids.size();
+}
+
+}  // namespace starling
