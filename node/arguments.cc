@@ -113,20 +113,61 @@ KeyList ReadKeys(CommandContext& context, Arguments words, size_t step) {
   return keys;
 }
 
+std::optional<Arguments> ReadCountedKeys(CommandContext& context, Arguments words) {
+  const std::optional<int64_t> count = Number::ParseInt(words[0]);
+  if (!count || *count < 1) {
+    context.reply.Error("ERR numkeys should be greater than 0");
+    return std::nullopt;
+  }
+  if (*count > static_cast<int64_t>(words.size() - 1)) {
+    context.reply.Error("ERR Number of keys can't be greater than number of args");
+    return std::nullopt;
+  }
+  return words.subspan(1, static_cast<size_t>(*count));
+}
+
+std::optional<int64_t> ReadIntersectionLimit(CommandContext& context, Arguments words) {
+  int64_t limit = 0;
+  for (size_t i = 0; i < words.size(); i += 2) {
+    if (i + 1 >= words.size() || !IsWord(words[i], "limit")) {
+      context.reply.Error(error_text::kSyntax);
+      return std::nullopt;
+    }
+    const std::optional<int64_t> value = Number::ParseInt(words[i + 1]);
+    if (!value || *value < 0) {
+      context.reply.Error("ERR LIMIT can't be negative");
+      return std::nullopt;
+    }
+    limit = *value;
+  }
+  return limit;
+}
+
 bool CheckType(CommandContext& context, const std::optional<KeyView>& view, KeyType type) {
   if (!view || view->type == type) return true;
   context.reply.Error(error_text::kWrongType);
   return false;
 }
 
-void ReplyText(Reply& reply, const KeyView& view) {
-  const Value& value = view.value;
-  if (value.kind == Value::Kind::kBytes) return reply.Bulk(value.bytes);
-  if (value.number.is_integer() && value.number.fits_int64()) {
-    return reply.BulkInteger(static_cast<int64_t>(value.number.units));
-  }
-  std::string buffer;
-  reply.Bulk(view.Text(buffer));
+void ReplyText(Reply& reply, const KeyView& view) { ReplyValue(reply, view.value); }
+
+void ReplyValue(Reply& reply, const std::optional<Value>& value) {
+  if (!value) return reply.Null();
+  if (value->kind != Value::Kind::kNumber) return reply.Bulk(value->bytes);
+  if (value->number.is_integer()) return reply.BulkInteger(value->number.ClampedInt64());
+  reply.Bulk(value->number.ToString());
+}
+
+std::string_view ValueText(const Value& value, std::string& buffer) {
+  if (value.kind != Value::Kind::kNumber) return value.bytes;
+  buffer = value.number.is_integer() ? std::to_string(value.number.ClampedInt64())
+                                     : value.number.ToString();
+  return buffer;
+}
+
+void ReplyWrongArity(CommandContext& context, std::string_view command) {
+  std::string text = "ERR wrong number of arguments for '";
+  context.reply.Error(text.append(command).append("' command"));
 }
 
 void ReplyHelp(Reply& reply, std::string_view command, std::span<const std::string_view> lines) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <absl/container/inlined_vector.h>
@@ -56,11 +57,26 @@ using KeyList = absl::InlinedVector<KeyRef, 8>;
 /// Keys of `words`, every `step`th from the first, in the client's database.
 KeyList ReadKeys(CommandContext& context, Arguments words, size_t step = 1);
 
+/// The keys behind a count, as SINTERCARD and LMPOP have them: `words` begins with the count.
+std::optional<Arguments> ReadCountedKeys(CommandContext& context, Arguments words);
+/// The words behind the keys of SINTERCARD and ZINTERCARD: LIMIT, or nothing. 0: no limit.
+std::optional<int64_t> ReadIntersectionLimit(CommandContext& context, Arguments words);
+
 /// Whether `view` is absent or of `type`; else replies WRONGTYPE.
 bool CheckType(CommandContext& context, const std::optional<KeyView>& view, KeyType type);
 
 /// The text of a string key, straight into the reply.
 void ReplyText(Reply& reply, const KeyView& view);
+
+/// The text a client reads of a value; `buffer` is used for numbers.
+std::string_view ValueText(const Value& value, std::string& buffer);
+
+/// The text of an element's payload, or null where there is none.
+void ReplyValue(Reply& reply, const std::optional<Value>& value);
+
+/// Replies that `command` (lower case) got too few or too many words, as RunCommand does where the
+/// table's arity tells.
+void ReplyWrongArity(CommandContext& context, std::string_view command);
 
 /// Replies with the lines of `COMMAND HELP`, Redis's head and last line around them.
 void ReplyHelp(Reply& reply, std::string_view command, std::span<const std::string_view> lines);

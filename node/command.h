@@ -64,12 +64,17 @@ struct CommandSpec {
   const char* summary;  ///< Own words, one line.
   /// Runs it. Null in the rows of subcommands: their container's function serves them all.
   void (*run)(CommandContext& context, Arguments arguments);
+  /// Finds the keys that first, last and step do not say (command_keys.h); null: there are none.
+  bool (*find_keys)(Arguments request, std::vector<std::string_view>& keys) = nullptr;
 };
 
 /// Every family gives its rows; one family a file in node/commands/.
 std::span<const CommandSpec> StringCommands();
 std::span<const CommandSpec> GenericCommands();
 std::span<const CommandSpec> SetCommands();
+std::span<const CommandSpec> HashCommands();
+std::span<const CommandSpec> SortedSetCommands();
+std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> StarlingCommands();

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "node/arguments.h"
+#include "node/command_keys.h"
 #include "node/commands/server_commands.h"
 #include "node/error_text.h"
 #include "node/glob.h"
@@ -55,7 +56,7 @@ constexpr std::pair<std::string_view, const char*> kGroupCategories[] = {
     {"generic", "@keyspace"},
     {"string", "@string"},
     {"set", "@set"},
-    {"sorted_set", "@sortedset"},
+    {"sorted-set", "@sortedset"},
     {"hash", "@hash"},
     {"list", "@list"},
     {"stream", "@stream"},
@@ -263,17 +264,16 @@ void GetKeys(CommandContext& context, Arguments arguments) {
   const CommandTable::Resolved resolved = context.services.commands().Resolve(request);
   if (resolved.row == nullptr) return context.reply.Error("ERR Invalid command specified");
   const CommandSpec& row = *resolved.row;
-  if (row.first_key == 0) {
+  if (row.first_key == 0 && row.find_keys == nullptr) {
     return context.reply.Error("ERR The command has no key arguments");
   }
   const int count = static_cast<int>(request.size());
   if (row.arity >= 0 ? count != row.arity : count < -row.arity) {
     return context.reply.Error("ERR Invalid number of arguments specified for command");
   }
-  const int last = row.last_key < 0 ? count + row.last_key : row.last_key;
   std::vector<std::string_view> keys;
-  for (int i = row.first_key; i <= last; i += row.key_step) {
-    keys.push_back(request[static_cast<size_t>(i)]);
+  if (!FindKeys(row, request, keys)) {
+    return context.reply.Error("ERR Invalid arguments specified for command");
   }
   context.reply.Array(keys.size());
   for (std::string_view key : keys) context.reply.Bulk(key);

@@ -17,6 +17,12 @@ struct Rule {
 
 constexpr Rule kRules[] = {
     {"smembers", Comparison::kUnordered},
+    {"sinter", Comparison::kUnordered},
+    {"sunion", Comparison::kUnordered},
+    {"sdiff", Comparison::kUnordered},
+    {"hkeys", Comparison::kUnordered},
+    {"hvals", Comparison::kUnordered},
+    {"hgetall", Comparison::kPairs},
     {"keys", Comparison::kUnordered},
     {"ttl", Comparison::kTime},
     {"pttl", Comparison::kTime},
@@ -26,8 +32,12 @@ constexpr Rule kRules[] = {
     {"object", Comparison::kInside},
     {"scan", Comparison::kScan},
     {"sscan", Comparison::kScan},
+    {"hscan", Comparison::kScan},
+    {"zscan", Comparison::kScan},
     {"spop", Comparison::kPop},
     {"srandmember", Comparison::kDraw},
+    {"hrandfield", Comparison::kDraw},
+    {"zrandmember", Comparison::kDraw},
     {"randomkey", Comparison::kRandomKey},
     {"dbsize", Comparison::kCount},
     {"hello", Comparison::kInside},
@@ -42,6 +52,16 @@ constexpr int64_t kTimeTolerance = 5000;
 
 /// 64 bits of mantissa, a few roundings lost.
 constexpr long double kFloatTolerance = 1e-16L;
+
+using Pairs = std::vector<std::pair<std::string, std::string>>;
+
+Pairs SortedPairs(const RespReply& reply) {
+  Pairs pairs;
+  const std::vector<std::string> texts = Flattened(reply);
+  for (size_t i = 0; i + 1 < texts.size(); i += 2) pairs.emplace_back(texts[i], texts[i + 1]);
+  std::sort(pairs.begin(), pairs.end());
+  return pairs;
+}
 
 bool SameKind(const RespReply& a, const RespReply& b) {
   return a.type == b.type && a.null == b.null;
@@ -60,6 +80,11 @@ bool AgreeOnFloat(const RespReply& expected, const RespReply& actual) {
   long double a = std::strtold(expected.text.c_str(), nullptr);
   long double b = std::strtold(actual.text.c_str(), nullptr);
   return std::fabs(a - b) <= kFloatTolerance * std::max(1.0L, std::max(std::fabs(a), std::fabs(b)));
+}
+
+bool AgreeOnPairs(const RespReply& expected, const RespReply& actual) {
+  if (!expected.is_aggregate()) return expected == actual;
+  return ShapeOf(expected) == ShapeOf(actual) && SortedPairs(expected) == SortedPairs(actual);
 }
 
 bool AgreeInside(const RespReply& expected, const RespReply& actual) {
@@ -86,11 +111,32 @@ std::vector<std::string> SortedElements(const RespReply& reply) {
   return texts;
 }
 
+std::vector<std::string> Flattened(const RespReply& reply) {
+  if (!reply.is_aggregate()) return {reply.text};
+  std::vector<std::string> texts;
+  for (const RespReply& element : reply.elements) {
+    std::vector<std::string> inner = Flattened(element);
+    texts.insert(texts.end(), inner.begin(), inner.end());
+  }
+  return texts;
+}
+
+std::string ShapeOf(const RespReply& reply) {
+  std::string shape(1, reply.type);
+  if (reply.null) return shape + "-";
+  if (!reply.is_aggregate()) return shape;
+  shape += std::to_string(reply.elements.size()) + "[";
+  for (const RespReply& element : reply.elements) shape += ShapeOf(element);
+  return shape + "]";
+}
+
 bool Agree(Comparison comparison, const RespReply& expected, const RespReply& actual) {
   switch (comparison) {
     case Comparison::kUnordered:
       if (!expected.is_aggregate()) return expected == actual;
       return SameKind(expected, actual) && SortedElements(expected) == SortedElements(actual);
+    case Comparison::kPairs:
+      return AgreeOnPairs(expected, actual);
     case Comparison::kTime:
       return AgreeOnTime(expected, actual);
     case Comparison::kFloat:

@@ -13,12 +13,13 @@ namespace starling {
 enum class Comparison {
   kExact,      ///< Byte for byte.
   kUnordered,  ///< Same elements in any order.
+  kPairs,      ///< Pairs of a map, also where they come as one array, in any order.
   kTime,       ///< A deadline or time to live: a few seconds may have passed between.
-  kFloat,      ///< Equal numbers may be written with different rounding.
+  kFloat,      ///< Sums of decimals: exact here, rounded in Redis.
   kInside,     ///< What a value looks like inside: the same kind of reply.
   kScan,       ///< A whole iteration, compared as a set.
   kPop,        ///< Random members, taken out.
-  kDraw,       ///< Random members, left there.
+  kDraw,       ///< Random elements, left there.
   kRandomKey,  ///< A random key.
   kCount,      ///< Exact, once both servers have noticed which keys are expired.
 };
@@ -32,5 +33,11 @@ bool Agree(Comparison comparison, const RespReply& expected, const RespReply& ac
 
 /// The elements' texts, sorted.
 std::vector<std::string> SortedElements(const RespReply& reply);
+
+/// All scalars in `reply`, from first to last, however deep they are nested.
+std::vector<std::string> Flattened(const RespReply& reply);
+
+/// The types and sizes in `reply` without what they hold: "*2[$$]".
+std::string ShapeOf(const RespReply& reply);
 
 }  // namespace starling

@@ -1,5 +1,7 @@
 #include "tests/differential/duel.h"
 
+#include <strings.h>
+
 #include <algorithm>
 #include <set>
 
@@ -21,18 +23,47 @@ bool IsScanStep(const RespReply& reply) {
   return reply.type == '*' && reply.elements.size() == 2 && reply.elements[1].type == '*';
 }
 
-/// Texts of a reply that is one bulk string or an aggregate of them.
-std::vector<std::string> Drawn(const RespReply& reply) {
-  if (!reply.is_aggregate()) return {reply.text};
-  std::vector<std::string> texts;
-  for (const RespReply& element : reply.elements) texts.push_back(element.text);
-  return texts;
+/// How the elements that a command draws from are read whole.
+struct Drawable {
+  const char* command;
+  std::vector<std::string> list;  ///< Without the key, which comes second.
+  bool pairs;                     ///< The list is element, payload, element, payload...
+};
+
+const Drawable& DrawableOf(std::string_view command) {
+  static const Drawable kDrawables[] = {
+      {"spop", {"SMEMBERS"}, false},
+      {"srandmember", {"SMEMBERS"}, false},
+      {"hrandfield", {"HGETALL"}, true},
+      {"zrandmember", {"ZRANGE", "0", "-1", "WITHSCORES"}, true},
+  };
+  for (const Drawable& drawable : kDrawables) {
+    if (::strcasecmp(drawable.command, std::string(command).c_str()) == 0) return drawable;
+  }
+  return kDrawables[0];
 }
 
-/// Whether all are members, and no member comes twice where `distinct`.
-bool AreMembers(const std::vector<std::string>& drawn, const RespReply& members, bool distinct) {
-  std::multiset<std::string> left;
-  for (const RespReply& member : members.elements) left.insert(member.text);
+using Words = std::vector<std::string>;
+
+/// Elements and, where `pairs`, their payloads. Joined by a byte sequence that no test draws.
+Words Joined(const Words& texts, bool pairs) {
+  if (!pairs) return texts;
+  Words joined;
+  for (size_t i = 0; i + 1 < texts.size(); i += 2) {
+    joined.push_back(texts[i] + "\x01=\x01" + texts[i + 1]);
+  }
+  return joined;
+}
+
+Words EverySecond(const Words& texts) {
+  Words first;
+  for (size_t i = 0; i < texts.size(); i += 2) first.push_back(texts[i]);
+  return first;
+}
+
+/// Whether all are among `elements`, and none comes twice where `distinct`.
+bool AreAmong(const Words& drawn, const Words& elements, bool distinct) {
+  std::multiset<std::string> left(elements.begin(), elements.end());
   for (const std::string& text : drawn) {
     auto found = left.find(text);
     if (found == left.end()) return false;
@@ -86,8 +117,8 @@ Result<std::optional<Divergence>> Duel::Run(const Step& step) {
   Comparison comparison = ComparisonFor(words[0]);
   last_was_error_ = false;
   if (comparison == Comparison::kRandomKey) return RunRandomKey(words);
-  if (words.size() > 1 && comparison == Comparison::kPop) return RunRandomMembers(words, true);
-  if (words.size() > 1 && comparison == Comparison::kDraw) return RunRandomMembers(words, false);
+  if (words.size() > 1 && comparison == Comparison::kPop) return RunDraw(words, true);
+  if (words.size() > 1 && comparison == Comparison::kDraw) return RunDraw(words, false);
   if (comparison == Comparison::kCount) {
     if (Status settled = Settle(); !settled) return settled.error();
   }
@@ -123,22 +154,29 @@ Duel::Outcome Duel::RunScan(const Words& words, const Replies& first) {
 Result<std::vector<std::string>> Duel::FullScan(RespClient& client, Words words) {
   constexpr int kMaxSteps = 10000;
   // SCAN cursor ..., SSCAN key cursor ...
-  std::string& cursor = words[words[0].size() == 4 ? 1 : 2];
+  const bool keys = words[0].size() == 4;
+  const bool pairs = !keys && ::strcasecmp(words[0].c_str(), "sscan") != 0;
+  std::string& cursor = words[keys ? 1 : 2];
   cursor = "0";
   std::set<std::string> found;
   for (int i = 0; i < kMaxSteps; ++i) {
     Result<RespReply> reply = client.Call(words);
     if (!reply) return reply.error();
     if (!IsScanStep(*reply)) return Error{Code::kCorruption, "not a scan: " + reply->ToString()};
-    for (const RespReply& element : reply->elements[1].elements) found.insert(element.text);
+    for (std::string& text : Joined(Flattened(reply->elements[1]), pairs)) {
+      found.insert(std::move(text));
+    }
     cursor = reply->elements[0].text;
     if (cursor == "0") return std::vector<std::string>(found.begin(), found.end());
   }
   return Error{Code::kLimitExceeded, "a scan that does not end"};
 }
 
-Duel::Outcome Duel::RunRandomMembers(const Words& words, bool pop) {
-  Result<Replies> before = Both({"SMEMBERS", words[1]});
+Duel::Outcome Duel::RunDraw(const Words& words, bool pop) {
+  const Drawable& drawable = DrawableOf(words[0]);
+  Words list = drawable.list;
+  list.insert(list.begin() + 1, words[1]);
+  Result<Replies> before = Both(list);
   if (!before) return before.error();
   Result<Replies> replies = Both(words);
   if (!replies) return replies.error();
@@ -148,9 +186,13 @@ Duel::Outcome Duel::RunRandomMembers(const Words& words, bool pop) {
   if (redis.is_error() || redis.null) {
     return redis == starling ? std::nullopt : Differ(redis, starling);
   }
-  bool repeats = !pop && words.size() > 2 && words[2].starts_with("-");
-  if (redis.type != starling.type || redis.elements.size() != starling.elements.size() ||
-      !AreMembers(Drawn(starling), before->starling, !repeats)) {
+  const bool repeats = !pop && words.size() > 2 && words[2].starts_with("-");
+  const bool with_payload = drawable.pairs && words.size() == 4;
+  Words elements = Flattened(before->starling);
+  elements =
+      drawable.pairs && !with_payload ? EverySecond(elements) : Joined(elements, with_payload);
+  if (ShapeOf(redis) != ShapeOf(starling) ||
+      !AreAmong(Joined(Flattened(starling), with_payload), elements, !repeats)) {
     return Differ(redis, starling);
   }
   if (pop) {
@@ -160,8 +202,8 @@ Duel::Outcome Duel::RunRandomMembers(const Words& words, bool pop) {
 }
 
 Status Duel::AdoptPop(const std::string& key, const RespReply& redis, const RespReply& starling) {
-  std::vector<std::string> by_redis = Drawn(redis);
-  std::vector<std::string> by_starling = Drawn(starling);
+  std::vector<std::string> by_redis = Flattened(redis);
+  std::vector<std::string> by_starling = Flattened(starling);
   Result<Replies> left = Both({"SCARD", key});
   if (!left) return left.error();
   // Both emptied the set, or nothing was asked for: there is no difference.

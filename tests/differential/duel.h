@@ -62,7 +62,7 @@ class Duel {
 
   Result<Replies> Both(const Words& words);
   Outcome RunScan(const Words& words, const Replies& first);
-  Outcome RunRandomMembers(const Words& words, bool pop);
+  Outcome RunDraw(const Words& words, bool pop);
   Outcome RunRandomKey(const Words& words);
   Status Settle();
   Status AdoptFloat(const Words& words, const std::string& text);

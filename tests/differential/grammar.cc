@@ -131,11 +131,28 @@ Result<Grammar::Symbol> Grammar::ParseSymbol(std::string_view& text) {
   symbol.kind = std::isupper(static_cast<unsigned char>(text[0])) ? Symbol::Kind::kKeyword
                                                                   : Symbol::Kind::kRule;
   text.remove_prefix(end);
-  if (!text.empty() && (text.front() == '?' || text.front() == '*' || text.front() == '+')) {
-    symbol.repeat = text.front();
-    text.remove_prefix(1);
-  }
+  if (Status repeated = ParseRepetition(text, symbol); !repeated) return repeated.error();
   return symbol;
+}
+
+Status Grammar::ParseRepetition(std::string_view& text, Symbol& symbol) {
+  constexpr std::string_view kMarks = "?*+{";
+  if (text.empty() || kMarks.find(text.front()) == std::string_view::npos) return {};
+  const char mark = text.front();
+  text.remove_prefix(1);
+  symbol.least = mark == '+' ? 1 : 0;
+  symbol.most = mark == '?' ? 1 : 3;
+  if (mark != '{') return {};
+  std::string_view whole = text;
+  if (!TakeInteger(text, symbol.least) || !text.starts_with("..")) {
+    return Malformed("a bad repetition", whole);
+  }
+  text.remove_prefix(2);
+  if (!TakeInteger(text, symbol.most) || !text.starts_with("}")) {
+    return Malformed("a bad repetition", whole);
+  }
+  text.remove_prefix(1);
+  return {};
 }
 
 Result<Grammar::Alternative> Grammar::ParseAlternative(std::string_view text) {
@@ -232,10 +249,8 @@ void Grammar::Expand(const std::string& name, Random& random, Sentence& sentence
   size_t chosen = 0;
   while (place >= rule.alternatives[chosen].weight) place -= rule.alternatives[chosen++].weight;
   for (const Symbol& symbol : rule.alternatives[chosen].symbols) {
-    int64_t times = 1;
-    if (symbol.repeat == '?') times = Between(0, 1, random);
-    if (symbol.repeat == '*') times = Between(0, 3, random);
-    if (symbol.repeat == '+') times = Between(1, 3, random);
+    int64_t times = symbol.least;
+    if (symbol.most > symbol.least) times = Between(symbol.least, symbol.most, random);
     for (int64_t i = 0; i < times; ++i) Emit(symbol, random, sentence);
   }
 }

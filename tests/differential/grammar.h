@@ -3,10 +3,12 @@
 /// One rule a line, `name = alternative | alternative`, the rest of a line after `//` is a remark.
 /// An alternative is a row of symbols, optionally behind a weight (`5: GET key`):
 ///
-///   name       a rule, expanded here; `name?` perhaps, `name*` up to three times, `name+` once to
-///   thrice WORD       a keyword of the command line, sometimes sent in lower case "bytes" exactly
-///   these, with \" \\ \r \n \t \xhh #low..high a random integer ~length    that many random bytes
-///   @s+100     now in Unix seconds plus 100; @ms-5 in milliseconds
+///   - `name`: a rule, expanded here; `name?` perhaps, `name*` up to three times, `name+` once to
+///     thrice, `name{20..150}` that many times
+///   - `WORD`: a keyword of the command line, sometimes sent in lower case
+///   - `"bytes"`: exactly these, with \" \\ \r \n \t \xhh
+///   - `#low..high`: a random integer; `~length`: that many random bytes
+///   - `@s+100`: now in Unix seconds plus 100; `@ms-5` in milliseconds
 ///
 /// Rules given later add alternatives to those given before under the same name, so that each
 /// family of commands is a text of its own. Not thread-safe; the same seed gives the same lines
@@ -49,8 +51,9 @@ class Grammar {
     enum class Kind { kRule, kKeyword, kBytes, kInteger, kRandomBytes, kSeconds, kMillis };
     Kind kind = Kind::kRule;
     std::string text;   ///< Rule name, keyword, bytes.
-    char repeat = '1';  ///< '1', '?', '*' or '+'.
-    int64_t low = 0;    ///< Range; length; offset of a time.
+    int64_t least = 1;  ///< Rules: how often, at least and at most.
+    int64_t most = 1;
+    int64_t low = 0;  ///< Range; length; offset of a time.
     int64_t high = 0;
   };
   struct Alternative {
@@ -64,6 +67,7 @@ class Grammar {
 
   static Result<Alternative> ParseAlternative(std::string_view text);
   static Result<Symbol> ParseSymbol(std::string_view& text);
+  static Status ParseRepetition(std::string_view& text, Symbol& symbol);
   void Expand(const std::string& rule, Random& random, Sentence& sentence) const;
   void Emit(const Symbol& symbol, Random& random, Sentence& sentence) const;
 

@@ -86,7 +86,7 @@ std::vector<Step> Inventory(const std::vector<std::string>& keys) {
     steps.push_back({0, {"DBSIZE"}});
     steps.push_back({0, {"KEYS", "*"}});
     for (const std::string& key : keys) {
-      for (const char* command : {"TYPE", "GET", "SMEMBERS", "PTTL"}) {
+      for (const char* command : {"TYPE", "GET", "SMEMBERS", "HGETALL", "PTTL"}) {
         steps.push_back({0, {command, key}});
       }
     }

@@ -65,11 +65,35 @@ constexpr std::string_view kSets = R"(
 command  = 12: SADD setkey member+ | 4: SREM setkey member+ | 3: SMEMBERS setkey | 3: SCARD setkey
 command  = 3: SISMEMBER setkey member | 3: SMISMEMBER setkey member+ | 3: SPOP setkey popcount?
 command  = 3: SRANDMEMBER setkey randcount? | 2: SSCAN setkey cursor sscanopt* | SPOP setkey "1" "2"
-setkey   = 6: "s1" | 6: "s2" | key
+command  = 2: SMOVE setkey setkey member | 2: SINTER setkey+ | 2: SUNION setkey+ | 2: SDIFF setkey+
+command  = SINTERSTORE anyset setkey+ | SUNIONSTORE anyset setkey+ | SDIFFSTORE anyset setkey+
+command  = SINTERCARD "1" setkey cardopt* | 2: SINTERCARD "2" setkey setkey cardopt* | SINTERCARD numkeys setkey+ cardopt*
+command  = SADD setkey member{100..140} | SADD setkey bigint{100..300} | SREM setkey member{20..60} | OBJECT ENCODING setkey
+cardopt  = 4: LIMIT limit | LIMIT | "foo"
+limit    = 4: #0..5 | "-1" | "abc" | "100"
+numkeys  = 3: #1..3 | "0" | "-1" | "abc" | "9223372036854775807" | ""
+bigint   = #1..100000
+anyset   = 6: setkey | key
+setkey   = 6: "s1" | 6: "s2" | 4: "s3" | key
+key      = "s3"
 member   = 8: #1..40 | "a" | "b" | "c" | "member" | "" | "\x00\r\n" | ~70 | edge
 popcount = 6: #0..6 | "-1" | "abc" | "100" | "9223372036854775808"
 randcount = 6: #-6..6 | "100" | "-9223372036854775808" | "abc" | ""
 sscanopt = MATCH pattern | COUNT count | TYPE type | "foo" | MATCH "*1*"
+)";
+
+constexpr std::string_view kHashes = R"(
+command  = 8: HSET hkey fieldvalue+ | HSET hkey fieldvalue{60..80} | HSET hkey field ~65 | 2: HMSET hkey fieldvalue+
+command  = 4: HSETNX hkey field hvalue | 5: HGET hkey field | 3: HMGET hkey field+ | 6: HDEL hkey field+ | HDEL hkey field{30..60}
+command  = 3: HEXISTS hkey field | 3: HLEN hkey | 2: HSTRLEN hkey field | 2: HGETALL hkey | HKEYS hkey | HVALS hkey
+command  = 2: HRANDFIELD hkey | 3: HRANDFIELD hkey randcount | 3: HRANDFIELD hkey randcount WITHVALUES
+command  = HRANDFIELD hkey randcount "foo" | HRANDFIELD hkey randcount WITHVALUES "x" | HRANDFIELD hkey "9223372036854775807" WITHVALUES
+command  = 2: HSCAN hkey cursor sscanopt* | HSET hkey field | HMSET hkey field value field | 2: DEL hkey
+hkey     = 12: "h1" | 6: "h2" | key
+key      = "h1" | "h2"
+fieldvalue = field hvalue
+field    = 8: #1..60 | "a" | "b" | "name" | "" | "\x00\r\n" | ~70 | float
+hvalue   = 3: number | float | text
 )";
 
 constexpr std::string_view kConnection = R"(
@@ -87,12 +111,13 @@ clientcmd = 2: SETNAME name | 2: GETNAME | GETNAME | REPLY "foo" | SETNAME | "fo
 clientcmd = NO-EVICT onoff | GETNAME text | KILL "1.2.3.4:5"
 name     = "conn" | "" | "a b" | "a\r\nb" | "name-2"
 onoff    = ON | OFF | "foo"
-keyscmd  = GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
+keyscmd  = SINTERCARD numkeys setkey+ | GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
 configcmd = GET "nosuch" | SET "nosuch" "1" | GET | SET "nosuch" | RESETSTAT | "foo" | SET "a" "b" "c"
 memoryopt = SAMPLES "5" | SAMPLES "abc" | "foo" | SAMPLES "-1"
 )";
 
-constexpr std::string_view kFamilies[] = {kCommon, kStrings, kKeys, kSets, kConnection, kServer};
+constexpr std::string_view kFamilies[] = {kCommon, kStrings,    kKeys,  kSets,
+                                          kHashes, kConnection, kServer};
 
 }  // namespace
 

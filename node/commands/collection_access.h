@@ -1,0 +1,25 @@
+/// The key that most commands on a collection are about: locked and looked at.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "node/arguments.h"
+#include "node/command.h"
+
+namespace starling {
+
+/// Holds the key's lock while it lives.
+struct CollectionAccess {
+  KeyRef key;
+  Access access;
+  std::optional<KeyView> view;
+
+  CollectionAccess(CommandContext& context, std::string_view name)
+      : key(context.Key(name)), access(context.keyspace().Lock(key)), view(access.Find(key)) {}
+
+  /// Live elements; 0 where there is no key.
+  size_t size() const { return view ? view->size : 0; }
+};
+
+}  // namespace starling
