@@ -310,7 +310,7 @@ class CountedTree {
     const size_t capacity = child->leaf ? kLeafEntries : kChildren;
     if (child->count > capacity / 4) return;
     for (const size_t left : {at, at - 1}) {
-      if (left + 1 >= inner->count) continue;  // at - 1 may wrap around
+      if (left >= inner->count || left + 1 >= inner->count) continue;  // at - 1 may wrap around
       Node* const a = inner->children[left].node;
       Node* const b = inner->children[left + 1].node;
       if (size_t{a->count} + b->count > capacity * 3 / 4) continue;
