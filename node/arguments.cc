@@ -158,13 +158,6 @@ void ReplyValue(Reply& reply, const std::optional<Value>& value) {
   reply.Bulk(value->number.ToString());
 }
 
-std::string_view ValueText(const Value& value, std::string& buffer) {
-  if (value.kind != Value::Kind::kNumber) return value.bytes;
-  buffer = value.number.is_integer() ? std::to_string(value.number.ClampedInt64())
-                                     : value.number.ToString();
-  return buffer;
-}
-
 void ReplyWrongArity(CommandContext& context, std::string_view command) {
   std::string text = "ERR wrong number of arguments for '";
   context.reply.Error(text.append(command).append("' command"));

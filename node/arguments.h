@@ -68,9 +68,6 @@ bool CheckType(CommandContext& context, const std::optional<KeyView>& view, KeyT
 /// The text of a string key, straight into the reply.
 void ReplyText(Reply& reply, const KeyView& view);
 
-/// The text a client reads of a value; `buffer` is used for numbers.
-std::string_view ValueText(const Value& value, std::string& buffer);
-
 /// The text of an element's payload, or null where there is none.
 void ReplyValue(Reply& reply, const std::optional<Value>& value);
 

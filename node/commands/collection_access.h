@@ -17,6 +17,9 @@ struct CollectionAccess {
 
   CollectionAccess(CommandContext& context, std::string_view name)
       : key(context.Key(name)), access(context.keyspace().Lock(key)), view(access.Find(key)) {}
+  /// Locks all of `keys` and looks at one of them.
+  CollectionAccess(CommandContext& context, std::span<const KeyRef> keys, size_t place)
+      : key(keys[place]), access(context.keyspace().Lock(keys)), view(access.Find(key)) {}
 
   /// Live elements; 0 where there is no key.
   size_t size() const { return view ? view->size : 0; }

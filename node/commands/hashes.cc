@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <limits>
+#include <cmath>
 #include <string>
 
 #include "node/arguments.h"
@@ -7,6 +6,7 @@
 #include "node/commands/random_elements.h"
 #include "node/commands/scan.h"
 #include "node/error_text.h"
+#include "node/long_double.h"
 
 namespace starling {
 namespace {
@@ -91,7 +91,7 @@ void HStrLen(CommandContext& context, Arguments arguments) {
   if (!CheckType(context, hash.view, KeyType::kHash)) return;
   std::optional<Value> value = hash.access.GetElement(hash.key, kFields, arguments[2]);
   std::string buffer;
-  context.reply.Integer(value ? static_cast<int64_t>(ValueText(*value, buffer).size()) : 0);
+  context.reply.Integer(value ? static_cast<int64_t>(TextOf(*value, buffer).size()) : 0);
 }
 
 void HGetAll(CommandContext& context, Arguments arguments) {
@@ -171,9 +171,52 @@ void HScan(CommandContext& context, Arguments arguments) {
                                            [&](std::string_view field, const Value& value) {
                                              if (!options->MatchesName(field)) return;
                                              found.Add(field);
-                                             found.Add(ValueText(value, buffer));
+                                             found.Add(TextOf(value, buffer));
                                            });
   found.Send(next);
+}
+
+void HIncrBy(CommandContext& context, Arguments arguments) {
+  const std::optional<int64_t> by = ReadInteger(context, arguments[3]);
+  if (!by) return;
+  CollectionAccess hash(context, arguments[1]);
+  if (!CheckType(context, hash.view, KeyType::kHash)) return;
+  const Result<int64_t> sum = hash.access.IncrementElement(hash.key, kFields, arguments[2], *by);
+  if (sum) return context.reply.Integer(*sum);
+  context.reply.Error(sum.error().code == Code::kInvalidArgument
+                          ? "ERR hash value is not an integer"
+                          : error_text::kIncrementOverflow);
+}
+
+/// What exact decimals cannot hold is added in long double, as Redis adds all, and stored as text.
+void AddInexactly(CommandContext& context, CollectionAccess& hash, std::string_view field,
+                  long double by) {
+  const std::optional<Value> present = hash.access.GetElement(hash.key, kFields, field);
+  std::string buffer;
+  std::optional<long double> value = 0.0L;
+  if (present) value = ParseLongDouble(TextOf(*present, buffer));
+  if (!value) return context.reply.Error("ERR hash value is not a float");
+  const long double sum = *value + by;
+  if (!std::isfinite(sum)) {
+    return context.reply.Error("ERR increment would produce NaN or Infinity");
+  }
+  const std::string text = FormatLongDouble(sum);
+  hash.access.AddElement(hash.key, kFields, field, Value::FromText(text));
+  context.reply.Bulk(text);
+}
+
+void HIncrByFloat(CommandContext& context, Arguments arguments) {
+  const std::optional<long double> by = ParseLongDouble(arguments[3]);
+  if (!by) return context.reply.Error(error_text::kNotAFloat);
+  if (std::isinf(*by)) return context.reply.Error("ERR value is NaN or Infinity");
+  CollectionAccess hash(context, arguments[1]);
+  if (!CheckType(context, hash.view, KeyType::kHash)) return;
+  if (const std::optional<Number> exact = Number::ParseDecimal(arguments[3])) {
+    const Result<Number> sum =
+        hash.access.IncrementElementDecimal(hash.key, kFields, arguments[2], *exact);
+    if (sum) return context.reply.Bulk(sum->ToString());
+  }
+  AddInexactly(context, hash, arguments[2], *by);
 }
 
 constexpr CommandSpec kHashCommands[] = {
@@ -183,6 +226,10 @@ constexpr CommandSpec kHashCommands[] = {
     {"hget", 3, kReadOnly | kFast, 1, 1, 1, "hash", "2.0.0", "The value of a field.", HGet},
     {"hgetall", 2, kReadOnly, 1, 1, 1, "hash", "2.0.0", "All fields of a hash with their values.",
      HGetAll},
+    {"hincrby", 4, kWrite | kDenyOom | kFast, 1, 1, 1, "hash", "2.0.0", "Add to a field's integer.",
+     HIncrBy},
+    {"hincrbyfloat", 4, kWrite | kDenyOom | kFast, 1, 1, 1, "hash", "2.6.0",
+     "Add to a field's decimal number.", HIncrByFloat},
     {"hkeys", 2, kReadOnly, 1, 1, 1, "hash", "2.0.0", "All fields of a hash.", HKeys},
     {"hlen", 2, kReadOnly | kFast, 1, 1, 1, "hash", "2.0.0", "Count the fields of a hash.", HLen},
     {"hmget", -3, kReadOnly | kFast, 1, 1, 1, "hash", "2.0.0", "The values of several fields.",

@@ -1,20 +1,14 @@
-#include <cctype>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <limits>
 #include <string>
 
 #include "node/arguments.h"
 #include "node/commands/string_commands.h"
 #include "node/error_text.h"
+#include "node/long_double.h"
 
 namespace starling {
 namespace {
-
-/// Redis takes no longer text for a float.
-constexpr size_t kMaxFloatText = 5 * 1024;
 
 void AddTo(CommandContext& context, std::string_view key_name, int64_t by) {
   KeyRef key = context.Key(key_name);
@@ -30,31 +24,6 @@ void AddTo(CommandContext& context, std::string_view key_name, int64_t by) {
   }
 }
 
-std::optional<long double> ParseFloat(std::string_view text) {
-  if (text.empty() || text.size() >= kMaxFloatText) return std::nullopt;
-  if (std::isspace(static_cast<unsigned char>(text.front()))) return std::nullopt;
-  std::string terminated(text);
-  char* end = nullptr;
-  errno = 0;
-  long double value = std::strtold(terminated.c_str(), &end);
-  if (end != terminated.c_str() + terminated.size() || std::isnan(value)) return std::nullopt;
-  if (errno == ERANGE && (std::isinf(value) || value == 0)) return std::nullopt;
-  return value;
-}
-
-/// 17 digits after the point, zeros at the end left out.
-std::string FormatFloat(long double value) {
-  int length = std::snprintf(nullptr, 0, "%.17Lf", value);
-  std::string text(static_cast<size_t>(length) + 1, '\0');
-  std::snprintf(text.data(), text.size(), "%.17Lf", value);
-  text.resize(static_cast<size_t>(length));
-  if (size_t point = text.find('.'); point != std::string::npos) {
-    size_t last = text.find_last_not_of('0');
-    text.resize(last == point ? point : last + 1);
-  }
-  return text == "-0" ? "0" : text;
-}
-
 /// What exact decimals cannot hold (1e40, 0x1p-70) is added in long double, as Redis adds all, and
 /// stored as text.
 void AddInexactly(CommandContext& context, Access& access, const KeyRef& key,
@@ -62,14 +31,14 @@ void AddInexactly(CommandContext& context, Access& access, const KeyRef& key,
   std::optional<KeyView> view = access.Find(key);
   if (!CheckType(context, view, KeyType::kString)) return;
   std::string buffer;
-  std::optional<long double> value = view ? ParseFloat(view->Text(buffer)) : 0.0L;
-  std::optional<long double> by = ParseFloat(increment);
+  std::optional<long double> value = view ? ParseLongDouble(view->Text(buffer)) : 0.0L;
+  std::optional<long double> by = ParseLongDouble(increment);
   if (!value || !by) return context.reply.Error(error_text::kNotAFloat);
   long double sum = *value + *by;
   if (!std::isfinite(sum)) {
     return context.reply.Error("ERR increment would produce NaN or Infinity");
   }
-  std::string text = FormatFloat(sum);
+  std::string text = FormatLongDouble(sum);
   access.SetString(key, text, /*keep_ttl=*/true);
   context.reply.Bulk(text);
 }

@@ -16,33 +16,21 @@ struct Rule {
 };
 
 constexpr Rule kRules[] = {
-    {"smembers", Comparison::kUnordered},
-    {"sinter", Comparison::kUnordered},
-    {"sunion", Comparison::kUnordered},
-    {"sdiff", Comparison::kUnordered},
-    {"hkeys", Comparison::kUnordered},
-    {"hvals", Comparison::kUnordered},
-    {"hgetall", Comparison::kPairs},
-    {"keys", Comparison::kUnordered},
-    {"ttl", Comparison::kTime},
-    {"pttl", Comparison::kTime},
-    {"expiretime", Comparison::kTime},
-    {"pexpiretime", Comparison::kTime},
-    {"incrbyfloat", Comparison::kFloat},
-    {"object", Comparison::kInside},
-    {"scan", Comparison::kScan},
-    {"sscan", Comparison::kScan},
-    {"hscan", Comparison::kScan},
-    {"zscan", Comparison::kScan},
-    {"spop", Comparison::kPop},
-    {"srandmember", Comparison::kDraw},
-    {"hrandfield", Comparison::kDraw},
-    {"zrandmember", Comparison::kDraw},
-    {"randomkey", Comparison::kRandomKey},
-    {"dbsize", Comparison::kCount},
-    {"hello", Comparison::kInside},
-    {"time", Comparison::kInside},
-    {"lastsave", Comparison::kInside},
+    {"smembers", Comparison::kUnordered}, {"sinter", Comparison::kUnordered},
+    {"sunion", Comparison::kUnordered},   {"sdiff", Comparison::kUnordered},
+    {"hkeys", Comparison::kUnordered},    {"hvals", Comparison::kUnordered},
+    {"hgetall", Comparison::kPairs},      {"keys", Comparison::kUnordered},
+    {"ttl", Comparison::kTime},           {"pttl", Comparison::kTime},
+    {"expiretime", Comparison::kTime},    {"pexpiretime", Comparison::kTime},
+    {"incrbyfloat", Comparison::kFloat},  {"hincrbyfloat", Comparison::kFloat},
+    {"zincrby", Comparison::kScore},      {"zadd", Comparison::kScore},
+    {"object", Comparison::kInside},      {"scan", Comparison::kScan},
+    {"sscan", Comparison::kScan},         {"hscan", Comparison::kScan},
+    {"zscan", Comparison::kScan},         {"spop", Comparison::kPop},
+    {"srandmember", Comparison::kDraw},   {"hrandfield", Comparison::kDraw},
+    {"zrandmember", Comparison::kDraw},   {"randomkey", Comparison::kRandomKey},
+    {"dbsize", Comparison::kCount},       {"hello", Comparison::kInside},
+    {"time", Comparison::kInside},        {"lastsave", Comparison::kInside},
     {"memory", Comparison::kInside},
 };
 
@@ -63,6 +51,9 @@ Pairs SortedPairs(const RespReply& reply) {
   return pairs;
 }
 
+/// 53 bits of mantissa, a few roundings lost.
+constexpr double kScoreTolerance = 1e-14;
+
 bool SameKind(const RespReply& a, const RespReply& b) {
   return a.type == b.type && a.null == b.null;
 }
@@ -80,6 +71,17 @@ bool AgreeOnFloat(const RespReply& expected, const RespReply& actual) {
   long double a = std::strtold(expected.text.c_str(), nullptr);
   long double b = std::strtold(actual.text.c_str(), nullptr);
   return std::fabs(a - b) <= kFloatTolerance * std::max(1.0L, std::max(std::fabs(a), std::fabs(b)));
+}
+
+/// ZADD with INCR and ZINCRBY answer a double; ZADD alone an integer, which must be the same.
+bool AgreeOnScore(const RespReply& expected, const RespReply& actual) {
+  if (!SameKind(expected, actual) || (expected.type != '$' && expected.type != ',')) {
+    return expected == actual;
+  }
+  double a = std::strtod(expected.text.c_str(), nullptr);
+  double b = std::strtod(actual.text.c_str(), nullptr);
+  if (std::isinf(a) || std::isinf(b)) return a == b;
+  return std::fabs(a - b) <= kScoreTolerance * std::max(1.0, std::max(std::fabs(a), std::fabs(b)));
 }
 
 bool AgreeOnPairs(const RespReply& expected, const RespReply& actual) {
@@ -141,6 +143,8 @@ bool Agree(Comparison comparison, const RespReply& expected, const RespReply& ac
       return AgreeOnTime(expected, actual);
     case Comparison::kFloat:
       return AgreeOnFloat(expected, actual);
+    case Comparison::kScore:
+      return AgreeOnScore(expected, actual);
     case Comparison::kInside:
       return AgreeInside(expected, actual);
     default:

@@ -16,6 +16,7 @@ enum class Comparison {
   kPairs,      ///< Pairs of a map, also where they come as one array, in any order.
   kTime,       ///< A deadline or time to live: a few seconds may have passed between.
   kFloat,      ///< Sums of decimals: exact here, rounded in Redis.
+  kScore,      ///< The same for scores, which Redis adds as doubles.
   kInside,     ///< What a value looks like inside: the same kind of reply.
   kScan,       ///< A whole iteration, compared as a set.
   kPop,        ///< Random members, taken out.

@@ -72,6 +72,12 @@ bool AreAmong(const Words& drawn, const Words& elements, bool distinct) {
   return true;
 }
 
+/// Redis keeps the sign of a score of zero or loses it, depending on its encoding.
+void ForgetNegativeZero(RespReply& reply) {
+  if (reply.text == "-0") reply.text = "0";
+  for (RespReply& element : reply.elements) ForgetNegativeZero(element);
+}
+
 }  // namespace
 
 std::string Step::ToString() const {
@@ -108,6 +114,10 @@ Result<Duel::Replies> Duel::Both(const Words& words) {
   if (!redis) return Error{redis.error().code, "redis-server: " + redis.error().message};
   Result<RespReply> starling = pair_->starling.Receive();
   if (!starling) return Error{starling.error().code, "starlingd: " + starling.error().message};
+  if (words[0].starts_with('z') || words[0].starts_with('Z')) {
+    ForgetNegativeZero(*redis);
+    ForgetNegativeZero(*starling);
+  }
   return Replies{std::move(*redis), std::move(*starling)};
 }
 
@@ -131,9 +141,11 @@ Result<std::optional<Divergence>> Duel::Run(const Step& step) {
   if (!Agree(comparison, replies->redis, replies->starling)) {
     return Differ(replies->redis, replies->starling);
   }
-  if (comparison == Comparison::kFloat && replies->redis.text != replies->starling.text) {
-    if (Status adopted = AdoptFloat(words, replies->starling.text); !adopted)
+  const bool rounded = comparison == Comparison::kFloat || comparison == Comparison::kScore;
+  if (rounded && replies->redis.text != replies->starling.text) {
+    if (Status adopted = AdoptNumber(words, replies->starling.text); !adopted) {
       return adopted.error();
+    }
   }
   return std::optional<Divergence>();
 }
@@ -163,6 +175,7 @@ Result<std::vector<std::string>> Duel::FullScan(RespClient& client, Words words)
     Result<RespReply> reply = client.Call(words);
     if (!reply) return reply.error();
     if (!IsScanStep(*reply)) return Error{Code::kCorruption, "not a scan: " + reply->ToString()};
+    if (pairs) ForgetNegativeZero(*reply);
     for (std::string& text : Joined(Flattened(reply->elements[1]), pairs)) {
       found.insert(std::move(text));
     }
@@ -240,8 +253,14 @@ Status Duel::Settle() {
   return replies ? Status() : Status(replies.error());
 }
 
-Status Duel::AdoptFloat(const Words& words, const std::string& text) {
-  Result<Replies> replies = Both({"SET", words[1], text, "KEEPTTL"});
+Status Duel::AdoptNumber(const Words& words, const std::string& text) {
+  Words adopt = {"SET", words[1], text, "KEEPTTL"};
+  if (::strcasecmp(words[0].c_str(), "hincrbyfloat") == 0) {
+    adopt = {"HSET", words[1], words[2], text};
+  } else if (::strcasecmp(words[0].c_str(), "incrbyfloat") != 0) {
+    adopt = {"ZADD", words[1], text, words.back()};
+  }
+  Result<Replies> replies = Both(adopt);
   return replies ? Status() : Status(replies.error());
 }
 

@@ -65,7 +65,7 @@ class Duel {
   Outcome RunDraw(const Words& words, bool pop);
   Outcome RunRandomKey(const Words& words);
   Status Settle();
-  Status AdoptFloat(const Words& words, const std::string& text);
+  Status AdoptNumber(const Words& words, const std::string& text);
   Status AdoptPop(const std::string& key, const RespReply& redis, const RespReply& starling);
   Result<std::vector<std::string>> FullScan(RespClient& client, Words words);
 

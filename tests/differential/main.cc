@@ -89,6 +89,8 @@ std::vector<Step> Inventory(const std::vector<std::string>& keys) {
       for (const char* command : {"TYPE", "GET", "SMEMBERS", "HGETALL", "PTTL"}) {
         steps.push_back({0, {command, key}});
       }
+      steps.push_back({0, {"LRANGE", key, "0", "-1"}});
+      steps.push_back({0, {"ZRANGE", key, "0", "-1", "WITHSCORES"}});
     }
   }
   return steps;

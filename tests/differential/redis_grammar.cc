@@ -85,6 +85,7 @@ sscanopt = MATCH pattern | COUNT count | TYPE type | "foo" | MATCH "*1*"
 constexpr std::string_view kHashes = R"(
 command  = 8: HSET hkey fieldvalue+ | HSET hkey fieldvalue{60..80} | HSET hkey field ~65 | 2: HMSET hkey fieldvalue+
 command  = 4: HSETNX hkey field hvalue | 5: HGET hkey field | 3: HMGET hkey field+ | 6: HDEL hkey field+ | HDEL hkey field{30..60}
+command  = 5: HINCRBY hkey field integer | 3: HINCRBYFLOAT hkey field float | 2: HINCRBYFLOAT hkey field smallint
 command  = 3: HEXISTS hkey field | 3: HLEN hkey | 2: HSTRLEN hkey field | 2: HGETALL hkey | HKEYS hkey | HVALS hkey
 command  = 2: HRANDFIELD hkey | 3: HRANDFIELD hkey randcount | 3: HRANDFIELD hkey randcount WITHVALUES
 command  = HRANDFIELD hkey randcount "foo" | HRANDFIELD hkey randcount WITHVALUES "x" | HRANDFIELD hkey "9223372036854775807" WITHVALUES
@@ -94,6 +95,77 @@ key      = "h1" | "h2"
 fieldvalue = field hvalue
 field    = 8: #1..60 | "a" | "b" | "name" | "" | "\x00\r\n" | ~70 | float
 hvalue   = 3: number | float | text
+)";
+
+constexpr std::string_view kSortedSets = R"(
+command  = 8: ZADD zkey zaddopt* scored+ | 2: ZADD zkey zaddopt* score zmember | ZADD zkey zaddopt* | ZADD zkey scored{50..90} | ZADD zkey score ~65
+command  = 3: ZADD zkey zaddopt* INCR smallscore zmember | 4: ZINCRBY zkey smallscore zmember | ZINCRBY zkey score zmember
+command  = 4: ZREM zkey zmember+ | ZREM zkey zmember{30..60} | 3: ZSCORE zkey zmember | 2: ZMSCORE zkey zmember+ | 2: ZCARD zkey
+command  = 2: ZRANK zkey zmember | 2: ZREVRANK zkey zmember | 3: ZCOUNT zkey bound bound | 2: ZLEXCOUNT lexkey lexbound lexbound
+command  = 4: ZRANGE zkey index index rangeopt* | 4: ZRANGE zkey bound bound BYSCORE rangeopt* | 4: ZRANGE lexkey lexbound lexbound BYLEX lexopt*
+command  = 2: ZRANGEBYSCORE zkey bound bound byopt* | 2: ZREVRANGEBYSCORE zkey bound bound byopt* | ZREVRANGE zkey index index revopt*
+command  = 2: ZRANGEBYLEX lexkey lexbound lexbound lexlimit* | 2: ZREVRANGEBYLEX lexkey lexbound lexbound lexlimit*
+command  = 2: ZRANGESTORE ztarget zkey index index rangeopt* | 2: ZRANGESTORE ztarget zkey bound bound BYSCORE rangeopt* | 2: ZRANGESTORE lexkey lexkey lexbound lexbound BYLEX lexopt*
+command  = 3: ZPOPMIN zkey zcount? | 3: ZPOPMAX zkey zcount? | ZPOPMIN zkey zcount "1" | 2: ZMPOP "1" zkey minmax popopt* | 2: ZMPOP "2" zkey zkey minmax popopt* | ZMPOP numkeys zkey+ minmax popopt*
+command  = 2: ZREMRANGEBYSCORE zkey bound bound | 2: ZREMRANGEBYRANK zkey index index | 2: ZREMRANGEBYLEX lexkey lexbound lexbound
+command  = 2: ZUNION "1" zsource unionopt* | 3: ZUNION "2" zsource zsource unionopt* | 3: ZINTER "2" zsource zsource unionopt* | 2: ZDIFF "2" zsource zsource withscores*
+command  = ZUNION numkeys zsource+ unionopt* | ZINTER numkeys zsource+ unionopt* | ZDIFF numkeys zsource+ withscores* | ZUNION "3" zsource zsource zsource unionopt*
+command  = 2: ZUNIONSTORE ztarget "2" zsource zsource storeopt* | 2: ZINTERSTORE ztarget "2" zsource zsource storeopt* | ZDIFFSTORE ztarget "2" zsource zsource storeopt*
+command  = ZUNIONSTORE ztarget numkeys zsource+ storeopt* | ZINTERSTORE ztarget numkeys zsource+ storeopt* | ZDIFFSTORE ztarget numkeys zsource+
+command  = 2: ZINTERCARD "2" zsource zsource cardopt* | ZINTERCARD numkeys zsource+ cardopt*
+command  = 2: ZRANDMEMBER zkey | 2: ZRANDMEMBER zkey randcount | 2: ZRANDMEMBER zkey randcount WITHSCORES | ZRANDMEMBER zkey randcount "foo" | ZRANDMEMBER zkey "9223372036854775807" WITHSCORES
+command  = 2: ZSCAN zkey cursor sscanopt* | DEL zkey | DEL lexkey
+command  = 5: ZADD lexkey "0" lexmember | ZADD lexkey lexscored{20..90} | 2: ZREM lexkey lexmember+ | ZADD zkey intscored{100..140}
+zkey     = 12: "z1" | 8: "z2" | 3: "z3" | key
+key      = "z1" | "z2" | "z3"
+ztarget  = 4: "z3" | "z2" | key
+zsource  = 6: "z1" | 6: "z2" | 3: "z3" | 3: setkey | key
+lexkey   = 9: "lex1" | 3: "lex2"
+scored   = score zmember
+intscored = #-20..20 zmember
+lexscored = "0" lexmember
+zmember  = 8: #1..60 | "a" | "b" | "member" | "" | "\x00\r\n" | ~70
+lexmember = 8: #1..40 | "a" | "ab" | "abc" | "b" | "" | "\x00\r\n" | "\xff" | ~70
+score    = 8: #-10..10 | 2: smallscore | "inf" | "-inf" | "+inf" | "1e300" | "1e-300" | "-0" | "0.1" | "3.14159265358979" | #-9007199254740993..9007199254740993 | oddscore
+smallscore = 4: #-10..10 | "0.5" | "-0.25" | "1.5" | "0.1" | "0.7"
+oddscore = "nan" | "abc" | "" | " 1" | "1 " | "0x10" | "1e400" | "(1" | "+5" | "5." | "\x00"
+bound    = 6: #-10..10 | 2: exclusive | 2: "-inf" | 2: "+inf" | "inf" | "(inf" | "(-inf" | "0.5" | "(0.5" | "" | "(" | "abc" | "nan" | "1e400" | " 1"
+exclusive = "(0" | "(1" | "(-3" | "(5" | "(9"
+lexbound = 3: "-" | 3: "+" | "[a" | "(a" | "[1" | "(1" | "[2" | "(3" | "[" | "(" | "[ab" | "(b" | "[35" | "(\xff" | "a" | "" | "-x" | "+1" | "1"
+zaddopt  = 2: NX | 2: XX | 2: GT | 2: LT | 2: CH | "foo"
+rangeopt = 4: WITHSCORES | 3: REV | 2: BYSCORE | 3: LIMIT offcount | LIMIT "1" | "foo"
+byopt    = 4: WITHSCORES | 4: LIMIT offcount | REV | "foo"
+revopt   = 3: WITHSCORES | LIMIT offcount | REV
+lexopt   = 3: REV | 3: LIMIT offcount | WITHSCORES | "foo"
+lexlimit = 5: LIMIT offcount | WITHSCORES | "foo"
+offcount = 6: few few | few "-1" | "-1" few | "abc" "1" | "1" "abc"
+few      = #0..8
+minmax   = 4: MIN | 4: MAX | "foo"
+popopt   = 4: COUNT popnumber | COUNT | "foo"
+popnumber = 5: #1..6 | "0" | "-1" | "abc" | "1000"
+zcount   = 6: #0..6 | "-1" | "abc" | "100" | "9223372036854775808"
+unionopt = 3: storeopt | 2: WITHSCORES
+storeopt = 2: WEIGHTS weight weight | WEIGHTS weight | WEIGHTS weight weight weight | 4: AGGREGATE aggregate | "foo" | AGGREGATE
+weight   = 5: #-3..3 | "0.5" | "inf" | "abc" | "-inf" | "nan"
+aggregate = 3: SUM | 3: MIN | 3: MAX | "foo"
+withscores = 5: WITHSCORES | "foo" | LIMIT "1"
+)";
+
+constexpr std::string_view kLists = R"(
+command  = 6: LPUSH lkey lvalue+ | 6: RPUSH lkey lvalue+ | RPUSH lkey lvalue{60..150} | LPUSH lkey ~65 | 2: LPUSHX lkey lvalue+ | 2: RPUSHX lkey lvalue+
+command  = 3: LPOP lkey popcount? | 3: RPOP lkey popcount? | LPOP lkey "1" "2" | 2: LLEN lkey | 3: LRANGE lkey index index
+command  = 3: LINDEX lkey index | 4: LSET lkey index lvalue | 5: LINSERT lkey beforeafter lvalue lvalue | 3: LREM lkey lremcount lvalue
+command  = 2: LTRIM lkey index index | 4: LPOS lkey lvalue lposopt* | 4: LMOVE lkey lkey leftright leftright | 2: RPOPLPUSH lkey lkey
+command  = 2: LMPOP "1" lkey leftright popopt* | 2: LMPOP "2" lkey lkey leftright popopt* | LMPOP numkeys lkey+ leftright popopt*
+command  = OBJECT ENCODING lkey | DEL lkey
+lkey     = 12: "l1" | 6: "l2" | key
+key      = "l1" | "l2"
+lvalue   = 8: #1..8 | "a" | "b" | "c" | 2: value
+leftright = 5: LEFT | 5: RIGHT | "foo"
+beforeafter = 5: BEFORE | 5: AFTER | "foo"
+lremcount = 6: #-4..4 | "0" | "abc" | "-9223372036854775808" | "100"
+lposopt  = 3: RANK rank | 3: COUNT zcount | 3: MAXLEN zcount | RANK | "foo"
+rank     = 6: #-4..4 | "-9223372036854775807" | "abc" | "0"
 )";
 
 constexpr std::string_view kConnection = R"(
@@ -111,13 +183,13 @@ clientcmd = 2: SETNAME name | 2: GETNAME | GETNAME | REPLY "foo" | SETNAME | "fo
 clientcmd = NO-EVICT onoff | GETNAME text | KILL "1.2.3.4:5"
 name     = "conn" | "" | "a b" | "a\r\nb" | "name-2"
 onoff    = ON | OFF | "foo"
-keyscmd  = SINTERCARD numkeys setkey+ | GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
+keyscmd  = LMPOP numkeys lkey+ LEFT | SINTERCARD numkeys setkey+ | ZUNION numkeys zkey+ | ZINTERSTORE ztarget numkeys zkey+ | ZMPOP numkeys zkey+ MIN | GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
 configcmd = GET "nosuch" | SET "nosuch" "1" | GET | SET "nosuch" | RESETSTAT | "foo" | SET "a" "b" "c"
 memoryopt = SAMPLES "5" | SAMPLES "abc" | "foo" | SAMPLES "-1"
 )";
 
-constexpr std::string_view kFamilies[] = {kCommon, kStrings,    kKeys,  kSets,
-                                          kHashes, kConnection, kServer};
+constexpr std::string_view kFamilies[] = {kCommon,     kStrings, kKeys,       kSets,  kHashes,
+                                          kSortedSets, kLists,   kConnection, kServer};
 
 }  // namespace
 

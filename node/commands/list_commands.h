@@ -1,0 +1,23 @@
+/// The handlers of the list family's second half, which lists.cc lists with arity, flags and keys.
+///
+/// Handlers as command.h describes them: one reply each, all arguments checked before anything
+/// changes.
+#pragma once
+
+#include "node/command.h"
+
+namespace starling {
+
+// list_search.cc: elements by their text.
+void LInsert(CommandContext& context, Arguments arguments);
+void LRem(CommandContext& context, Arguments arguments);
+void LPos(CommandContext& context, Arguments arguments);
+
+// list_moves.cc: taking elements out, and from one list to another.
+void LPop(CommandContext& context, Arguments arguments);
+void RPop(CommandContext& context, Arguments arguments);
+void LMPop(CommandContext& context, Arguments arguments);
+void LMove(CommandContext& context, Arguments arguments);
+void RPopLPush(CommandContext& context, Arguments arguments);
+
+}  // namespace starling
