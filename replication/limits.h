@@ -60,7 +60,7 @@ inline constexpr size_t kInFlightFrames = 16;
 /// Bytes of batches that one frame gathers.
 inline constexpr size_t kGatherBytes = 192 << 10;
 /// Own batches kept in memory, so that gathering does not read the log.
-inline constexpr size_t kRecentBytes = 4 << 20;
+inline constexpr size_t kRecentBytes = 1 << 20;
 /// Up to this many peers the origin pushes to all; beyond, to `kPushFanout`, who pass it on.
 inline constexpr size_t kPushToAll = 12;
 inline constexpr size_t kPushFanout = 4;

@@ -95,7 +95,8 @@ void Streams::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant
   NoteContent(header.upto);
   recent_bytes_ += bytes->size();
   recent_.push_back({header, bytes});
-  while (recent_bytes_ > limits::kRecentBytes && recent_.size() > 1) {
+  const size_t limit = peers_.empty() ? 0 : limits::kRecentBytes;  // who comes later reads the log
+  while (recent_bytes_ > limit && !recent_.empty()) {
     recent_bytes_ -= recent_.front().bytes->size();
     recent_.pop_front();
   }

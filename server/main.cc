@@ -13,6 +13,7 @@
 
 #include "node/version.h"
 #include "server/daemon.h"
+#include "server/heap_trimmer.h"
 #include "server/log.h"
 #include "server/settings_sources.h"
 
@@ -64,6 +65,7 @@ int Serve(LoadedSettings loaded) {
   };
   Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(control, std::move(options), **log);
   if (!daemon) return Fail(daemon.error().message);
+  const starling::HeapTrimmer trimmer(control);
   control.run();
   // From here on a second signal has its default effect: the process ends at once, with nothing
   // lost that a client was told.

@@ -10,7 +10,7 @@ enum EntryFlag : uint8_t {
   kHasString = 2,
   kHasExpiry = 4,
   kHasCollection = 8,
-  kHasFireTick = 16,
+  kInWheel = 16,
   kChanged = 32,
   kCounted = 64,
   kCountedDeadline = 128,
@@ -183,7 +183,7 @@ size_t CellBound(std::string_view key, const KeyState& state) {
 size_t PackCell(uint8_t* cell, const KeyRef& key, const KeyState& state, const char* block) {
   PackedWriter out(cell);
   out.Byte(static_cast<uint8_t>(PartFlags(state) | (state.collection ? kHasCollection : 0) |
-                                (state.fire_tick != 0 ? kHasFireTick : 0) |
+                                (state.wheel_place != 0 ? kInWheel : 0) |
                                 (state.changed ? kChanged : 0) | (state.counted ? kCounted : 0) |
                                 (state.counted_deadline ? kCountedDeadline : 0)));
   out.Fixed(state.accessed_seconds);
@@ -192,7 +192,7 @@ size_t PackCell(uint8_t* cell, const KeyRef& key, const KeyState& state, const c
   out.Bytes(key.name);
   PackParts(out, state, block);
   if (state.collection != nullptr) out.Fixed(state.collection);
-  if (state.fire_tick != 0) out.Fixed(state.fire_tick);
+  if (state.wheel_place != 0) out.Fixed(state.wheel_place);
   return static_cast<size_t>(out.at() - cell);
 }
 
@@ -203,7 +203,7 @@ void UnpackCell(const uint8_t* cell, KeyState& state, const char** block) {
   in.Bytes(in.Varint());
   UnpackParts(in, flags, state, block);
   if (flags & kHasCollection) state.collection = in.Fixed<Collection*>();
-  if (flags & kHasFireTick) state.fire_tick = in.Fixed<uint32_t>();
+  if (flags & kInWheel) state.wheel_place = in.Fixed<uint16_t>();
   state.changed = flags & kChanged;
   state.counted = flags & kCounted;
   state.counted_deadline = flags & kCountedDeadline;

@@ -2,8 +2,9 @@
 ///
 /// Source: Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987 (scheme 7). It holds
 /// four bytes a key, the low half of the key's hash, so a moved entry needs no update: whoever is
-/// woken looks the key up. An entry remembers the tick at which it will be looked at; a wake-up at
-/// another tick is stale and ignored, so refreshing a deadline costs nothing here. Not thread-safe.
+/// woken looks the key up. An entry remembers its place in the wheel, which says when it will be
+/// looked at; a wake-up at another tick is stale and ignored, so refreshing a deadline costs
+/// nothing here. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +14,9 @@
 
 namespace starling {
 
+/// A slot of the wheel; 0 is none.
+using WheelPlace = uint16_t;
+
 class ExpiryIndex {
  public:
   /// `start_millis`: the hybrid clock now; deadlines before it are due at once.
@@ -21,15 +25,25 @@ class ExpiryIndex {
   /// The tick at which a deadline would be looked at if it were added now; at least 1.
   uint32_t TickFor(int64_t deadline_millis) const {
     const Place place = PlaceOf(deadline_millis);
-    return place.tick;
+    return static_cast<uint32_t>(place.position << (kSlotBits * place.level));
   }
 
-  /// Adds a key; returns the tick at which it will be looked at.
-  uint32_t Add(int64_t deadline_millis, uint32_t hash) {
+  /// Adds a key; returns where.
+  WheelPlace Add(int64_t deadline_millis, uint32_t hash) {
     const Place place = PlaceOf(deadline_millis);
-    levels_[place.level][place.slot].push_back(hash);
+    const auto slot = static_cast<size_t>(place.position & (kSlots - 1));
+    levels_[place.level][slot].push_back(hash);
     ++held_[place.level];
-    return place.tick;
+    return static_cast<WheelPlace>(1 + place.level * kSlots + static_cast<int64_t>(slot));
+  }
+
+  /// The tick at which what was added at `place`, and not woken since, is looked at: the next time
+  /// that the wheel comes there, the tick that is being worked on included.
+  uint32_t TickOf(WheelPlace place) const {
+    const int shift = kSlotBits * static_cast<int>((place - 1) / kSlots);
+    const int64_t next = (tick_ + (int64_t{1} << shift) - 1) >> shift;
+    const int64_t position = next + (((place - 1) - next) & (kSlots - 1));
+    return static_cast<uint32_t>(position << shift);
   }
 
   /// Moves to `now_millis`, calling `wake(hash, tick)` for what is found on the way, at most
@@ -67,8 +81,7 @@ class ExpiryIndex {
 
   struct Place {
     int level;
-    size_t slot;
-    uint32_t tick;
+    int64_t position;  // in units of the level
   };
 
   Place PlaceOf(int64_t deadline_millis) const {
@@ -78,9 +91,7 @@ class ExpiryIndex {
     tick = std::clamp(tick, tick_ + 1, tick_ + kMaxDelta);
     int level = 0;
     while ((tick - tick_) >> (kSlotBits * (level + 1)) != 0) ++level;
-    const int64_t position = tick >> (kSlotBits * level);
-    return {level, static_cast<size_t>(position & (kSlots - 1)),
-            static_cast<uint32_t>(position << (kSlotBits * level))};
+    return {level, tick >> (kSlotBits * level)};
   }
 
   /// To the next tick at which anything can be due, at most `target`: a clock that leaps costs the

@@ -71,9 +71,9 @@ struct KeyState {
 
   // Not replicated.
   uint32_t accessed_seconds = 0;
-  uint32_t fire_tick = 0;  ///< When the expiry index will look at the key; 0: not indexed.
-  bool changed = false;    ///< On the list for the next checkpoint.
-  bool counted = false;    ///< Counted as a key of its database.
+  uint16_t wheel_place = 0;  ///< Where the expiry index holds the key; 0: not indexed.
+  bool changed = false;      ///< On the list for the next checkpoint.
+  bool counted = false;      ///< Counted as a key of its database.
   bool counted_deadline = false;
 
   /// What elements and slots must be younger than to count.

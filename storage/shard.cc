@@ -252,8 +252,11 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
     AddTombstone({entry.key.hash, 0, Tombstone::Kind::kExpiry, state.expiry_version});
   }
   if (!state.HasDeadline()) return;
-  if (state.fire_tick != 0 && expiry_.TickFor(state.deadline_millis) >= state.fire_tick) return;
-  state.fire_tick = expiry_.Add(state.deadline_millis, static_cast<uint32_t>(entry.key.hash));
+  if (state.wheel_place != 0 &&
+      expiry_.TickFor(state.deadline_millis) >= expiry_.TickOf(state.wheel_place)) {
+    return;
+  }
+  state.wheel_place = expiry_.Add(state.deadline_millis, static_cast<uint32_t>(entry.key.hash));
 }
 
 void Shard::Save(LoadedEntry& entry) {
@@ -309,13 +312,13 @@ void Shard::Erase(LoadedEntry& entry) {
   entry.block = nullptr;
   // Whoever goes on with the entry makes a new one.
   entry.state.counted = entry.state.counted_deadline = entry.state.changed = false;
-  entry.state.fire_tick = 0;
+  entry.state.wheel_place = 0;
 }
 
 size_t Shard::MemoryUsage(const LoadedEntry& entry) const {
   constexpr size_t kIndexShare = 8;  // a table slot at the usual fill
   size_t bytes = slab_.SizeOf(entry.handle) + kIndexShare + entry.block_size;
-  if (entry.state.fire_tick != 0) bytes += sizeof(uint32_t);
+  if (entry.state.wheel_place != 0) bytes += sizeof(uint32_t);
   if (entry.state.collection != nullptr) bytes += entry.state.collection->memory_bytes();
   return bytes;
 }

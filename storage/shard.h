@@ -128,6 +128,8 @@ class Shard {
   std::vector<Handle> FindByHash(uint64_t hash) const;
   void AddTombstone(const Tombstone& tombstone) { tombstones_.push_back(tombstone); }
   /// Whether the entry still holds what the tombstone stands for.
+  /// Whether anything still stands as the tombstone says.
+  bool IsCurrent(const Tombstone& tombstone) const;
   bool IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) const;
   /// Forgets tombstones that later writes have replaced, so that the queue does not outgrow what it
   /// stands for while a member is away.

@@ -18,8 +18,10 @@ size_t Shard::Expire(int64_t now_millis, size_t limit,
     });
     for (const Handle handle : found) {
       LoadedEntry entry = LoadHandle(handle);
-      if (entry.state.fire_tick != tick) continue;  // a stale wake-up: it is indexed elsewhere
-      entry.state.fire_tick = 0;
+      if (entry.state.wheel_place == 0 || expiry_.TickOf(entry.state.wheel_place) != tick) {
+        continue;  // a stale wake-up: it is indexed elsewhere
+      }
+      entry.state.wheel_place = 0;
       // A deadline that the database's cut has killed deletes nothing.
       if (entry.state.expiry_version.stamp <= database_cuts_[entry.key.database] ||
           !entry.state.HasDeadline()) {
@@ -34,7 +36,7 @@ size_t Shard::Expire(int64_t now_millis, size_t limit,
 }
 
 void Shard::LookAgain(LoadedEntry& entry, int64_t millis) {
-  entry.state.fire_tick = expiry_.Add(millis, static_cast<uint32_t>(entry.key.hash));
+  entry.state.wheel_place = expiry_.Add(millis, static_cast<uint32_t>(entry.key.hash));
   Repack(entry);
 }
 
@@ -47,7 +49,9 @@ size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, Ver
     const Origin& origin = origins_.At(tombstone.version.origin);
     const Stamp stamp = tombstone.version.stamp;
     if (stamp > stability.passed || !stability.covered.Covers(origin, stamp)) {
-      tombstones_.push_back(tombstone);
+      // One that something newer has replaced waits for nobody: others may know nothing of it any
+      // more, and nobody would move its stream for it.
+      if (IsCurrent(tombstone)) tombstones_.push_back(tombstone);
       continue;
     }
     if (!FreeOne(tombstone)) continue;
@@ -74,6 +78,13 @@ bool Shard::IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) cons
   return false;
 }
 
+bool Shard::IsCurrent(const Tombstone& tombstone) const {
+  const auto handles = FindByHash(tombstone.key_hash);
+  return std::any_of(handles.begin(), handles.end(), [&](Handle handle) {
+    return IsCurrent(LoadHandle(handle), tombstone);
+  });
+}
+
 void Shard::CompactTombstones() {
   absl::flat_hash_set<std::tuple<uint64_t, uint64_t, int, uint64_t>> seen;
   std::deque<Tombstone> current;
@@ -81,12 +92,7 @@ void Shard::CompactTombstones() {
     const bool first = seen.emplace(tombstone.key_hash, tombstone.element_hash,
                                     static_cast<int>(tombstone.kind), tombstone.version.stamp.value)
                            .second;
-    if (!first) continue;
-    for (const Handle handle : FindByHash(tombstone.key_hash)) {
-      if (!IsCurrent(LoadHandle(handle), tombstone)) continue;
-      current.push_back(tombstone);
-      break;
-    }
+    if (first && IsCurrent(tombstone)) current.push_back(tombstone);
   }
   tombstones_.swap(current);
   compact_at_ = std::max(kCompactAt, 2 * tombstones_.size());

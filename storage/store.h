@@ -26,7 +26,8 @@ struct StoreOptions {
   std::string name;
   AppendFsync appendfsync = AppendFsync::kEverySecond;
   KeyspaceOptions keyspace;
-  /// Log bytes that start a checkpoint. Smaller: quicker start, more writing.
+  /// Log bytes that start a checkpoint; an eighth of them once nothing is written. Smaller: quicker
+  /// start, more writing.
   /// The log of the interval before the last checkpoint is kept for peers that lag.
   uint64_t checkpoint_log_bytes = 64 << 20;
   /// How long after its deadline a key is deleted by a node that did not set the deadline.
@@ -135,7 +136,7 @@ class Store {
   Status MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_state);
   void MergeUncovered(const std::vector<Item>& items);
   // store_upkeep.cc
-  bool CheckpointDue() const;
+  bool CheckpointDue(std::chrono::nanoseconds now);
   size_t FreeStable(const Keyspace::Stability& stability, size_t limit);
   Status WriteChanged();
   void DropOldLog();
@@ -162,6 +163,8 @@ class Store {
   uint64_t recovered_bytes_ = 0;               // of log that was replayed at the start
   std::atomic<uint64_t> checkpoint_bytes_{0};  // journal's appended bytes at the last checkpoint
   std::atomic<int64_t> last_checkpoint_millis_{0};
+  uint64_t seen_bytes_ = 0;                  // what CheckpointDue saw
+  std::chrono::nanoseconds quiet_since_{0};  // and since when
   std::chrono::nanoseconds last_sync_{0};
 };
 

@@ -22,7 +22,7 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
   if (deleted > 0) {
     if (const Status status = journal_->Commit(); !status) return kIdle;
   }
-  if (CheckpointDue()) {
+  if (CheckpointDue(now)) {
     if (const Status status = Checkpoint(); !status) {
       log_->error("event=checkpoint_failed node={} error=\"{}\"", options_.name,
                   status.error().message);
@@ -31,11 +31,17 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
   return more ? std::chrono::milliseconds(1) : kIdle;
 }
 
-bool Store::CheckpointDue() const {
+bool Store::CheckpointDue(std::chrono::nanoseconds now) {
   // Names of what vanished wait in memory: after a mass deletion they must go soon.
   constexpr size_t kMaxErasedNames = 200'000;
-  return recovered_bytes_ + journal_->appended_bytes() - checkpoint_bytes_ >=
-             options_.checkpoint_log_bytes ||
+  // After a burst, the names of what changed give their memory back, and the next start is quick.
+  constexpr std::chrono::seconds kQuiet{5};
+  const uint64_t bytes = recovered_bytes_ + journal_->appended_bytes();
+  if (bytes != seen_bytes_) quiet_since_ = now;
+  seen_bytes_ = bytes;
+  const uint64_t interval = bytes - checkpoint_bytes_;
+  const bool quiet = now - quiet_since_ >= kQuiet && interval >= options_.checkpoint_log_bytes / 8;
+  return quiet || interval >= options_.checkpoint_log_bytes ||
          keyspace_->erased_names() >= kMaxErasedNames;
 }
 

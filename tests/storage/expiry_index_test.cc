@@ -16,18 +16,18 @@ class Keys {
   void Set(uint32_t key, int64_t deadline) {
     Key& entry = keys_[key];
     entry.deadline = deadline;
-    if (entry.tick != 0 && index_.TickFor(deadline) >= entry.tick) return;
-    entry.tick = index_.Add(deadline, key);
+    if (entry.place != 0 && index_.TickFor(deadline) >= index_.TickOf(entry.place)) return;
+    entry.place = index_.Add(deadline, key);
   }
   /// Moves on; returns how many wake-ups there were. What is due leaves.
   size_t Advance(int64_t now, size_t limit = SIZE_MAX) {
     return index_.Advance(now, limit, [&](uint32_t hash, uint32_t tick) {
       const auto found = keys_.find(hash);
-      if (found == keys_.end() || found->second.tick != tick) return;
+      if (found == keys_.end() || index_.TickOf(found->second.place) != tick) return;
       if (now > found->second.deadline) {
         keys_.erase(found);
       } else {
-        found->second.tick = index_.Add(found->second.deadline, hash);
+        found->second.place = index_.Add(found->second.deadline, hash);
       }
     });
   }
@@ -41,7 +41,7 @@ class Keys {
  private:
   struct Key {
     int64_t deadline = 0;
-    uint32_t tick = 0;
+    WheelPlace place = 0;
   };
   ExpiryIndex index_{kStart};
   std::map<uint32_t, Key> keys_;

@@ -349,6 +349,18 @@ TEST(Merge, AnOriginThatLagsHoldsUpNoOthersTombstones) {
   EXPECT_EQ(node.keyspace.tombstones(), 1u);
 }
 
+// Simulated seed 14: nobody else knew of it any more, so no stream moved to make it stable.
+TEST(Merge, ATombstoneThatWasReplacedWaitsForNobody) {
+  OneNode node;
+  node.Add("set", "m");
+  node.Remove("set", "m");
+  node.Add("set", "m");
+  EXPECT_EQ(node.keyspace.tombstones(), 1u);
+  EXPECT_EQ(node.keyspace.FreeStable({}, 100), 0u);
+  EXPECT_EQ(node.keyspace.tombstones(), 0u);
+  EXPECT_TRUE(node.keyspace.floor().empty());
+}
+
 TEST(Merge, TheFloorIsWhatWasFreed) {
   OneNode node;
   node.Set("k", "v");
