@@ -68,7 +68,7 @@ struct RuntimeOptions {
   /// The folder was made from a backup: begin a new incarnation.
   bool restored = false;
   /// See StoreOptions.
-  uint64_t checkpoint_log_bytes = 64 << 20;
+  uint64_t checkpoint_log_bytes = 128 << 20;
   /// See KeyspaceOptions.
   int shards = 16;
   /// A cluster that this node was in before its folder knew: used where the meeting folder holds

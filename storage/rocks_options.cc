@@ -32,6 +32,7 @@ constexpr int kLogFilesToMerge = 40;
 /// RocksDB throttles all families when one has many files. What paces ours is the checkpoint and,
 /// for the state, the engine; these limits are out of the way.
 constexpr int kFilesNeverReached = 1 << 20;
+constexpr int kStateFilesToMerge = 8;
 constexpr uint64_t kStateFileBytes = 16 << 20;
 constexpr uint64_t kStateBaseBytes = 64 << 20;
 /// A record of `meta` or an unflushed piece of state pins every log file written since; beyond this
@@ -90,6 +91,8 @@ rocksdb::ColumnFamilyOptions LogOptions(const std::shared_ptr<rocksdb::Cache>& c
 rocksdb::ColumnFamilyOptions StateOptions(const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options = BaseOptions(kStateMemtableBytes, 2);
   options.compression = StateCompression();
+  // A checkpoint leaves a file for each kStateMemtableBytes; reads are rare, merging is not free.
+  options.level0_file_num_compaction_trigger = kStateFilesToMerge;
   options.level_compaction_dynamic_level_bytes = true;
   options.target_file_size_base = kStateFileBytes;
   options.max_bytes_for_level_base = kStateBaseBytes;

@@ -1,4 +1,7 @@
 // What the background thread does: sync, expire, free, checkpoint; and the end.
+#include <algorithm>
+#include <iterator>
+
 #include "storage/state_records.h"
 #include "storage/store.h"
 
@@ -84,7 +87,9 @@ Status Store::Checkpoint() {
 }
 
 Status Store::WriteChanged() {
-  constexpr size_t kSlice = 4096;
+  constexpr size_t kSlice = 4096;          // records encoded under a shard's lock
+  constexpr size_t kWriteBytes = 2 << 20;  // gathered for one sync of the log
+  constexpr size_t kPiece = 256;           // records written at once
   // The floor goes first: a state that lacks a freed tombstone is never without the floor above it.
   Status status = engine_->WriteState(
       {{std::string(kFloorRecord), StateVector{keyspace_->floor(), 0}.Encode()}});
@@ -93,11 +98,22 @@ Status Store::WriteChanged() {
   bool more = true;
   while (more && status) {
     std::vector<Engine::StateWrite> writes;
-    more = keyspace_->EncodeChanged(*changed, kSlice, writes);
+    for (size_t bytes = 0; more && bytes < kWriteBytes;) {
+      const size_t before = writes.size();
+      more = keyspace_->EncodeChanged(*changed, before + kSlice, writes);
+      for (size_t i = before; i < writes.size(); ++i) {
+        bytes += writes[i].key.size() + (writes[i].value ? writes[i].value->size() : 0);
+      }
+    }
     // The state may never hold what the log could lose: log first, durably, then state.
     status = journal_->Commit();
     if (status) status = engine_->SyncLog();
-    if (status && !writes.empty()) status = engine_->WriteState(writes);
+    // In pieces: while RocksDB takes one, the journal waits.
+    for (size_t i = 0; status && i < writes.size(); i += kPiece) {
+      const auto first = std::make_move_iterator(writes.begin() + static_cast<ptrdiff_t>(i));
+      const auto count = static_cast<ptrdiff_t>(std::min(kPiece, writes.size() - i));
+      status = engine_->WriteState({first, first + count});
+    }
   }
   if (!status) keyspace_->PutBack(std::move(changed));
   return status;
