@@ -38,6 +38,16 @@ void DbSize(CommandContext& context, Arguments arguments);
 void FlushDb(CommandContext& context, Arguments arguments);
 void FlushAll(CommandContext& context, Arguments arguments);
 
+// sort.cc: the elements of a list, set or sorted set in another order.
+void Sort(CommandContext& context, Arguments arguments);
+void SortRo(CommandContext& context, Arguments arguments);
+/// The key that STORE names, as a row's `find_keys`.
+bool FindSortKeys(Arguments request, std::vector<std::string_view>& keys);
+
+// dump.cc: keys as bytes, interchangeable with Redis.
+void Dump(CommandContext& context, Arguments arguments);
+void Restore(CommandContext& context, Arguments arguments);
+
 // generic_object.cc: what a key looks like inside.
 void Object(CommandContext& context, Arguments arguments);
 

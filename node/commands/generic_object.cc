@@ -10,6 +10,8 @@ namespace {
 /// Redis's names for its representations, given by the same thresholds; starling's own differ.
 constexpr size_t kMaxEmbedded = 44;         // "embstr" up to here, "raw" above
 constexpr size_t kMaxIntegerSet = 512;      // "intset" up to here
+constexpr size_t kMaxPackedElements = 128;  // "listpack" up to here, of elements up to
+constexpr size_t kMaxPackedBytes = 64;      // this long
 constexpr int64_t kSharedIntegers = 10000;  // Redis shares one object among all such values
 
 constexpr std::array<std::string_view, 8> kHelp = {
@@ -34,6 +36,19 @@ std::string_view SetEncoding(Access& access, const KeyRef& key, const KeyView& v
   return integers ? "intset" : "hashtable";
 }
 
+/// Whether Redis keeps a hash or sorted set in one listpack.
+bool IsPacked(Access& access, const KeyRef& key, const KeyView& view, ElementType type) {
+  if (view.size > kMaxPackedElements) return false;
+  bool all_short = true;
+  std::string buffer;
+  access.ForEachElement(key, type, [&](std::string_view id, const Value& payload) {
+    if (id.size() > kMaxPackedBytes) all_short = false;
+    const bool text = type == ElementType::kHash;
+    if (text && TextOf(payload, buffer).size() > kMaxPackedBytes) all_short = false;
+  });
+  return all_short;
+}
+
 std::string_view Encoding(Access& access, const KeyRef& key, const KeyView& view) {
   switch (view.type) {
     case KeyType::kString:
@@ -41,9 +56,9 @@ std::string_view Encoding(Access& access, const KeyRef& key, const KeyView& view
     case KeyType::kSet:
       return SetEncoding(access, key, view);
     case KeyType::kHash:
-      return "hashtable";
+      return IsPacked(access, key, view, ElementType::kHash) ? "listpack" : "hashtable";
     case KeyType::kSortedSet:
-      return "skiplist";
+      return IsPacked(access, key, view, ElementType::kSortedSet) ? "listpack" : "skiplist";
     case KeyType::kList:
       return "quicklist";
     case KeyType::kStream:

@@ -18,9 +18,11 @@ enum class Comparison {
   kFloat,      ///< Sums of decimals: exact here, rounded in Redis.
   kScore,      ///< The same for scores, which Redis adds as doubles.
   kInside,     ///< What a value looks like inside: the same kind of reply.
+  kSort,       ///< Exact, but in any order where BY says that the order is left open.
   kScan,       ///< A whole iteration, compared as a set.
   kPop,        ///< Random members, taken out.
   kDraw,       ///< Random elements, left there.
+  kDump,       ///< Bytes that the other server restores to the same value.
   kRandomKey,  ///< A random key.
   kCount,      ///< Exact, once both servers have noticed which keys are expired.
 };

@@ -72,6 +72,38 @@ bool AreAmong(const Words& drawn, const Words& elements, bool distinct) {
   return true;
 }
 
+bool HasWord(const Words& words, const char* word) {
+  return std::any_of(words.begin() + 1, words.end(), [word](const std::string& other) {
+    return ::strcasecmp(other.c_str(), word) == 0;
+  });
+}
+
+/// Whether a SORT leaves the order of some elements open: a constant BY that of a set's, BY with
+/// ALPHA that of those of equal weight. ALPHA alone compares C strings in Redis, so that what
+/// differs behind a zero byte is equal.
+bool LeavesOrderOpen(const Words& words, const RespReply& redis) {
+  const bool alphabetic = HasWord(words, "alpha");
+  if (alphabetic && (HasWord(words, "by") || HasWord(words, "get"))) return true;
+  if (alphabetic &&
+      std::any_of(redis.elements.begin(), redis.elements.end(), [](const RespReply& element) {
+        return element.text.find('\0') != std::string::npos;
+      })) {
+    return true;
+  }
+  for (size_t i = 1; i + 1 < words.size(); ++i) {
+    if (::strcasecmp(words[i].c_str(), "by") == 0 && words[i + 1].find('*') == std::string::npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool AgreeInAnyOrder(const Words& words, const RespReply& redis, const RespReply& starling) {
+  if (!redis.is_aggregate() || !starling.is_aggregate()) return redis == starling;
+  if (redis.elements.size() != starling.elements.size()) return false;
+  return HasWord(words, "limit") || SortedElements(redis) == SortedElements(starling);
+}
+
 /// Redis keeps the sign of a score of zero or loses it, depending on its encoding.
 void ForgetNegativeZero(RespReply& reply) {
   if (reply.text == "-0") reply.text = "0";
@@ -132,11 +164,22 @@ Result<std::optional<Divergence>> Duel::Run(const Step& step) {
   if (comparison == Comparison::kCount) {
     if (Status settled = Settle(); !settled) return settled.error();
   }
+  if (comparison == Comparison::kSort) {
+    // Redis's SORT believes the errno that whatever ran before it left behind: have it cleared.
+    if (Result<Replies> cleared = Both({"ZADD", "none", "1x", "m"}); !cleared) {
+      return cleared.error();
+    }
+  }
+  if (comparison == Comparison::kDump && words.size() == 2) return RunDump(words);
   Result<Replies> replies = Both(words);
   if (!replies) return replies.error();
   last_was_error_ = replies->redis.is_error();
   if (comparison == Comparison::kScan && IsScanStep(replies->redis)) {
     return RunScan(words, *replies);
+  }
+  if (comparison == Comparison::kSort && LeavesOrderOpen(words, replies->redis) &&
+      AgreeInAnyOrder(words, replies->redis, replies->starling)) {
+    return std::optional<Divergence>();
   }
   if (!Agree(comparison, replies->redis, replies->starling)) {
     return Differ(replies->redis, replies->starling);
@@ -230,6 +273,45 @@ Status Duel::AdoptPop(const std::string& key, const RespReply& redis, const Resp
     if (Result<Replies> done = Both(words); !done) return done.error();
   }
   return {};
+}
+
+Duel::Outcome Duel::RunDump(const Words& words) {
+  const std::string copy = "dumped";
+  Result<Replies> replies = Both(words);
+  if (!replies) return replies.error();
+  const auto& [redis, starling] = *replies;
+  last_was_error_ = redis.is_error();
+  if (redis.is_error() || redis.null || starling.type != '$' || starling.null) {
+    return redis == starling ? std::nullopt : Differ(redis, starling);
+  }
+  // Each takes what the other gave; then both hold the same.
+  Result<RespReply> by_redis = pair_->redis.Call({"RESTORE", copy, "0", starling.text, "REPLACE"});
+  if (!by_redis) return by_redis.error();
+  Result<RespReply> by_starling =
+      pair_->starling.Call({"RESTORE", copy, "0", redis.text, "REPLACE"});
+  if (!by_starling) return by_starling.error();
+  if (by_redis->text != "OK" || by_starling->text != "OK") return Differ(*by_redis, *by_starling);
+  // Fresh from its bytes, a value has the encoding that its content asks for.
+  Result<Replies> encodings = Both({"OBJECT", "ENCODING", copy});
+  if (!encodings) return encodings.error();
+  if (encodings->redis != encodings->starling) {
+    return Differ(encodings->redis, encodings->starling);
+  }
+  Words reads[] = {{"TYPE", copy},
+                   {"GET", copy},
+                   {"HGETALL", copy},
+                   {"SMEMBERS", copy},
+                   {"LRANGE", copy, "0", "-1"},
+                   {"ZRANGE", copy, "0", "-1", "WITHSCORES"},
+                   {"DEL", copy}};
+  for (const Words& read : reads) {
+    Result<Replies> held = Both(read);
+    if (!held) return held.error();
+    if (!Agree(ComparisonFor(read[0]), held->redis, held->starling)) {
+      return Differ(held->redis, held->starling);
+    }
+  }
+  return std::optional<Divergence>();
 }
 
 Duel::Outcome Duel::RunRandomKey(const Words& words) {

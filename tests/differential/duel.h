@@ -63,6 +63,7 @@ class Duel {
   Result<Replies> Both(const Words& words);
   Outcome RunScan(const Words& words, const Replies& first);
   Outcome RunDraw(const Words& words, bool pop);
+  Outcome RunDump(const Words& words);
   Outcome RunRandomKey(const Words& words);
   Status Settle();
   Status AdoptNumber(const Words& words, const std::string& text);

@@ -122,8 +122,8 @@ Result<Grammar::Symbol> Grammar::ParseSymbol(std::string_view& text) {
     return symbol;
   }
   size_t end = 0;
-  while (end < text.size() &&
-         (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '-')) {
+  while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) ||
+                               text[end] == '-' || text[end] == '_')) {
     ++end;
   }
   if (end == 0) return Malformed("a bad symbol", whole);

@@ -168,6 +168,54 @@ lposopt  = 3: RANK rank | 3: COUNT zcount | 3: MAXLEN zcount | RANK | "foo"
 rank     = 6: #-4..4 | "-9223372036854775807" | "abc" | "0"
 )";
 
+constexpr std::string_view kSorting = R"(
+command  = 4: SORT sortkey sortopt* | 2: SORT sortkey ALPHA sortopt* | 2: SORT_RO sortkey sortopt* | 2: SORT sortkey STORE sorttarget sortopt*
+command  = 3: SORT sortkey BY bypattern numericopt* | 2: SORT sortlist ALPHA BY bypattern getopt* | SORT ordered BY "nosort" numericopt*
+command  = SORT lkey sortopt* | SORT zkey ALPHA sortopt* | SORT setkey ALPHA sortopt* | SORT sortkey BY "nosort" STORE sorttarget
+command  = 4: RPUSH sortlist sortvalue+ | 2: SADD sortset sortvalue+ | 2: ZADD sortzset sortvalue sortvalue | SET weightkey sortvalue | HSET fieldkey "f" sortvalue | DEL sortkey
+sortkey  = 4: sortlist | 2: sortset | 2: sortzset | key
+sortlist = "sort1"
+sortset  = "sort2"
+sortzset = "sort3"
+ordered  = sortlist | sortzset
+key      = "sort1" | "sort2" | "sort3" | "w1"
+sorttarget = 3: sortlist | key
+sortvalue = 12: #1..9 | "1.5" | 2: #-100..100 | "x"
+weightkey = "w1" | "w2" | "w3" | "w4" | "w5" | "w6" | "w7"
+fieldkey = "o1" | "o2" | "o3" | "o4" | "o5"
+sortopt  = 4: numericopt | 2: ALPHA | LIMIT "1" | "foo" | BY | STORE
+numericopt = ASC | 2: DESC | 2: LIMIT offcount | 2: getopt
+getopt   = GET getpattern
+bypattern = 4: "w*" | 2: "o*->f" | "nosuch*"
+getpattern = 3: "w*" | 3: "#" | 3: "o*->f" | "o*->g" | "w1" | "o*->" | "*" | "w*x"
+)";
+
+// The payloads are what redis-server 7.0 dumped (numbers, LZF, quicklist, listpacks, intset,
+// plain), and the forms before it (ziplists, scores as text), made by hand.
+constexpr std::string_view kDumps = R"(
+command  = 3: DUMP key | DUMP lkey | DUMP zkey | DUMP hkey | DUMP setkey | 4: RESTORE key restorettl payload restoreopt*
+command  = RESTORE key "0" badpayload REPLACE | RESTORE key restorettl payload
+restorettl = 6: "0" | 2: #1000000..9000000 | "-1" | "abc" | "1.5"
+restoreopt = 5: REPLACE | ABSTTL | IDLETIME idle | FREQ idle | "foo" | IDLETIME | FREQ
+idle     = 4: #0..300 | "-1" | "abc"
+badpayload = "" | "abc" | ~40 | "\x10\x13\x13\x00\x00\x00\x04\x00\x81f\x02\x81v\x02\x81g\x02\xdf\xb3\x02\xff\x0a\x002\x8d\x3a\xd2\xaf\xfd\xa4\x00" | "\x02\xc3\x1e\x40h\x16h\x00\x00\x00\x05\x00\x81a\x02\x81b\x02\xdf\xfb\x02\xf2p\x11\x01\x04\xe0\x50x\xe0\x46\x00\x01\x52\xff\x0a\x00\x3d\x8e\x03l\xb4\x90\x95\xfa"
+payload  = "\x00\xc190\x0a\x00\x9d\x94\xea\x27\x93\xfc\x08\xb9"
+payload  = "\x00\x05hello\x0a\x00cr\xdfve4\x20\x0a"
+payload  = "\x00\xc3\x09\x40d\x01aa\xe0\x57\x00\x01aa\x0a\x00\xe8\xa3\xb5\x07\xb0m\xf2q"
+payload  = "\x12\x01\x02\xc3\x1e\x40h\x16h\x00\x00\x00\x05\x00\x81a\x02\x81b\x02\xdf\xfb\x02\xf2p\x11\x01\x04\xe0\x50x\xe0\x46\x00\x01\x52\xff\x0a\x00\x3d\x8e\x03l\xb4\x90\x95\xfa"
+payload  = "\x10\x13\x13\x00\x00\x00\x04\x00\x81f\x02\x81v\x02\x81g\x02\xdf\xb3\x02\xff\x0a\x002\x8d\x3a\xd2\xaf\xfd\xa4\xe9"
+payload  = "\x11\x1d\x1d\x00\x00\x00\x06\x00\x81b\x02\xdf\xfe\x02\x81a\x02\x831\x2e5\x04\x81c\x02\x83inf\x04\xff\x0a\x00s\x56\xadl\xc2\x48\x4a\xd0"
+payload  = "\x0b\x14\x04\x00\x00\x00\x03\x00\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00p\x11\x01\x00\x0a\x00\x85\xd5\xc1\x06\x5b\x1d\xd0\x55"
+payload  = "\x02\x03\x02ab\x01a\x01b\x0a\x00\x5b\x1e\x14\xee\xa2\x83\xda\x0d"
+payload  = "\x05\x01\xc3\x09\x40\x46\x01zz\xe09\x00\x01zz\x00\x00\x00\x00\x00\x00\xd0\x3f\x0a\x00\xf0\x1f\x5e\x55\x5f\x8du\xb8"
+payload  = "\x04\x01\x01f\xc3\x09\x40\x46\x01yy\xe09\x00\x01yy\x0a\x00\xee\x85\xcb\x01\xa5\xbb\xf4\x09"
+payload  = "\x0a\x41\x9a\x9a\x01\x00\x00\x8b\x01\x00\x00\x06\x00\x00\x01a\x03\xf6\x02\xc0\x18\xfc\x04\x40\x46xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\x49\x41\x2cyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\xfe\x2f\x01\x00\x00\xe0\x00\x10\xa5\xd4\xe8\x00\x00\x00\xff\x06\x00p\x2d\x2cq\xd3\x19\x83t"
+payload  = "\x0d\x16\x16\x00\x00\x00\x12\x00\x00\x00\x04\x00\x00\x01f\x03\xf6\x02\x01g\x03\xfe\xb3\xff\x06\x007\x98\xff\x94\x51\x05\xec\x58"
+payload  = "\x0c\x19\x19\x00\x00\x00\x13\x00\x00\x00\x04\x00\x00\x01b\x03\xfe\xfe\x03\x01a\x03\x031\x2e5\xff\x06\x00\x9b\x13m\xff\x20c\x43\xf5"
+payload  = "\x0e\x02\x11\x11\x00\x00\x00\x0d\x00\x00\x00\x02\x00\x00\x01a\x03\x01b\xff\x0d\x0d\x00\x00\x00\x0a\x00\x00\x00\x01\x00\x00\xf4\xff\x06\x00i8\x1e\xa9\x2c\x1ak\xd4"
+payload  = "\x03\x02\x01m\x031\x2e5\x01n\xfe\x06\x00\x80\x2a\xd9\x17\x90\x1c\x5f\xc4"
+)";
+
 constexpr std::string_view kConnection = R"(
 command  = 3: SELECT database | PING text? | ECHO text | PING text text
 command  = "nosuchcommand" text | GET | SET key | "" | "get\r\n" "\r\n" | SADD setkey | SCAN | MSET key
@@ -183,13 +231,14 @@ clientcmd = 2: SETNAME name | 2: GETNAME | GETNAME | REPLY "foo" | SETNAME | "fo
 clientcmd = NO-EVICT onoff | GETNAME text | KILL "1.2.3.4:5"
 name     = "conn" | "" | "a b" | "a\r\nb" | "name-2"
 onoff    = ON | OFF | "foo"
-keyscmd  = LMPOP numkeys lkey+ LEFT | SINTERCARD numkeys setkey+ | ZUNION numkeys zkey+ | ZINTERSTORE ztarget numkeys zkey+ | ZMPOP numkeys zkey+ MIN | GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
+keyscmd  = SORT key sortopt* | LMPOP numkeys lkey+ LEFT | SINTERCARD numkeys setkey+ | ZUNION numkeys zkey+ | ZINTERSTORE ztarget numkeys zkey+ | ZMPOP numkeys zkey+ MIN | GET key | MSET pair+ | DEL key+ | PING | SET key | "nosuch" | COPY key key | SCAN "0" | OBJECT ENCODING key
 configcmd = GET "nosuch" | SET "nosuch" "1" | GET | SET "nosuch" | RESETSTAT | "foo" | SET "a" "b" "c"
 memoryopt = SAMPLES "5" | SAMPLES "abc" | "foo" | SAMPLES "-1"
 )";
 
-constexpr std::string_view kFamilies[] = {kCommon,     kStrings, kKeys,       kSets,  kHashes,
-                                          kSortedSets, kLists,   kConnection, kServer};
+constexpr std::string_view kFamilies[] = {kCommon, kStrings,    kKeys,  kSets,
+                                          kHashes, kSortedSets, kLists, kSorting,
+                                          kDumps,  kConnection, kServer};
 
 }  // namespace
 
