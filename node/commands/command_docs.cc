@@ -128,10 +128,8 @@ void ReplyWords(Reply& reply, const std::vector<std::string_view>& words) {
   for (std::string_view word : words) reply.Simple(word);
 }
 
-void ReplyKeySpecs(Reply& reply, const CommandSpec& command) {
-  if (command.first_key == 0) return reply.Set(0);
-  const int last = command.last_key < 0 ? command.last_key : command.last_key - command.first_key;
-  reply.Set(1);
+/// The head of one of a command's key specifications, up to where the search for keys begins.
+void ReplySpecHead(Reply& reply, const CommandSpec& command, int begin, const char* find_keys) {
   reply.Map(3);
   reply.Bulk("flags");
   ReplyWords(reply, Has(command, kWrite) ? std::vector<std::string_view>{"RW", "access", "update"}
@@ -143,19 +141,39 @@ void ReplyKeySpecs(Reply& reply, const CommandSpec& command) {
   reply.Bulk("spec");
   reply.Map(1);
   reply.Bulk("index");
-  reply.Integer(command.first_key);
+  reply.Integer(begin);
   reply.Bulk("find_keys");
   reply.Map(2);
   reply.Bulk("type");
-  reply.Bulk("range");
+  reply.Bulk(find_keys);
   reply.Bulk("spec");
   reply.Map(3);
-  reply.Bulk("lastkey");
-  reply.Integer(last);
-  reply.Bulk("keystep");
-  reply.Integer(command.key_step);
-  reply.Bulk("limit");
-  reply.Integer(0);
+}
+
+void ReplyKeySpecs(Reply& reply, const CommandSpec& command) {
+  const int counted = command.find_keys == CountedKeys<1>   ? 1
+                      : command.find_keys == CountedKeys<2> ? 2
+                                                            : 0;
+  reply.Set((command.first_key != 0 ? 1 : 0) + (counted != 0 ? 1 : 0));
+  if (command.first_key != 0) {
+    const int last = command.last_key < 0 ? command.last_key : command.last_key - command.first_key;
+    ReplySpecHead(reply, command, command.first_key, "range");
+    reply.Bulk("lastkey");
+    reply.Integer(last);
+    reply.Bulk("keystep");
+    reply.Integer(command.key_step);
+    reply.Bulk("limit");
+    reply.Integer(0);
+  }
+  if (counted != 0) {
+    ReplySpecHead(reply, command, counted, "keynum");
+    reply.Bulk("keynumidx");
+    reply.Integer(0);
+    reply.Bulk("firstkey");
+    reply.Integer(1);
+    reply.Bulk("keystep");
+    reply.Integer(1);
+  }
 }
 
 void ReplyInfo(CommandContext& context, const CommandSpec& command) {

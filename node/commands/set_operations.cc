@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "node/arguments.h"
@@ -39,17 +40,58 @@ using MemberVisitor = std::function<void(std::string_view member)>;
 /// How sets are combined. `sets` is not empty; members borrow from the Access, each comes once.
 using Combine = void (*)(Access& access, SourceSets& sets, const MemberVisitor& visit);
 
+/// Members of one set, to be held against other sets of about its size or larger.
+class Candidates {
+ public:
+  Candidates(Access& access, const SourceSet& set) : access_(access) {
+    members_.reserve(set.size);
+    access.ForEachElement(set.key, kMembers, [this](std::string_view member, const Value&) {
+      members_.push_back(member);
+    });
+    hits_.resize(members_.size());
+  }
+
+  /// Counts a hit for each candidate that `other` has and that has `hits` already.
+  void Hold(const SourceSet& other, size_t hits) {
+    // Asking for each costs finding key and element; a set of like size is faster walked.
+    constexpr size_t kLikeSize = 4;
+    if (other.size > kLikeSize * members_.size()) {
+      for (size_t i = 0; i < members_.size(); ++i) {
+        if (hits_[i] == hits && access_.HasElement(other.key, kMembers, members_[i])) ++hits_[i];
+      }
+      return;
+    }
+    if (places_.empty()) {
+      places_.reserve(members_.size());
+      for (size_t i = 0; i < members_.size(); ++i) places_.emplace(members_[i], i);
+    }
+    access_.ForEachElement(other.key, kMembers, [&](std::string_view member, const Value&) {
+      const auto place = places_.find(member);
+      if (place != places_.end() && hits_[place->second] == hits) ++hits_[place->second];
+    });
+  }
+
+  void VisitWith(size_t hits, const MemberVisitor& visit) const {
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (hits_[i] == hits) visit(members_[i]);
+    }
+  }
+
+ private:
+  Access& access_;
+  std::vector<std::string_view> members_;
+  std::vector<size_t> hits_;
+  absl::flat_hash_map<std::string_view, size_t> places_;  // in members_; filled when needed
+};
+
 void Intersect(Access& access, SourceSets& sets, const MemberVisitor& visit) {
-  // The smallest set is walked, and the next smallest rules out the most.
+  // The smallest set gives the candidates, and the next smallest rules out the most.
   std::sort(sets.begin(), sets.end(),
             [](const SourceSet& a, const SourceSet& b) { return a.size < b.size; });
   if (sets.front().size == 0) return;
-  access.ForEachElement(sets.front().key, kMembers, [&](std::string_view member, const Value&) {
-    bool everywhere = std::all_of(sets.begin() + 1, sets.end(), [&](const SourceSet& set) {
-      return access.HasElement(set.key, kMembers, member);
-    });
-    if (everywhere) visit(member);
-  });
+  Candidates candidates(access, sets.front());
+  for (size_t i = 1; i < sets.size(); ++i) candidates.Hold(sets[i], i - 1);
+  candidates.VisitWith(sets.size() - 1, visit);
 }
 
 void Unite(Access& access, SourceSets& sets, const MemberVisitor& visit) {
@@ -62,13 +104,12 @@ void Unite(Access& access, SourceSets& sets, const MemberVisitor& visit) {
 }
 
 void Subtract(Access& access, SourceSets& sets, const MemberVisitor& visit) {
-  const auto others = std::span(sets).subspan(1);
-  access.ForEachElement(sets.front().key, kMembers, [&](std::string_view member, const Value&) {
-    bool elsewhere = std::any_of(others.begin(), others.end(), [&](const SourceSet& set) {
-      return set.size != 0 && access.HasElement(set.key, kMembers, member);
-    });
-    if (!elsewhere) visit(member);
-  });
+  if (sets.front().size == 0) return;
+  Candidates candidates(access, sets.front());
+  for (const SourceSet& other : std::span(sets).subspan(1)) {
+    if (other.size != 0) candidates.Hold(other, 0);
+  }
+  candidates.VisitWith(0, visit);
 }
 
 void ReplyCombined(CommandContext& context, Arguments arguments, Combine combine) {

@@ -109,6 +109,16 @@ TEST_F(HashCommandsTest, SetsAreCombined) {
   EXPECT_EQ(a_.Do("SINTER s t u"), "~1\r\n$1\r\n3\r\n");
 }
 
+TEST_F(HashCommandsTest, SetsOfVeryDifferentSizeAreCombined) {
+  for (int i = 0; i < 100; ++i) a_.Do("SADD large " + std::to_string(i));
+  a_.Do("SADD small 5 77 200");
+  a_.Do("SADD other 77 5 300");
+  EXPECT_EQ(a_.Do("SINTERCARD 3 large small other"), ":2\r\n");
+  EXPECT_EQ(a_.Do("SDIFF small large"), "*1\r\n$3\r\n200\r\n");
+  EXPECT_EQ(a_.Do("SDIFF small large other small"), "*0\r\n");
+  EXPECT_EQ(a_.Do("SDIFFSTORE rest large small other"), ":98\r\n");
+}
+
 TEST_F(HashCommandsTest, AnEmptyResultDeletesTheTargetWhateverItHeld) {
   a_.Do("SADD s 1");
   a_.Do("SET target text");
