@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "node/arguments.h"
 #include "node/command_keys.h"
@@ -70,12 +71,22 @@ void SCard(CommandContext& context, Arguments arguments) {
   context.reply.Integer(set.view ? static_cast<int64_t>(set.view->size) : 0);
 }
 
-/// Removes a random member and replies with it.
-void PopOne(CommandContext& context, CollectionAccess& set) {
-  // Copied: the view into the collection ends with the removal.
-  std::string member(set.access.RandomElement(set.key, kMembers, context.random));
-  set.access.RemoveElement(set.key, kMembers, member);
-  context.reply.Bulk(member);
+DrawFrom MembersOf(CollectionAccess& set) {
+  return {set.access, set.key, kMembers, set.view->size};
+}
+
+/// Takes random members out, and replies with them.
+void PopSome(CommandContext& context, CollectionAccess& set, size_t count) {
+  // Copied and drawn at once: views end with the first removal, and drawing from what removals
+  // leave behind would become slow.
+  std::vector<std::string> popped;
+  for (std::string_view member : DrawDistinct(context, MembersOf(set), count)) {
+    popped.emplace_back(member);
+  }
+  for (const std::string& member : popped) {
+    set.access.RemoveElement(set.key, kMembers, member);
+    context.reply.Bulk(member);
+  }
 }
 
 void SPop(CommandContext& context, Arguments arguments) {
@@ -83,22 +94,16 @@ void SPop(CommandContext& context, Arguments arguments) {
   if (arguments.size() == 2) {
     CollectionAccess set(context, arguments[1]);
     if (!CheckType(context, set.view, KeyType::kSet)) return;
-    set.view ? PopOne(context, set) : context.reply.Null();
-    return;
+    return set.view ? PopSome(context, set, 1) : context.reply.Null();
   }
   std::optional<int64_t> count =
       ReadInteger(context, arguments[2], {0, std::numeric_limits<int64_t>::max()});
   if (!count) return;
   CollectionAccess set(context, arguments[1]);
   if (!CheckType(context, set.view, KeyType::kSet)) return;
-  size_t size = set.view ? set.view->size : 0;
-  size_t popped = std::min(size, static_cast<size_t>(*count));
+  const size_t popped = std::min(set.size(), static_cast<size_t>(*count));
   context.reply.Set(popped);
-  for (size_t i = 0; i < popped; ++i) PopOne(context, set);
-}
-
-DrawFrom MembersOf(CollectionAccess& set) {
-  return {set.access, set.key, kMembers, set.view->size};
+  if (popped > 0) PopSome(context, set, popped);
 }
 
 void SRandMemberCount(CommandContext& context, Arguments arguments) {

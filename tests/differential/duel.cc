@@ -78,18 +78,20 @@ bool HasWord(const Words& words, const char* word) {
   });
 }
 
+/// Whether C strings would call a text of the reply equal to another: Redis's ALPHA compares no
+/// further than a zero byte.
+bool HasZeroByteOrNothing(const RespReply& reply) {
+  return std::any_of(reply.elements.begin(), reply.elements.end(), [](const RespReply& element) {
+    return element.text.empty() || element.text.find('\0') != std::string::npos;
+  });
+}
+
 /// Whether a SORT leaves the order of some elements open: a constant BY that of a set's, BY with
-/// ALPHA that of those of equal weight. ALPHA alone compares C strings in Redis, so that what
-/// differs behind a zero byte is equal.
+/// ALPHA that of those of equal weight.
 bool LeavesOrderOpen(const Words& words, const RespReply& redis) {
   const bool alphabetic = HasWord(words, "alpha");
   if (alphabetic && (HasWord(words, "by") || HasWord(words, "get"))) return true;
-  if (alphabetic &&
-      std::any_of(redis.elements.begin(), redis.elements.end(), [](const RespReply& element) {
-        return element.text.find('\0') != std::string::npos;
-      })) {
-    return true;
-  }
+  if (alphabetic && HasZeroByteOrNothing(redis)) return true;
   for (size_t i = 1; i + 1 < words.size(); ++i) {
     if (::strcasecmp(words[i].c_str(), "by") == 0 && words[i + 1].find('*') == std::string::npos) {
       return true;

@@ -63,6 +63,9 @@ struct Coverage {
   }
 };
 
+/// What a damaged line may have in place of a key.
+constexpr const char* kOddKey = "abc";
+
 /// Now and then a line is damaged: a word too few, too many, or another one.
 void Damage(std::vector<std::string>& words, std::mt19937_64& random) {
   if (random() % 32 != 0) return;
@@ -74,7 +77,7 @@ void Damage(std::vector<std::string>& words, std::mt19937_64& random) {
       words.push_back(random() % 2 == 0 ? "foo" : "");
       return;
     default:
-      if (words.size() > 1) words[1 + random() % (words.size() - 1)] = "abc";
+      if (words.size() > 1) words[1 + random() % (words.size() - 1)] = kOddKey;
   }
 }
 
@@ -100,6 +103,7 @@ class Run {
  public:
   Run(const Options& options, Duel& duel, const Grammar& grammar)
       : options_(options), duel_(duel), grammar_(grammar), keys_(grammar.Literals("key")) {
+    keys_.emplace_back(kOddKey);
     duel_.SetKeyUniverse(keys_);
   }
 

@@ -56,7 +56,7 @@ cursor   = 8: "0" | "5" | "-1" | "abc" | "" | " 0" | "99999999999999999999" | "1
 scanopt  = MATCH pattern | COUNT count | TYPE type | badscan
 badscan  = MATCH | COUNT | TYPE | "foo"
 count    = 4: #1..20 | "0" | "-1" | "9223372036854775807" | "abc"
-type     = "string" | "set" | "SET" | "hash" | "foo" | ""
+type     = "string" | "set" | "SET" | "hash" | "zset" | "list" | "stream" | "foo" | ""
 flushopt = ASYNC | SYNC | "foo"
 objectopt = 2: ENCODING | REFCOUNT | IDLETIME | FREQ
 )";
