@@ -91,7 +91,7 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
       if (item.stamp <= std::max(later, reset)) return false;
       if (item.removed) return access.RemoveElement(key, item.element_type, item.element);
       const auto seen = access.Find(key, false);
-      if (seen && seen->collection == nullptr) return false;  // another type holds the key now
+      if (seen && seen->type == KeyType::kString) return false;  // another type holds the key now
       access.AddElement(key, item.element_type, item.element, item.value);
       return true;
     }

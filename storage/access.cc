@@ -34,8 +34,13 @@ Shard& Access::ShardOf(const KeyRef& key) {
 // --- reading ---
 
 std::optional<KeyView> Access::Find(const KeyRef& key, bool touch) {
+  LoadedEntry entry;
+  return FindEntry(key, touch, entry);
+}
+
+std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEntry& entry) {
   Shard& shard = ShardOf(key);
-  const LoadedEntry entry = shard.Load(key);
+  entry = shard.Load(key);
   if (entry.handle == 0) return std::nullopt;
   const int64_t now = keyspace_.NowMillis();
   if (Passed(entry.state, now)) return std::nullopt;
@@ -43,6 +48,13 @@ std::optional<KeyView> Access::Find(const KeyRef& key, bool touch) {
   if (view.type == KeyType::kNone) return std::nullopt;
   if (touch && view.accessed_seconds != Seconds(now)) shard.Touch(entry, Seconds(now));
   return view;
+}
+
+SeenCollection Access::Seen(const KeyRef& key, ElementType type) {
+  LoadedEntry entry;
+  const std::optional<KeyView> view = FindEntry(key, true, entry);
+  const bool seen = view && ElementTypeOf(view->type) == type;
+  return {seen ? entry.state.collection : Collection(), *entry.space};
 }
 
 std::optional<size_t> Access::MemoryUsage(const KeyRef& key) {
@@ -56,35 +68,31 @@ bool Access::HasElement(const KeyRef& key, ElementType type, std::string_view id
 }
 
 std::optional<Value> Access::GetElement(const KeyRef& key, ElementType type, std::string_view id) {
-  const Collection* collection = CollectionOf(Find(key), type);
-  if (collection == nullptr) return std::nullopt;
-  const std::optional<Element> element = collection->Find(type, id);
+  const auto [collection, space] = Seen(key, type);
+  const std::optional<Element> element = collection.Find(space, type, id);
   if (!element || !element->live()) return std::nullopt;
   return element->Payload(score_text_);
 }
 
 void Access::ForEachElement(const KeyRef& key, ElementType type, const ElementVisitor& visit) {
-  const Collection* collection = CollectionOf(Find(key), type);
-  if (collection == nullptr) return;
-  collection->ForEach([&](const Element& element) {
+  const auto [collection, space] = Seen(key, type);
+  collection.ForEach(space, [&](const Element& element) {
     if (element.type == type && element.live()) visit(element.id, element.Payload(score_text_));
   });
 }
 
 uint64_t Access::ScanElements(const KeyRef& key, ElementType type, uint64_t cursor, size_t count,
                               const ElementVisitor& visit) {
-  const Collection* collection = CollectionOf(Find(key), type);
-  if (collection == nullptr) return 0;
-  return collection->Scan(cursor & UINT32_MAX, count, [&](const Element& element) {
-    if (element.type == type && element.live()) visit(element.id, element.Payload(score_text_));
+  const auto [collection, space] = Seen(key, type);
+  return collection.Scan(space, type, cursor & UINT32_MAX, count, [&](const Element& element) {
+    if (element.live()) visit(element.id, element.Payload(score_text_));
   });
 }
 
 std::string_view Access::RandomElement(const KeyRef& key, ElementType type,
                                        std::mt19937_64& random) {
-  const Collection* collection = CollectionOf(Find(key), type);
-  STARLING_CHECK(collection != nullptr);
-  return collection->Random(type, random).id;
+  const auto [collection, space] = Seen(key, type);
+  return collection.Random(space, type, random).id;
 }
 
 // --- writing ---

@@ -7,8 +7,7 @@ namespace {
 
 std::optional<Element> LiveElement(const LoadedEntry& entry, ElementType type,
                                    std::string_view id) {
-  if (entry.state.collection == nullptr) return std::nullopt;
-  std::optional<Element> element = entry.state.collection->Find(type, id);
+  std::optional<Element> element = entry.state.collection.Find(*entry.space, type, id);
   if (element && !element->live()) element.reset();
   return element;
 }
@@ -51,8 +50,7 @@ bool Access::AddToElement(LoadedEntry& entry, ElementType type, std::string_view
                           const Number& by) {
   Item item = ElementItemOf(Part::kElementSlot, entry.key, type, id);
   std::optional<Number> net = by;
-  std::optional<Element> element;
-  if (entry.state.collection != nullptr) element = entry.state.collection->Find(type, id);
+  const std::optional<Element> element = entry.state.collection.Find(*entry.space, type, id);
   if (const Slot* slot = element ? element->value.Find(keyspace_.impl_->own) : nullptr) {
     item.at = slot->born;
     net = Number::Sum(slot->net, by);

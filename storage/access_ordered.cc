@@ -15,15 +15,16 @@ constexpr ElementType kListElement = ElementType::kList;
 /// The id of the live element at a position; copied, for what is written next.
 std::string IdAt(const LoadedEntry& entry, ElementType type, size_t index) {
   std::string id;
-  entry.state.collection->VisitInOrder(type, index, false, [&](const Element& element) {
-    id = element.id;
-    return false;
-  });
+  entry.state.collection.VisitInOrder(*entry.space, type, index, false,
+                                      [&](const Element& element) {
+                                        id = element.id;
+                                        return false;
+                                      });
   return id;
 }
 
 size_t LiveOf(const LoadedEntry& entry, ElementType type) {
-  return entry.state.collection == nullptr ? 0 : entry.state.collection->live(type);
+  return entry.state.collection.live(type);
 }
 
 }  // namespace
@@ -31,43 +32,42 @@ size_t LiveOf(const LoadedEntry& entry, ElementType type) {
 // --- reading ---
 
 std::optional<double> Access::Score(const KeyRef& key, std::string_view member) {
-  const Collection* collection = CollectionOf(Find(key), kMember);
-  if (collection == nullptr) return std::nullopt;
-  const std::optional<Element> element = collection->Find(kMember, member);
+  const auto [collection, space] = Seen(key, kMember);
+  const std::optional<Element> element = collection.Find(space, kMember, member);
   if (!element || !element->live()) return std::nullopt;
   return ScoreOf(element->value);
 }
 
 std::optional<size_t> Access::RankOf(const KeyRef& key, ElementType type, std::string_view id) {
-  const Collection* collection = CollectionOf(Find(key), type);
-  return collection == nullptr ? std::nullopt : collection->RankOf(type, id);
+  const auto [collection, space] = Seen(key, type);
+  return collection.RankOf(space, type, id);
 }
 
 size_t Access::CountBelow(const KeyRef& key, double score, bool inclusive) {
-  const Collection* collection = CollectionOf(Find(key), kMember);
-  return collection == nullptr ? 0 : collection->CountBelowScore(score, inclusive);
+  const auto [collection, space] = Seen(key, kMember);
+  return collection.CountBelowScore(space, score, inclusive);
 }
 
 size_t Access::CountBelowMember(const KeyRef& key, std::string_view member, bool inclusive) {
-  const Collection* collection = CollectionOf(Find(key), kMember);
-  return collection == nullptr ? 0 : collection->CountBelowId(kMember, member, inclusive);
+  const auto [collection, space] = Seen(key, kMember);
+  return collection.CountBelowId(space, kMember, member, inclusive);
 }
 
 void Access::ForEachInOrder(const KeyRef& key, ElementType type, size_t first, size_t count,
                             bool reverse, const OrderVisitor& visit) {
-  const Collection* collection = CollectionOf(Find(key), type);
-  if (collection == nullptr || first >= collection->live(type) || count == 0) return;
-  const size_t from = reverse ? collection->live(type) - 1 - first : first;
-  collection->VisitInOrder(type, from, reverse, [&](const Element& element) {
-    return visit(element.id, element.Payload(score_text_)) && --count > 0;
-  });
+  const auto [collection, space] = Seen(key, type);
+  const size_t live = collection.live(type);
+  if (first >= live || count == 0) return;
+  collection.VisitInOrder(space, type, reverse ? live - 1 - first : first, reverse,
+                          [&](const Element& element) {
+                            return visit(element.id, element.Payload(score_text_)) && --count > 0;
+                          });
 }
 
 std::optional<Value> Access::ElementAt(const KeyRef& key, size_t index) {
   std::optional<Value> found;
-  const Collection* collection = CollectionOf(Find(key), kListElement);
-  if (collection == nullptr || index >= collection->live(kListElement)) return found;
-  collection->VisitInOrder(kListElement, index, false, [&](const Element& element) {
+  const auto [collection, space] = Seen(key, kListElement);
+  collection.VisitInOrder(space, kListElement, index, false, [&](const Element& element) {
     found = element.Payload(score_text_);
     return false;
   });
@@ -79,9 +79,9 @@ std::optional<Value> Access::ElementAt(const KeyRef& key, size_t index) {
 Result<double> Access::IncrementScore(const KeyRef& key, std::string_view member, double by) {
   LoadedEntry entry = LoadForWrite(key);
   Register current;
-  if (entry.state.collection != nullptr) {
-    const std::optional<Element> element = entry.state.collection->Find(kMember, member);
-    if (element && element->live()) current = element->value;
+  if (const auto element = entry.state.collection.Find(*entry.space, kMember, member);
+      element && element->live()) {
+    current = element->value;
   }
   const double sum = ScoreOf(current) + by;
   if (std::isnan(sum)) {
@@ -95,7 +95,7 @@ Result<double> Access::IncrementScore(const KeyRef& key, std::string_view member
     ScoreText text;
     WriteElement(entry, kMember, member, ScoreValue(sum, text));
   }
-  const double score = ScoreOf(entry.state.collection->Find(kMember, member)->value);
+  const double score = ScoreOf(entry.state.collection.Find(*entry.space, kMember, member)->value);
   Keep(entry);
   return score;
 }
@@ -146,13 +146,13 @@ void Access::ShortenListIds(LoadedEntry& entry, size_t index) {
   // Copied first: writing moves what is borrowed.
   std::vector<std::pair<std::string, std::string>> moved;
   std::vector<Value> values;
-  entry.state.collection->VisitInOrder(kListElement, index - 1, !right,
-                                       [&](const Element& element) {
-                                         ScoreText text;
-                                         values.push_back(element.Payload(text));
-                                         moved.emplace_back(element.id, values.back().bytes);
-                                         return true;
-                                       });
+  entry.state.collection.VisitInOrder(*entry.space, kListElement, index - 1, !right,
+                                      [&](const Element& element) {
+                                        ScoreText text;
+                                        values.push_back(element.Payload(text));
+                                        moved.emplace_back(element.id, values.back().bytes);
+                                        return true;
+                                      });
   // From the left neighbour of what will be inserted outwards, each pushed beyond the one before.
   for (size_t i = 0; i < moved.size(); ++i) {
     if (values[i].kind == Value::Kind::kBytes) values[i].bytes = moved[i].second;
@@ -176,10 +176,11 @@ size_t Access::RemoveRange(const KeyRef& key, ElementType type, size_t first, si
   LoadedEntry entry = LoadForWrite(key);
   std::vector<std::string> ids;
   if (count > 0 && first < LiveOf(entry, type)) {
-    entry.state.collection->VisitInOrder(type, first, false, [&](const Element& element) {
-      ids.emplace_back(element.id);
-      return ids.size() < count;
-    });
+    entry.state.collection.VisitInOrder(*entry.space, type, first, false,
+                                        [&](const Element& element) {
+                                          ids.emplace_back(element.id);
+                                          return ids.size() < count;
+                                        });
   }
   for (const std::string& id : ids) WriteRemoval(entry, type, id);
   Keep(entry);

@@ -21,9 +21,10 @@ inline Item ElementItemOf(Part part, const KeyRef& key, ElementType type, std::s
   return item;
 }
 
-/// The collection that a client sees at the key under `type`, or null.
-inline const Collection* CollectionOf(const std::optional<KeyView>& view, ElementType type) {
-  return view && ElementTypeOf(view->type) == type ? view->collection : nullptr;
-}
+/// A collection with the space that its functions take.
+struct SeenCollection {
+  Collection collection;
+  CollectionSpace& space;
+};
 
 }  // namespace starling

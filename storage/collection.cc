@@ -1,337 +1,415 @@
 #include "storage/collection.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#include "storage/entry.h"
-#include "storage/payload_block.h"
+#include "storage/check.h"
+#include "storage/indexed_elements.h"
+#include "storage/list_elements.h"
 
 namespace starling {
 
-Stamp Element::NewestLive() const {
-  Stamp newest = value.base.kind == Value::Kind::kNone ? Stamp{} : value.version.stamp;
-  for (const Slot& slot : value.slots) newest = std::max(newest, slot.stamp);
+struct Collection::Parts {
+  std::array<std::unique_ptr<CollectionPart>, kElementTypes> of;
+};
+
+uint64_t Collection::HashOf(const CollectionSpace& space, ElementType type, std::string_view id) {
+  return HashElement(type, id, space.hash_seed);
+}
+
+ElementName Collection::NameOf(const CollectionSpace& space, ElementType type,
+                               std::string_view id) {
+  ElementName name{HashOf(space, type, id), std::nullopt};
+  if (type == ElementType::kList) name.list_id = id;
+  return name;
+}
+
+ElementBlock* Collection::BlockOf(ElementType type) const {
+  return packed() && block()->type() == type ? block() : nullptr;
+}
+
+CollectionPart* Collection::PartOf(ElementType type) const {
+  return none() || packed() ? nullptr : parts().of[static_cast<size_t>(type)].get();
+}
+
+// --- from a block to parts ---
+
+bool Collection::FitsBlock(const Element& element) { return element.id.size() <= kMaxPackedBytes; }
+
+void Collection::LeaveBlockIfLarge(CollectionSpace& space) {
+  const bool list = block()->type() == ElementType::kList;
+  if (list ? block()->bytes() > ListElements::kBlockBytes && block()->count() > 1
+           : block()->count() > kMaxPacked || block()->bytes() > kMaxPackedBytes) {
+    LeaveBlock(space);
+  }
+}
+
+void Collection::LeaveBlock(CollectionSpace& space) {
+  ElementBlock* const old = block();
+  const ElementType type = old->type();
+  auto* const parts = new Parts;
+  space.outside_bytes += sizeof(Parts);
+  auto& part = parts->of[static_cast<size_t>(type)];
+  if (type == ElementType::kList) {
+    part = std::make_unique<ListElements>(old, space);
+  } else {
+    part = std::make_unique<IndexedElements>(type, space);
+    for (ElementBlock::Cursor cursor(old, space); !cursor.AtEnd(); cursor.Next()) {
+      const Element element = cursor.Get();
+      part->Update(element.id, [&](Element& fresh) {
+        fresh.value = element.value;
+        return true;
+      });
+    }
+    ElementBlock::Delete(old, space);
+  }
+  bits_ = reinterpret_cast<uintptr_t>(parts) | kPartsBit;
+}
+
+CollectionPart& Collection::NeedPart(CollectionSpace& space, ElementType type) {
+  if (packed()) LeaveBlock(space);
+  if (none()) {
+    bits_ = reinterpret_cast<uintptr_t>(new Parts) | kPartsBit;
+    space.outside_bytes += sizeof(Parts);
+  }
+  auto& part = parts().of[static_cast<size_t>(type)];
+  if (part) return *part;
+  if (type == ElementType::kList) {
+    part = std::make_unique<ListElements>(ElementBlock::New(type, space), space);
+  } else {
+    part = std::make_unique<IndexedElements>(type, space);
+  }
+  return *part;
+}
+
+// --- reading ---
+
+std::optional<Element> Collection::Find(CollectionSpace& space, ElementType type,
+                                        std::string_view id) const {
+  if (ElementBlock* const block = BlockOf(type)) {
+    ElementBlock::Cursor cursor(block, space);
+    if (!ElementBlock::Find(cursor, id)) return std::nullopt;
+    return cursor.Get();
+  }
+  const CollectionPart* part = PartOf(type);
+  return part == nullptr ? std::nullopt : part->Find(id);
+}
+
+size_t Collection::live(ElementType type) const {
+  if (const ElementBlock* const block = BlockOf(type)) return block->live();
+  const CollectionPart* part = PartOf(type);
+  return part == nullptr ? 0 : part->live();
+}
+
+size_t Collection::size() const {
+  if (none()) return 0;
+  if (packed()) return block()->count();
+  size_t size = 0;
+  for (const auto& part : parts().of) size += part ? part->size() : 0;
+  return size;
+}
+
+Stamp Collection::NewestLive(CollectionSpace& space, ElementType type) const {
+  Stamp newest;
+  if (ElementBlock* const block = BlockOf(type)) {
+    for (ElementBlock::Cursor cursor(block, space); !cursor.AtEnd(); cursor.Next()) {
+      newest = std::max(newest, cursor.Get().NewestLive());
+    }
+  } else if (const CollectionPart* part = PartOf(type)) {
+    newest = part->NewestLive();
+  }
   return newest;
 }
 
-Value Element::Payload(ScoreText& text) const {
-  if (value.slots.empty()) return value.base;
-  if (type == ElementType::kSortedSet && value.base.kind == Value::Kind::kBytes) {
-    return ScoreValue(ScoreOf(value), text);
-  }
-  return Value::OfNumber(value.Sum());
-}
-
-Collection::~Collection() {
-  while (!FreeSome(SIZE_MAX)) {
-  }
-  outside_bytes_ -= accounted_;
-}
-
-void Collection::Account() {
-  const size_t bytes = sizeof *this + block_bytes_ + few_.capacity() * sizeof(Handle) +
-                       (table_ ? sizeof *table_ + table_->memory_bytes() : 0) + OrderBytes();
-  outside_bytes_ += bytes - accounted_;
-  accounted_ = bytes;
-}
-
-uint64_t Collection::HashOf(ElementType type, std::string_view id) const {
-  return XXH3_64bits_withSeed(id.data(), id.size(), hash_seed_ + static_cast<uint64_t>(type));
-}
-
-Element Collection::At(Handle handle) const {
-  const uint8_t* cell = slab_.At(handle);
-  PackedReader in(cell, cell + kWholeCell);
-  Element element;
-  element.type = static_cast<ElementType>(in.Byte());
-  element.id = in.Bytes(in.Varint());
-  UnpackRegister(in, element.value, &element.block);
-  STARLING_CHECK(in.ok());
-  return element;
-}
-
-uint64_t Collection::HashOfHandle(Handle handle) const {
-  const uint8_t* cell = slab_.At(handle);
-  PackedReader in(cell, cell + kWholeCell);
-  const auto type = static_cast<ElementType>(in.Byte());
-  return HashOf(type, in.Bytes(in.Varint()));
-}
-
-Handle Collection::FindHandle(ElementType type, std::string_view id, uint64_t hash) const {
-  const auto equal = [&](Handle handle) {
-    const uint8_t* cell = slab_.At(handle);
-    PackedReader in(cell, cell + kWholeCell);
-    return static_cast<ElementType>(in.Byte()) == type && in.Bytes(in.Varint()) == id;
-  };
-  if (table_) return table_->Find(hash, equal);
-  const auto found = std::find_if(few_.begin(), few_.end(), equal);
-  return found == few_.end() ? 0 : *found;
-}
-
-std::optional<Element> Collection::Find(ElementType type, std::string_view id) const {
-  const Handle handle = FindHandle(type, id, table_ ? HashOf(type, id) : 0);
-  if (handle == 0) return std::nullopt;
-  return At(handle);
-}
-
-void Collection::Insert(uint64_t hash, Handle handle) {
-  const auto hash_of = [this](Handle other) { return HashOfHandle(other); };
-  if (table_) {
-    table_->Insert(hash, handle, hash_of);
-    return;
-  }
-  few_.push_back(handle);
-  if (few_.size() <= kFew) return;
-  table_ = std::make_unique<HandleTable>();
-  for (Handle each : few_) table_->Insert(HashOfHandle(each), each, hash_of);
-  few_ = {};
-}
-
-void Collection::Remove(uint64_t hash, Handle handle) {
-  LeaveOrder(handle);
-  if (table_) {
-    table_->Erase(hash, handle, [this](Handle other) { return HashOfHandle(other); });
-  } else {
-    std::erase(few_, handle);
-  }
-}
-
-void Collection::Release(Handle handle) {
-  const Element element = At(handle);
-  if (element.block != nullptr) block_bytes_ -= element.value.base.bytes.size();
-  delete[] element.block;
-  cell_bytes_ -= slab_.SizeOf(handle);
-  slab_.Free(handle);
-}
-
-Handle Collection::Pack(const Element& element, const char* block) {
-  const size_t payload = block == nullptr ? element.value.base.bytes.size() : 0;
-  const size_t bound = element.id.size() + payload + PackedRegisterBound(element.value) + 16;
-  absl::InlinedVector<uint8_t, 512> scratch(bound);
-  PackedWriter out(scratch.data());
-  out.Byte(static_cast<uint8_t>(element.type));
-  out.Varint(element.id.size());
-  out.Bytes(element.id);
-  PackRegister(out, element.value, block);
-  const size_t size = static_cast<size_t>(out.at() - scratch.data());
-  const Handle handle = slab_.Allocate(size);
-  std::memcpy(slab_.At(handle), scratch.data(), size);
-  return handle;
-}
-
-void Collection::CountLive(ElementType of, Stamp before, Stamp after) {
-  const auto type = static_cast<size_t>(of);
-  live_[type] += static_cast<size_t>(!after.none()) - static_cast<size_t>(!before.none());
-  if (after >= newest_live_[type]) {
-    newest_live_[type] = after;
-    newest_live_gone_[type] = false;
-  } else if (before == newest_live_[type]) {
-    newest_live_gone_[type] = true;
-  }
-}
-
-Stamp Collection::NewestLive(ElementType of) const {
-  const auto type = static_cast<size_t>(of);
-  if (newest_live_gone_[type]) {
-    newest_live_gone_[type] = false;
-    newest_live_[type] = {};
-    ForEach([&](const Element& element) {
-      if (element.type == of)
-        newest_live_[type] = std::max(newest_live_[type], element.NewestLive());
-    });
-  }
-  return newest_live_[type];
-}
-
-void Collection::Store(uint64_t hash, Handle old, Element& element, Stamp before) {
-  const auto type = static_cast<size_t>(element.type);
-  if (old != 0) LeaveOrder(old);
-  newest_[type] = std::max(newest_[type], element.value.Newest());
-  CountLive(element.type, before, element.NewestLive());
-  if (element.block != nullptr) block_bytes_ -= At(old).value.base.bytes.size();
-  const char* block = KeepPayload(element.value, element.block);
-  const Handle handle = Pack(element, block);
-  cell_bytes_ += slab_.SizeOf(handle);
-  if (block != nullptr) block_bytes_ += element.value.base.bytes.size();
-  EnterOrder(handle);
-  if (old == 0) {
-    Insert(hash, handle);
-    Account();
-    return;
-  }
-  cell_bytes_ -= slab_.SizeOf(old);
-  if (table_) {
-    table_->Replace(hash, old, handle);
-  } else {
-    std::replace(few_.begin(), few_.end(), old, handle);
-  }
-  slab_.Free(old);
-  Account();
-}
-
-bool Collection::Merge(const Item& item, OriginIndex origin, Stamp reset,
-                       const OriginTable& origins) {
-  const uint64_t hash = HashOf(item.element_type, item.element);
-  const Handle old = FindHandle(item.element_type, item.element, hash);
-  Element element;
-  if (old != 0) element = At(old);
-  element.type = item.element_type;
-  if (old == 0) element.id = item.element;
-  const Stamp before = element.NewestLive();
-  bool changed = false;
-  if (item.part == Part::kElement) {
-    // An element may come without a payload; in memory only what is removed has none.
-    const Value value = item.removed                            ? Value{}
-                        : item.value.kind == Value::Kind::kNone ? Value::Bytes("")
-                                                                : item.value;
-    changed = item.stamp > reset && element.value.MergeBase({item.stamp, origin}, value, origins);
-  } else {
-    changed = element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
-                                      std::max(reset, element.value.version.stamp));
-  }
-  if (changed) Store(hash, old, element, before);
-  return changed;
-}
-
 bool Collection::AllUpTo(Stamp reset) const {
-  return std::all_of(newest_.begin(), newest_.end(), [&](Stamp stamp) { return stamp <= reset; });
+  if (none()) return true;
+  if (packed()) return block()->newest() <= reset;
+  return std::all_of(parts().of.begin(), parts().of.end(),
+                     [&](const auto& part) { return !part || part->newest() <= reset; });
 }
 
-bool Collection::Purge(Stamp reset, const PurgeVisitor& changed) {
-  if (reset <= purged_) return false;
-  purged_ = reset;
-  bool any = false;
-  for (Handle handle : Handles()) {
-    Element element = At(handle);
-    const uint64_t hash = HashOf(element.type, element.id);
-    const Stamp before = element.NewestLive();
-    if (!element.value.DropUpTo(reset)) continue;
-    any = true;
-    const bool whole = element.value.version.none() && element.value.slots.empty();
-    changed(element, hash, whole);
-    if (whole) {
-      CountLive(element.type, before, {});
-      Remove(hash, handle);
-      Release(handle);
-    } else {
-      Store(hash, handle, element, before);
-    }
+// --- changing ---
+
+bool Collection::UpdateBlock(CollectionSpace& space, std::string_view id,
+                             CollectionPart::Change change) {
+  ElementBlock::Cursor cursor(block(), space);
+  bool found = false;
+  if (block()->EndsBefore(id)) {
+    cursor.ToEnd();
+  } else {
+    found = ElementBlock::Find(cursor, id);
   }
-  Account();
-  return any;
-}
-
-Handle Collection::FindTombstone(uint64_t hash, const Version& version) const {
-  const auto matches = [&](Handle handle) {
-    const Element element = At(handle);
-    return !element.live() && element.value.version.stamp == version.stamp &&
-           element.value.version.origin == version.origin && HashOfHandle(handle) == hash;
-  };
-  if (table_) return table_->Find(hash, matches);
-  const auto found = std::find_if(few_.begin(), few_.end(), matches);
-  return found == few_.end() ? 0 : *found;
-}
-
-bool Collection::Free(uint64_t hash, const Version& version,
-                      const std::function<void(const Element&)>& dropped) {
-  const Handle handle = FindTombstone(hash, version);
-  if (handle == 0) return false;
-  dropped(At(handle));
-  Remove(hash, handle);
-  Release(handle);
-  Account();
+  Element element;
+  if (found) element = cursor.Get();
+  element.type = block()->type();
+  element.id = id;
+  if (!change(element)) return false;
+  if (FitsBlock(element)) {
+    Name(ElementBlock::Put(cursor, found, element));
+    LeaveBlockIfLarge(space);
+    return true;
+  }
+  // What was changed refers to the block, which is about to go: once more in the part.
+  const ElementType type = element.type;
+  NeedPart(space, type).Update(id, change);
   return true;
 }
 
-std::vector<Handle> Collection::Handles() const {
-  if (!table_) return few_;
-  std::vector<Handle> handles;
-  handles.reserve(table_->size());
-  table_->ForEach([&](Handle handle) { handles.push_back(handle); });
-  return handles;
-}
-
-bool Collection::FreeSome(size_t limit) {
-  orders_ = {};
-  if (table_) {
-    few_ = Handles();
-    table_.reset();
-  }
-  for (; limit > 0 && !few_.empty(); --limit) {
-    Release(few_.back());
-    few_.pop_back();
-  }
-  Account();
-  return few_.empty();
-}
-
-void Collection::ForEach(const std::function<void(const Element&)>& visit) const {
-  const auto each = [&](Handle handle) { visit(At(handle)); };
-  if (table_) {
-    table_->ForEach(each);
-  } else {
-    std::for_each(few_.begin(), few_.end(), each);
-  }
-}
-
-void Collection::ForEachWithHash(uint64_t hash,
-                                 const std::function<void(const Element&)>& visit) const {
-  const auto each = [&](Handle handle) {
-    if (HashOfHandle(handle) == hash) visit(At(handle));
+bool Collection::Merge(CollectionSpace& space, const Item& item, OriginIndex origin, Stamp reset) {
+  // An element may come without a payload; in memory only what is removed has none.
+  const Value value = item.removed                            ? Value{}
+                      : item.value.kind == Value::Kind::kNone ? Value::Bytes("")
+                                                              : item.value;
+  const auto merge = [&](Element& element) {
+    if (item.part == Part::kElement) {
+      return item.stamp > reset &&
+             element.value.MergeBase({item.stamp, origin}, value, space.origins);
+    }
+    return element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
+                                   std::max(reset, element.value.version.stamp));
   };
-  if (table_) {
-    table_->ForEachCandidate(static_cast<uint32_t>(hash), each);
+  if (none()) {
+    Element fresh;
+    fresh.type = item.element_type;
+    fresh.id = item.element;
+    if (!merge(fresh)) return false;
+    Restore(space, fresh);
+    return true;
+  }
+  if (BlockOf(item.element_type) != nullptr) return UpdateBlock(space, item.element, merge);
+  if (CollectionPart* const part = PartOf(item.element_type)) {
+    return part->Update(item.element, merge);
+  }
+  // The first of another type: parts are made only for what counts.
+  Element probe;
+  if (!merge(probe)) return false;
+  return NeedPart(space, item.element_type).Update(item.element, merge);
+}
+
+void Collection::Restore(CollectionSpace& space, Element& element) {
+  if (none() && FitsBlock(element)) Name(ElementBlock::New(element.type, space));
+  const auto take = [&](Element& fresh) {
+    STARLING_CHECK(fresh.none());
+    fresh.value = element.value;
+    return true;
+  };
+  if (BlockOf(element.type) != nullptr) {
+    UpdateBlock(space, element.id, take);
   } else {
-    std::for_each(few_.begin(), few_.end(), each);
+    NeedPart(space, element.type).Update(element.id, take);
   }
 }
 
-void Collection::Restore(Element& element) {
-  STARLING_CHECK(!Find(element.type, element.id));
-  Store(HashOf(element.type, element.id), 0, element, {});
+bool Collection::Purge(CollectionSpace& space, Stamp reset, CollectionPart::PurgeVisitor changed) {
+  bool any = false;
+  const auto note = [&](const Element& element, bool whole) {
+    any = true;
+    changed(element, whole);
+  };
+  if (packed()) {
+    if (block()->oldest() > reset) return false;
+    Name(ElementBlock::Purge(block(), reset, note, space));
+    return true;  // the block has moved, whatever went
+  }
+  for (size_t type = 0; !none() && type < kElementTypes; ++type) {
+    CollectionPart* const part = parts().of[type].get();
+    if (part != nullptr && part->oldest() <= reset) part->Purge(reset, note);
+  }
+  return any;
 }
 
-uint64_t Collection::Scan(uint64_t cursor, size_t count,
-                          const std::function<void(const Element&)>& visit) const {
-  if (!table_) {
-    ForEach(visit);
-    return 0;
-  }
-  size_t visited = 0;
-  do {
-    cursor = table_->Scan(cursor, [&](Handle handle) {
-      ++visited;
-      visit(At(handle));
+bool Collection::HasTombstone(CollectionSpace& space, const ElementName& name,
+                              const Version& version) const {
+  bool has = false;
+  ForEachNamed(space, name, [&](const Element& element) {
+    has |= !element.live() && element.value.version.stamp == version.stamp &&
+           element.value.version.origin == version.origin;
+  });
+  return has;
+}
+
+bool Collection::Free(CollectionSpace& space, const ElementName& name, const Version& version,
+                      Visitor dropped) {
+  if (none()) return false;
+  if (!packed()) {
+    return std::any_of(parts().of.begin(), parts().of.end(), [&](const auto& part) {
+      return part && (part->type() == ElementType::kList) == name.list_id.has_value() &&
+             part->Free(name, version, dropped);
     });
-  } while (cursor != 0 && visited < count);
-  return cursor;
+  }
+  for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+    if (cursor.live() || cursor.version().stamp != version.stamp ||
+        cursor.version().origin != version.origin) {
+      continue;
+    }
+    const Element element = cursor.Get();
+    if (HashOf(space, element.type, element.id) != name.hash) continue;
+    dropped(element);
+    Name(ElementBlock::Erase(cursor));
+    return true;
+  }
+  return false;
 }
 
-Element Collection::Random(ElementType type, std::mt19937_64& random) const {
-  STARLING_CHECK(live(type) > 0);
-  // Rejection: a bucket is drawn, then one of 24 places in it, so that full buckets count more.
-  // Mostly tombstones or another type: fall back to counting.
-  constexpr size_t kPlaces = 24;
-  if (table_ && live(type) * 4 > table_->size()) {
-    std::vector<Handle> bucket;
-    for (int tries = 0; tries < 1000; ++tries) {
-      bucket.clear();
-      table_->RandomBucket(random, bucket);
-      const size_t place = random() % std::max(kPlaces, bucket.size());
-      if (place >= bucket.size()) continue;
-      const Element element = At(bucket[place]);
-      if (element.type == type && element.live()) return element;
+bool Collection::FreeSome(CollectionSpace& space, size_t limit) {
+  if (none()) return true;
+  if (packed()) {
+    ElementBlock::Delete(block(), space);
+    bits_ = 0;
+    return true;
+  }
+  for (auto& part : parts().of) {
+    if (!part) continue;
+    if (!part->FreeSome(limit)) return false;
+    part.reset();
+  }
+  delete &parts();
+  space.outside_bytes -= sizeof(Parts);
+  bits_ = 0;
+  return true;
+}
+
+// --- going over all ---
+
+void Collection::ForEach(CollectionSpace& space, Visitor visit) const {
+  if (none()) return;
+  if (packed()) {
+    for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+      visit(cursor.Get());
+    }
+    return;
+  }
+  for (const auto& part : parts().of) {
+    if (part) part->ForEach(visit);
+  }
+}
+
+void Collection::ForEachNamed(CollectionSpace& space, const ElementName& name,
+                              Visitor visit) const {
+  if (none()) return;
+  if (packed()) {
+    if ((block()->type() == ElementType::kList) != name.list_id.has_value()) return;
+    for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+      const bool same = name.list_id
+                            ? cursor.CompareId(*name.list_id) == 0
+                            : HashOf(space, block()->type(), cursor.WrittenId()) == name.hash;
+      if (same) visit(cursor.Get());
+    }
+    return;
+  }
+  for (const auto& part : parts().of) {
+    if (part && (part->type() == ElementType::kList) == name.list_id.has_value()) {
+      part->ForEachNamed(name, visit);
     }
   }
-  size_t skip = random() % live(type);
-  for (Handle handle : Handles()) {
-    const Element element = At(handle);
-    if (element.type == type && element.live() && skip-- == 0) return element;
+}
+
+uint64_t Collection::Scan(CollectionSpace& space, ElementType type, uint64_t cursor, size_t count,
+                          Visitor visit) const {
+  if (BlockOf(type) != nullptr) {
+    ForEach(space, visit);
+    return 0;
   }
-  STARLING_CHECK(false && "live count and elements disagree");
-  return {};
+  const CollectionPart* part = PartOf(type);
+  return part == nullptr ? 0 : part->Scan(cursor, count, visit);
+}
+
+bool Collection::Walk(CollectionSpace& space, ElementsWalked& walked, size_t count,
+                      Visitor visit) const {
+  if (none()) return true;
+  if (packed()) {
+    ForEach(space, visit);
+    return true;
+  }
+  for (; walked.type < kElementTypes; ++walked.type) {
+    const CollectionPart* part = parts().of[walked.type].get();
+    if (part == nullptr) continue;
+    if (!part->Walk(walked, count, visit)) return false;
+  }
+  return true;
+}
+
+Element Collection::Random(CollectionSpace& space, ElementType type,
+                           std::mt19937_64& random) const {
+  STARLING_CHECK(live(type) > 0);
+  ElementBlock* const block = BlockOf(type);
+  if (block == nullptr) return PartOf(type)->Random(random);
+  ElementBlock::Cursor cursor(block, space);
+  for (size_t skip = random() % block->live();; cursor.Next()) {
+    if (cursor.live() && skip-- == 0) return cursor.Get();
+  }
+}
+
+size_t Collection::memory_bytes(CollectionSpace& space) const {
+  if (none()) return 0;
+  if (packed()) return ElementBlock::BytesWithPayloads(block(), space);
+  size_t bytes = sizeof(Parts);
+  for (const auto& part : parts().of) bytes += part ? part->memory_bytes() : 0;
+  return bytes;
+}
+
+// --- order ---
+
+std::optional<size_t> Collection::RankOf(CollectionSpace& space, ElementType type,
+                                         std::string_view id) const {
+  const CollectionPart* part = PartOf(type);
+  if (part != nullptr) return part->RankOf(id);
+  if (BlockOf(type) == nullptr) return std::nullopt;
+  size_t rank = 0;
+  for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+    if (!cursor.live()) continue;
+    if (cursor.CompareId(id) == 0) return rank;
+    ++rank;
+  }
+  return std::nullopt;
+}
+
+size_t Collection::CountBelowScore(CollectionSpace& space, double score, bool inclusive) const {
+  constexpr ElementType kType = ElementType::kSortedSet;
+  const CollectionPart* part = PartOf(kType);
+  if (part != nullptr) return part->CountBelowScore(score, inclusive);
+  if (BlockOf(kType) == nullptr) return 0;
+  size_t below = 0;
+  for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+    if (!cursor.live()) break;  // tombstones stand behind
+    const double other = cursor.Score();
+    if (inclusive ? other > score : other >= score) break;
+    ++below;
+  }
+  return below;
+}
+
+size_t Collection::CountBelowId(CollectionSpace& space, ElementType type, std::string_view id,
+                                bool inclusive) const {
+  const CollectionPart* part = PartOf(type);
+  if (part != nullptr) return part->CountBelowId(id, inclusive);
+  if (BlockOf(type) == nullptr) return 0;
+  size_t below = 0;
+  for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+    if (!cursor.live()) continue;
+    const int order = cursor.CompareId(id);
+    if (inclusive ? order > 0 : order >= 0) break;
+    ++below;
+  }
+  return below;
+}
+
+void Collection::VisitInOrder(CollectionSpace& space, ElementType type, size_t first, bool reverse,
+                              OrderVisitor visit) const {
+  if (const CollectionPart* const part = PartOf(type)) {
+    return part->VisitInOrder(first, reverse, visit);
+  }
+  if (BlockOf(type) == nullptr || first >= block()->live()) return;
+  if (reverse) return (void)ElementBlock::VisitBackwards(block(), first + 1, visit, space);
+  for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
+    if (!cursor.live()) continue;
+    if (first > 0) {
+      --first;
+    } else if (!visit(cursor.Get())) {
+      return;
+    }
+  }
 }
 
 }  // namespace starling

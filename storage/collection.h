@@ -2,164 +2,122 @@
 ///
 /// An element's id includes its type, so elements of several types can meet on one key and merge;
 /// the key shows one of them (keyspace.h). Removed elements stay as tombstones until they are
-/// stable. Few elements are scanned, many are indexed by hash. Lives under its shard's mutex; cells
-/// are the shard's.
+/// stable.
+///
+/// Eight bytes that name what is elsewhere: nothing, one packed block while the elements are few,
+/// short and of one type (element_block.h), or a part for each type (collection_part.h). Copying
+/// copies the name; whoever holds the key's state owns what it names and calls Free... in the end.
+/// Lives under its shard's mutex.
 #pragma once
 
-#include <array>
-#include <functional>
-#include <memory>
+#include <cstdint>
 #include <optional>
 #include <random>
 #include <string_view>
-#include <vector>
 
-#include "storage/counted_tree.h"
-#include "storage/handle_table.h"
-#include "storage/key_state.h"
-#include "storage/score.h"
-#include "storage/slab.h"
+#include "storage/collection_part.h"
+#include "storage/element_block.h"
 
 namespace starling {
-
-/// An element unpacked; borrows from its cell.
-struct Element {
-  ElementType type = ElementType::kNone;
-  std::string_view id;
-  Register value;
-  const char* block = nullptr;  ///< Where a long payload stands.
-
-  /// Whether it is there for a client: added and not removed, or counted up.
-  bool live() const {
-    return (!value.version.none() && value.base.kind != Value::Kind::kNone) || !value.slots.empty();
-  }
-  /// The newest stamp of what is live in it; none where nothing is.
-  Stamp NewestLive() const;
-  /// What a client reads: the payload, or base plus slots. Borrows from the cell, or from `text`
-  /// where a score is no exact number.
-  Value Payload(ScoreText& text) const;
-};
 
 class Collection {
  public:
   static constexpr size_t kElementTypes = 6;
+  /// A block is left for parts when it has more elements or bytes (a list: one leaf's bytes), long
+  /// payloads aside. More: less memory, longer scans.
+  static constexpr size_t kMaxPacked = 128;
+  static constexpr size_t kMaxPackedBytes = size_t{8} << 10;
 
-  /// `outside_bytes` grows by what is taken beside the slab: indexes and long payloads.
-  Collection(Slab& slab, uint64_t hash_seed, size_t& outside_bytes)
-      : slab_(slab), hash_seed_(hash_seed), outside_bytes_(outside_bytes) {
-    Account();
-  }
-  ~Collection();
-  Collection(const Collection&) = delete;
-  Collection& operator=(const Collection&) = delete;
+  using Visitor = CollectionPart::Visitor;
+  using OrderVisitor = CollectionPart::OrderVisitor;
 
-  uint64_t HashOf(ElementType type, std::string_view id) const;
-  std::optional<Element> Find(ElementType type, std::string_view id) const;
+  bool none() const { return bits_ == 0; }
+  /// Whether it is one packed block.
+  bool packed() const { return bits_ != 0 && (bits_ & kPartsBit) == 0; }
+
+  static uint64_t HashOf(const CollectionSpace& space, ElementType type, std::string_view id);
+  static ElementName NameOf(const CollectionSpace& space, ElementType type, std::string_view id);
+
+  std::optional<Element> Find(CollectionSpace& space, ElementType type, std::string_view id) const;
   /// Live elements of a type.
-  size_t live(ElementType type) const { return live_[static_cast<size_t>(type)]; }
+  size_t live(ElementType type) const;
   /// Elements, tombstones included.
-  size_t size() const { return table_ ? table_->size() : few_.size(); }
+  size_t size() const;
   /// The newest stamp of what is live of a type, the same on every node that holds the same. Costs
   /// a walk over the elements after the newest has gone.
-  Stamp NewestLive(ElementType type) const;
+  Stamp NewestLive(CollectionSpace& space, ElementType type) const;
 
+  // What changes it may change its name: the key's state has to be saved when one of these says
+  // that something changed.
   /// Merges a kElement or kElementSlot item; returns whether it changed anything. What is not
   /// younger than `reset` does not count.
-  bool Merge(const Item& item, OriginIndex origin, Stamp reset, const OriginTable& origins);
-  /// Drops what is not younger than `reset`; `changed(element, hash, whole)` hears of each element
-  /// that went whole or lost a part. Returns whether anything went. Costs nothing when nothing can
-  /// be older.
-  using PurgeVisitor = std::function<void(const Element&, uint64_t hash, bool whole)>;
-  bool Purge(Stamp reset, const PurgeVisitor& changed);
+  bool Merge(CollectionSpace& space, const Item& item, OriginIndex origin, Stamp reset);
+  /// Drops what is not younger than `reset`; `changed(element, whole)` hears of each element that
+  /// went whole or lost a part. Returns whether anything went. Costs nothing when nothing can be
+  /// older.
+  bool Purge(CollectionSpace& space, Stamp reset, CollectionPart::PurgeVisitor changed);
   /// Whether every element is at most as old as `reset`.
   bool AllUpTo(Stamp reset) const;
-  /// Whether an element of this hash is still the tombstone of `version`.
-  bool HasTombstone(uint64_t hash, const Version& version) const {
-    return FindTombstone(hash, version) != 0;
-  }
+  /// Whether the element of this name is still the tombstone of `version`.
+  bool HasTombstone(CollectionSpace& space, const ElementName& name, const Version& version) const;
   /// Drops that tombstone; returns whether it was there.
-  bool Free(uint64_t hash, const Version& version,
-            const std::function<void(const Element&)>& dropped);
-  /// Frees up to `limit` elements of a collection that nothing refers to any more; true when empty.
-  bool FreeSome(size_t limit);
-
+  bool Free(CollectionSpace& space, const ElementName& name, const Version& version,
+            Visitor dropped);
   /// Adds an element that is not there, as it stood on disk.
-  void Restore(Element& element);
+  void Restore(CollectionSpace& space, Element& element);
+  /// Frees about `limit` elements of a collection that nothing refers to any more; true when
+  /// it is none.
+  bool FreeSome(CollectionSpace& space, size_t limit);
 
-  void ForEach(const std::function<void(const Element&)>& visit) const;
-  void ForEachWithHash(uint64_t hash, const std::function<void(const Element&)>& visit) const;
-  /// A step of a scan over about `count` elements (see HandleTable::Scan); 0 at the end.
-  uint64_t Scan(uint64_t cursor, size_t count,
-                const std::function<void(const Element&)>& visit) const;
+  void ForEach(CollectionSpace& space, Visitor visit) const;
+  void ForEachNamed(CollectionSpace& space, const ElementName& name, Visitor visit) const;
+  /// A step of a scan over about `count` elements (see HandleTable::Scan); 0 at the end. A block is
+  /// one step.
+  uint64_t Scan(CollectionSpace& space, ElementType type, uint64_t cursor, size_t count,
+                Visitor visit) const;
+  /// A step of about `count` elements of a walk over all types; true when it has come to the end.
+  /// What is there throughout is visited at least once, also when the block is left meanwhile.
+  bool Walk(CollectionSpace& space, ElementsWalked& walked, size_t count, Visitor visit) const;
   /// A live element of `type` drawn uniformly; there must be one.
-  Element Random(ElementType type, std::mt19937_64& random) const;
+  Element Random(CollectionSpace& space, ElementType type, std::mt19937_64& random) const;
 
   // --- sorted sets, by (score, id), and lists, by id: live elements in order ---
-  /// Whether elements of a type have an order.
-  static bool IsOrdered(ElementType type) {
-    return type == ElementType::kSortedSet || type == ElementType::kList;
-  }
   /// The position of a live element from the front; nullopt when it is not live.
-  std::optional<size_t> RankOf(ElementType type, std::string_view id) const;
+  std::optional<size_t> RankOf(CollectionSpace& space, ElementType type, std::string_view id) const;
   /// Live elements of a sorted set with a lower score, or with `inclusive` one at most as high.
-  size_t CountBelowScore(double score, bool inclusive) const;
+  size_t CountBelowScore(CollectionSpace& space, double score, bool inclusive) const;
   /// Live elements with a smaller id, or with `inclusive` one at most as large. In a sorted set it
   /// means something only where all scores are equal.
-  size_t CountBelowId(ElementType type, std::string_view id, bool inclusive) const;
+  size_t CountBelowId(CollectionSpace& space, ElementType type, std::string_view id,
+                      bool inclusive) const;
   /// Visits live elements from position `first` on, with `reverse` from there back to the front,
   /// until `visit(element)` says false.
-  void VisitInOrder(ElementType type, size_t first, bool reverse,
-                    const std::function<bool(const Element&)>& visit) const;
+  void VisitInOrder(CollectionSpace& space, ElementType type, size_t first, bool reverse,
+                    OrderVisitor visit) const;
 
-  /// Bytes of cells, payloads and indexes.
-  size_t memory_bytes() const { return cell_bytes_ + accounted_; }
+  /// Bytes of elements, payloads and indexes.
+  size_t memory_bytes(CollectionSpace& space) const;
 
  private:
-  static constexpr size_t kFew = 16;
+  struct Parts;
+  static constexpr uintptr_t kPartsBit = 1;
 
-  struct OrderedHandle {
-    Handle handle = 0;
-    static constexpr size_t weight() { return 1; }
-  };
-  using Order = CountedTree<OrderedHandle>;
+  ElementBlock* block() const { return reinterpret_cast<ElementBlock*>(bits_); }
+  Parts& parts() const { return *reinterpret_cast<Parts*>(bits_ & ~kPartsBit); }
+  void Name(ElementBlock* block) { bits_ = reinterpret_cast<uintptr_t>(block); }
+  /// The block when it is one and of `type`, or null.
+  ElementBlock* BlockOf(ElementType type) const;
+  /// The part of `type`, or null.
+  CollectionPart* PartOf(ElementType type) const;
+  /// The part of `type`, made where there is none; a block becomes a part first.
+  CollectionPart& NeedPart(CollectionSpace& space, ElementType type);
+  /// Whether a block may hold `element` at all.
+  static bool FitsBlock(const Element& element);
+  void LeaveBlockIfLarge(CollectionSpace& space);
+  void LeaveBlock(CollectionSpace& space);
+  bool UpdateBlock(CollectionSpace& space, std::string_view id, CollectionPart::Change change);
 
-  /// Where the live element behind `handle` stands in the order of its type.
-  size_t PlaceOf(const Order& order, const Element& element) const;
-  void EnterOrder(Handle handle);
-  void LeaveOrder(Handle handle);
-
-  Element At(Handle handle) const;
-  Handle FindHandle(ElementType type, std::string_view id, uint64_t hash) const;
-  Handle FindTombstone(uint64_t hash, const Version& version) const;
-  uint64_t HashOfHandle(Handle handle) const;
-  void Insert(uint64_t hash, Handle handle);
-  void Remove(uint64_t hash, Handle handle);
-  void Release(Handle handle);
-  Handle Pack(const Element& element, const char* block);
-  /// Keeps `element` in place of `old` (0: nowhere yet), whose live parts were as new as `before`.
-  void Store(uint64_t hash, Handle old, Element& element, Stamp before);
-  /// Counts an element that had live parts up to `before` and has them up to `after` (none: not
-  /// live).
-  void CountLive(ElementType type, Stamp before, Stamp after);
-  std::vector<Handle> Handles() const;
-  /// Brings `outside_bytes_` up to date.
-  void Account();
-  size_t OrderBytes() const;
-
-  Slab& slab_;
-  uint64_t hash_seed_;
-  size_t& outside_bytes_;
-  std::vector<Handle> few_;
-  std::unique_ptr<HandleTable> table_;
-  std::array<std::unique_ptr<Order>, kElementTypes> orders_;  // of ordered types that are there
-  std::array<size_t, kElementTypes> live_{};
-  std::array<Stamp, kElementTypes> newest_{};  // of all that was ever here: no element is newer
-  mutable std::array<Stamp, kElementTypes> newest_live_{};
-  mutable std::array<bool, kElementTypes> newest_live_gone_{};  // has to be found again
-  Stamp purged_;
-  size_t cell_bytes_ = 0;
-  size_t block_bytes_ = 0;  // long payloads
-  size_t accounted_ = 0;    // of outside_bytes_
+  uintptr_t bits_ = 0;
 };
 
 }  // namespace starling

@@ -16,7 +16,7 @@
 
 namespace starling {
 
-template <typename Entry>
+template <typename Entry, size_t kLeafEntries = 64>
 class CountedTree {
  public:
   CountedTree() = default;
@@ -134,6 +134,18 @@ class CountedTree {
     }
   }
 
+  /// Frees nodes with about `entries` entries of a tree that is of no further use; true when all
+  /// are freed.
+  bool FreeSome(size_t entries) {
+    for (; root_ != nullptr && entries > 0; entries -= std::min(entries, kLeafEntries)) {
+      if (root_->leaf || !DropLastLeaf(InnerOf(root_))) {
+        FreeOne(root_);
+        root_ = nullptr;
+      }
+    }
+    return root_ == nullptr;
+  }
+
   /// Visits entries from `ordinal` on, or with `reverse` from it back to the first, until
   /// `visit(entry)` says false.
   template <typename Visit>
@@ -142,7 +154,6 @@ class CountedTree {
   }
 
  private:
-  static constexpr size_t kLeafEntries = 64;
   static constexpr size_t kChildren = 32;
 
   struct Node {
@@ -309,10 +320,11 @@ class CountedTree {
     inner->children[at] = ChildFor(child);
     const size_t capacity = child->leaf ? kLeafEntries : kChildren;
     if (child->count > capacity / 4) return;
-    for (const size_t left : {at, at - 1}) {
-      if (left >= inner->count || left + 1 >= inner->count) continue;  // at - 1 may wrap around
+    for (const size_t right : {at + 1, at}) {
+      if (right == 0 || right >= inner->count) continue;
+      const size_t left = right - 1;
       Node* const a = inner->children[left].node;
-      Node* const b = inner->children[left + 1].node;
+      Node* const b = inner->children[right].node;
       if (size_t{a->count} + b->count > capacity * 3 / 4) continue;
       if (a->leaf) {
         std::copy(LeafOf(b)->entries, LeafOf(b)->entries + b->count, LeafOf(a)->entries + a->count);
@@ -322,10 +334,20 @@ class CountedTree {
       }
       a->count = static_cast<uint16_t>(a->count + b->count);
       FreeOne(b);
-      RemoveChild(inner, left + 1);
+      RemoveChild(inner, right);
       inner->children[left] = ChildFor(a);
       return;
     }
+  }
+
+  /// False when it has no children left.
+  bool DropLastLeaf(Inner* inner) {
+    Node* const last = inner->children[inner->count - 1].node;
+    if (last->leaf || !DropLastLeaf(InnerOf(last))) {
+      FreeOne(last);
+      --inner->count;
+    }
+    return inner->count > 0;
   }
 
   static void RemoveChild(Inner* inner, size_t at) {

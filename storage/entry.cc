@@ -1,6 +1,9 @@
 #include "storage/entry.h"
 
+#include <algorithm>
 #include <functional>
+
+#include "storage/check.h"
 
 namespace starling {
 namespace {
@@ -182,7 +185,7 @@ size_t CellBound(std::string_view key, const KeyState& state) {
 
 size_t PackCell(uint8_t* cell, const KeyRef& key, const KeyState& state, const char* block) {
   PackedWriter out(cell);
-  out.Byte(static_cast<uint8_t>(PartFlags(state) | (state.collection ? kHasCollection : 0) |
+  out.Byte(static_cast<uint8_t>(PartFlags(state) | (state.collection.none() ? 0 : kHasCollection) |
                                 (state.wheel_place != 0 ? kInWheel : 0) |
                                 (state.changed ? kChanged : 0) | (state.counted ? kCounted : 0) |
                                 (state.counted_deadline ? kCountedDeadline : 0)));
@@ -191,7 +194,7 @@ size_t PackCell(uint8_t* cell, const KeyRef& key, const KeyState& state, const c
   out.Varint(key.name.size());
   out.Bytes(key.name);
   PackParts(out, state, block);
-  if (state.collection != nullptr) out.Fixed(state.collection);
+  if (!state.collection.none()) out.Fixed(state.collection);
   if (state.wheel_place != 0) out.Fixed(state.wheel_place);
   return static_cast<size_t>(out.at() - cell);
 }
@@ -202,7 +205,7 @@ void UnpackCell(const uint8_t* cell, KeyState& state, const char** block) {
   PackedReader in(cell + kKeyLengthAt, cell + kWholeCell);
   in.Bytes(in.Varint());
   UnpackParts(in, flags, state, block);
-  if (flags & kHasCollection) state.collection = in.Fixed<Collection*>();
+  if (flags & kHasCollection) state.collection = in.Fixed<Collection>();
   if (flags & kInWheel) state.wheel_place = in.Fixed<uint16_t>();
   state.changed = flags & kChanged;
   state.counted = flags & kCounted;

@@ -6,59 +6,10 @@
 /// the cut. Not thread-safe; views borrow from the entry they were unpacked from.
 #pragma once
 
-#include <optional>
-#include <string_view>
-
-#include <absl/container/inlined_vector.h>
-
-#include "storage/item.h"
-#include "storage/origin_table.h"
+#include "storage/collection.h"
+#include "storage/register.h"
 
 namespace starling {
-
-class Collection;
-
-/// Who wrote a part, and when. Stamp 0: nobody, the part is absent.
-struct Version {
-  Stamp stamp;
-  OriginIndex origin = 0;
-
-  bool none() const { return stamp.none(); }
-};
-
-/// Total order of versions: by stamp, then by origin.
-bool Later(const Version& a, const Version& b, const OriginTable& origins);
-
-/// What one origin added since `born`.
-struct Slot {
-  OriginIndex origin = 0;
-  Stamp born;
-  Stamp stamp;
-  Number net;
-};
-
-using Slots = absl::InlinedVector<Slot, 4>;
-
-/// A value many origins add to: a base and their slots. A string key, and a numeric element.
-struct Register {
-  Version version;  ///< Of the base.
-  Value base;       ///< kNone with a version: removed (elements only).
-  Slots slots;
-
-  /// The slot of `origin`, or null.
-  Slot* Find(OriginIndex origin);
-  const Slot* Find(OriginIndex origin) const;
-  /// Merges a base; returns whether it won. Slots born at or before it are dropped.
-  bool MergeBase(const Version& version, const Value& base, const OriginTable& origins);
-  /// Merges a slot; returns whether it won. One born at or before `reset` does not count.
-  bool MergeSlot(const Slot& slot, Stamp reset);
-  /// Drops what was born at or before `cut`; returns whether anything went.
-  bool DropUpTo(Stamp cut);
-  /// The newest stamp among base and slots.
-  Stamp Newest() const;
-  /// Base (0 where it is not a number) plus nets. Sums beyond 128 bits are clamped there.
-  Number Sum() const;
-};
 
 /// The whole state of a key but its elements, which live in a Collection.
 struct KeyState {
@@ -66,8 +17,8 @@ struct KeyState {
   Version cut_version;  ///< Of the cut's own item.
   Register string;
   Version expiry_version;
-  int64_t deadline_millis = 0;       ///< 0: none.
-  Collection* collection = nullptr;  ///< Owned by the shard.
+  int64_t deadline_millis = 0;  ///< 0: none.
+  Collection collection;        ///< Owned by the shard.
 
   // Not replicated.
   uint32_t accessed_seconds = 0;
@@ -82,7 +33,7 @@ struct KeyState {
   bool HasDeadline() const { return deadline_millis != 0; }
   /// Whether nothing is left that would have to be kept.
   bool Empty() const {
-    return cut.none() && !HasString() && collection == nullptr && expiry_version.none();
+    return cut.none() && !HasString() && collection.none() && expiry_version.none();
   }
 
   /// Each returns whether the state changed. Elements are the caller's to purge up to Reset().

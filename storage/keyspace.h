@@ -32,10 +32,10 @@
 namespace starling {
 
 class Shard;
-class Collection;
 class Keyspace;
 class OriginTable;
 struct LoadedEntry;
+struct SeenCollection;
 struct Generation;
 
 enum class KeyType : uint8_t { kNone, kString, kSet, kHash, kSortedSet, kList, kStream };
@@ -60,7 +60,6 @@ struct KeyView {
   bool counter = false;
   /// Collections: live elements.
   size_t size = 0;
-  const Collection* collection = nullptr;
   /// When the key was last read or written before this access: seconds of the hybrid clock, low 32
   /// bits.
   uint32_t accessed_seconds = 0;
@@ -177,6 +176,9 @@ class Access {
   Access(Keyspace& keyspace, uint64_t shard_mask);
 
   Shard& ShardOf(const KeyRef& key);
+  std::optional<KeyView> FindEntry(const KeyRef& key, bool touch, LoadedEntry& entry);
+  /// The collection that a client sees at the key under `type`, or none.
+  SeenCollection Seen(const KeyRef& key, ElementType type);
   /// The entry, loaded, with its expiry applied: deleted by an item when it has passed.
   LoadedEntry LoadForWrite(const KeyRef& key);
   /// Deletes an expired entry by the cut that all nodes write: the last stamp of its deadline.

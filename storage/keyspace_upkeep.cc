@@ -88,7 +88,7 @@ class ItemVisitor {
               const std::function<void(const Item&)>& visit)
       : key_(key), origins_(origins), covered_(covered), visit_(visit) {}
 
-  void Visit(const KeyState& state) const {
+  void Visit(const KeyState& state, CollectionSpace& space) const {
     if (!state.cut.none()) {
       Item item = New(Part::kCut, state.cut_version);
       item.at = state.cut;
@@ -100,8 +100,7 @@ class ItemVisitor {
       item.deadline_millis = state.deadline_millis;
       Emit(item);
     }
-    if (state.collection == nullptr) return;
-    state.collection->ForEach([&](const Element& element) {
+    state.collection.ForEach(space, [&](const Element& element) {
       Visit(element.value, Part::kElement, Part::kElementSlot, element.type, element.id);
     });
   }
@@ -151,7 +150,7 @@ class ItemVisitor {
 
 void Keyspace::Impl::VisitItems(const LoadedEntry& entry, const VersionVector& covered,
                                 const std::function<void(const Item&)>& visit) const {
-  ItemVisitor(entry.key, origins, covered, visit).Visit(entry.state);
+  ItemVisitor(entry.key, origins, covered, visit).Visit(entry.state, *entry.space);
 }
 
 void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,

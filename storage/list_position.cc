@@ -1,24 +1,38 @@
 #include "storage/list_position.h"
 
+#include <cstring>
+
 namespace starling {
 namespace {
 
-void AppendBigEndian(std::string& out, uint64_t value) {
-  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
+void WriteBigEndian(char* out, uint64_t value) {
+  value = __builtin_bswap64(value);
+  std::memcpy(out, &value, sizeof value);
 }
 
 void AppendStep(std::string& out, ListSide side, Stamp stamp, const Origin& origin) {
-  out.push_back(static_cast<char>(side));
-  AppendBigEndian(out, side == ListSide::kLeft ? ~stamp.value : stamp.value);
-  AppendBigEndian(out, origin.node.value);
-  AppendBigEndian(out, origin.incarnation);
+  out.resize(out.size() + kListStepBytes);
+  WriteListStep(out.data() + out.size() - kListStepBytes, side, stamp, origin);
 }
 
 }  // namespace
 
+void WriteListStep(char* out, ListSide side, Stamp stamp, const Origin& origin) {
+  *out = static_cast<char>(side);
+  WriteBigEndian(out + 1, side == ListSide::kLeft ? ~stamp.value : stamp.value);
+  WriteBigEndian(out + 9, origin.node.value);
+  WriteBigEndian(out + 17, origin.incarnation);
+}
+
+Stamp StampOfListStep(const char* step) {
+  uint64_t value;
+  std::memcpy(&value, step + 1, sizeof value);
+  value = __builtin_bswap64(value);
+  return Stamp{*step == static_cast<char>(ListSide::kLeft) ? ~value : value};
+}
+
 std::string ListEndId(ListSide side, Stamp stamp, const Origin& origin) {
   std::string id;
-  id.reserve(kListStepBytes);
   AppendStep(id, side, stamp, origin);
   return id;
 }

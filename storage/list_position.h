@@ -7,6 +7,8 @@
 /// Molli, 2009). Stateless and thread-safe.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +23,11 @@ enum class ListSide : uint8_t { kLeft = 1, kRight = 2 };
 inline constexpr size_t kListStepBytes = 25;
 /// Ids longer than this are not made: who inserts moves a side of the list to its end instead.
 inline constexpr size_t kMaxListIdBytes = 20 * kListStepBytes;
+
+/// Writes one step, kListStepBytes, to `out`.
+void WriteListStep(char* out, ListSide side, Stamp stamp, const Origin& origin);
+/// The stamp of a step that begins at `step`, which has at least kListStepBytes.
+Stamp StampOfListStep(const char* step);
 
 /// The id of an element pushed at an end. `stamp` is newer than all that the node has seen.
 std::string ListEndId(ListSide side, Stamp stamp, const Origin& origin);

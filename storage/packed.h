@@ -9,7 +9,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "storage/key_state.h"
+#include "storage/register.h"
 
 namespace starling {
 

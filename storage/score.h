@@ -9,8 +9,7 @@
 #include <optional>
 #include <string_view>
 
-#include "storage/item.h"
-#include "storage/key_state.h"
+#include "storage/register.h"
 
 namespace starling {
 

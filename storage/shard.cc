@@ -44,20 +44,19 @@ KeyView ViewOf(const LoadedEntry& entry) {
   KeyView view;
   if (state.HasString()) view.type = KeyType::kString;
   for (const KeyType type : kCollectionTypes) {
-    if (state.collection == nullptr) break;
+    if (state.collection.none()) break;
     const ElementType element_type = ElementTypeOf(type);
-    const size_t live = state.collection->live(element_type);
+    const size_t live = state.collection.live(element_type);
     if (live == 0) continue;
     // Where two types meet, the type of the latest live item shows.
     if (view.type != KeyType::kNone) {
       const Stamp other = view.type == KeyType::kString
                               ? state.string.Newest()
-                              : state.collection->NewestLive(ElementTypeOf(view.type));
-      if (state.collection->NewestLive(element_type) < other) continue;
+                              : state.collection.NewestLive(*entry.space, ElementTypeOf(view.type));
+      if (state.collection.NewestLive(*entry.space, element_type) < other) continue;
     }
     view.type = type;
     view.size = live;
-    view.collection = state.collection;
   }
   if (view.type == KeyType::kString) {
     view.counter = !state.string.slots.empty();
@@ -74,8 +73,12 @@ Shard::~Shard() {
   table_.ForEach([this](Handle handle) {
     LoadedEntry entry = LoadHandle(handle);
     delete[] entry.block;
-    delete entry.state.collection;
+    entry.state.collection.FreeSome(space_, SIZE_MAX);
   });
+  for (Collection& collection : dropped_) {
+    while (!collection.FreeSome(space_, SIZE_MAX)) {
+    }
+  }
 }
 
 KeyRef Shard::KeyOf(Handle handle) const {
@@ -87,6 +90,7 @@ KeyRef Shard::KeyOf(Handle handle) const {
 LoadedEntry Shard::Load(const KeyRef& key) {
   LoadedEntry entry;
   entry.key = key;
+  entry.space = &space_;
   entry.handle = table_.Find(key.hash, [&](Handle handle) {
     const KeyRef other = CellKey(slab_.At(handle));
     return other.name == key.name && other.database == key.database;
@@ -103,6 +107,7 @@ LoadedEntry Shard::Load(const KeyRef& key) {
   // The cell may have moved, and what was borrowed from it with it.
   LoadedEntry saved;
   saved.key = key;
+  saved.space = &space_;
   saved.handle = entry.handle;
   if (saved.handle != 0) Unpack(saved);
   return saved;
@@ -125,8 +130,8 @@ LoadedEntry Shard::LoadForView(Handle handle) const {
   const Stamp cut = database_cuts_[entry.key.database];
   if (cut.none()) return entry;
   entry.state.ApplyCut(cut);
-  if (entry.state.collection != nullptr && entry.state.collection->AllUpTo(cut)) {
-    entry.state.collection = nullptr;
+  if (!entry.state.collection.none() && entry.state.collection.AllUpTo(cut)) {
+    entry.state.collection = {};
   }
   return entry;
 }
@@ -134,6 +139,7 @@ LoadedEntry Shard::LoadForView(Handle handle) const {
 LoadedEntry Shard::LoadHandle(Handle handle) const {
   LoadedEntry entry;
   entry.key = KeyOf(handle);
+  entry.space = &space_;
   entry.handle = handle;
   Unpack(entry);
   return entry;
@@ -157,7 +163,7 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
         return false;
       }
       PurgeCollection(entry);
-      AddTombstone({entry.key.hash, 0, Tombstone::Kind::kCut, version});
+      AddTombstone(entry.key.hash, Tombstone::Kind::kCut, version);
       return true;
     case Part::kBase:
       if (item.stamp <= database_cut || !entry.state.MergeBase(version, item.value, origins_)) {
@@ -185,21 +191,28 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
 }
 
 bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin) {
-  Collection*& collection = entry.state.collection;
-  if (collection == nullptr) collection = new Collection(slab_, hash_seed_, outside_bytes_);
-  if (!collection->Merge(item, origin, Reset(entry), origins_)) {
-    if (collection->size() == 0) {
-      delete collection;
-      collection = nullptr;
-    }
-    return false;
-  }
-  const uint64_t element_hash = collection->HashOf(item.element_type, item.element);
-  changed_.elements.emplace_back(entry.key.hash, element_hash);
+  if (!entry.state.collection.Merge(space_, item, origin, Reset(entry))) return false;
+  RecordChangedElement(entry, item.element_type, item.element);
   if (item.part == Part::kElement && item.removed) {
-    AddTombstone({entry.key.hash, element_hash, Tombstone::Kind::kElement, {item.stamp, origin}});
+    AddElementTombstone(entry, item.element_type, item.element, {item.stamp, origin});
   }
   return true;
+}
+
+void Shard::AddElementTombstone(const LoadedEntry& entry, ElementType type, std::string_view id,
+                                const Version& version) {
+  tombstones_.push_back(
+      {entry.key.hash, Collection::HashOf(space_, type, id), Tombstone::Kind::kElement, version,
+       type == ElementType::kList ? std::make_unique<const std::string>(id) : nullptr});
+}
+
+void Shard::RecordChangedElement(const LoadedEntry& entry, ElementType type, std::string_view id) {
+  if (type == ElementType::kList) {
+    changed_.list_ids.append(id);
+    changed_.list_elements.emplace_back(entry.key.hash, changed_.list_ids.size());
+  } else {
+    changed_.elements.emplace_back(entry.key.hash, Collection::HashOf(space_, type, id));
+  }
 }
 
 void Shard::RecordErasedElement(const KeyRef& key, const Element& element) {
@@ -209,20 +222,18 @@ void Shard::RecordErasedElement(const KeyRef& key, const Element& element) {
 }
 
 bool Shard::PurgeCollection(LoadedEntry& entry) {
-  if (entry.state.collection == nullptr) return false;
+  Collection& collection = entry.state.collection;
+  if (collection.none()) return false;
   const Stamp reset = Reset(entry);
-  const auto record = [&](const Element& element, uint64_t hash, bool whole) {
+  const auto record = [&](const Element& element, bool whole) {
     if (whole) {
       RecordErasedElement(entry.key, element);
     } else {
-      changed_.elements.emplace_back(entry.key.hash, hash);
+      RecordChangedElement(entry, element.type, element.id);
     }
   };
-  const bool changed =
-      entry.state.collection->AllUpTo(reset) || entry.state.collection->Purge(reset, record);
-  if (entry.state.collection->AllUpTo(reset) || entry.state.collection->size() == 0) {
-    DropCollection(entry);
-  }
+  const bool changed = collection.AllUpTo(reset) || collection.Purge(space_, reset, record);
+  if (collection.AllUpTo(reset) || collection.size() == 0) DropCollection(entry);
   return changed;
 }
 
@@ -231,8 +242,8 @@ void Shard::DropCollection(LoadedEntry& entry) {
       StateName{StateName::Kind::kElement, entry.key.database, entry.key.name, {}, {}}
           .ElementPrefix());
   // Freed in slices (FreeDropped), so that deleting a large collection stalls nobody.
-  dropped_.emplace_back(entry.state.collection);
-  entry.state.collection = nullptr;
+  dropped_.push_back(entry.state.collection);
+  entry.state.collection = {};
 }
 
 void Shard::CountAndIndex(LoadedEntry& entry) {
@@ -249,7 +260,7 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
   state.counted_deadline = with_deadline;
   if (vanished && !state.expiry_version.none()) {
     // An expiry of nothing: its key's value may still be on the way; goes when it is stable.
-    AddTombstone({entry.key.hash, 0, Tombstone::Kind::kExpiry, state.expiry_version});
+    AddTombstone(entry.key.hash, Tombstone::Kind::kExpiry, state.expiry_version);
   }
   if (!state.HasDeadline()) return;
   if (state.wheel_place != 0 &&
@@ -261,7 +272,7 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
 
 void Shard::Save(LoadedEntry& entry) {
   KeyState& state = entry.state;
-  if (state.collection != nullptr && state.collection->size() == 0) DropCollection(entry);
+  if (!state.collection.none() && state.collection.size() == 0) DropCollection(entry);
   if (state.Empty()) {
     if (entry.handle != 0) Erase(entry);
     return;
@@ -276,10 +287,10 @@ void Shard::Save(LoadedEntry& entry) {
 }
 
 void Shard::Repack(LoadedEntry& entry) {
-  if (entry.block != nullptr) outside_bytes_ -= entry.block_size;
+  if (entry.block != nullptr) space_.outside_bytes -= entry.block_size;
   entry.block = KeepPayload(entry.state.string, entry.block);
   entry.block_size = entry.block == nullptr ? 0 : entry.state.string.base.bytes.size();
-  outside_bytes_ += entry.block_size;
+  space_.outside_bytes += entry.block_size;
   absl::InlinedVector<uint8_t, 512> scratch(CellBound(entry.key.name, entry.state));
   const size_t size = PackCell(scratch.data(), entry.key, entry.state, entry.block);
   const auto hash_of = [this](Handle handle) { return HashOf(handle); };
@@ -305,7 +316,7 @@ void Shard::Erase(LoadedEntry& entry) {
   changed_.erased.push_back(
       StateName{StateName::Kind::kEntry, entry.key.database, entry.key.name, {}, {}}.Encode());
   table_.Erase(entry.key.hash, entry.handle, [this](Handle handle) { return HashOf(handle); });
-  outside_bytes_ -= entry.block_size;
+  space_.outside_bytes -= entry.block_size;
   delete[] entry.block;
   slab_.Free(entry.handle);
   entry.handle = 0;
@@ -319,7 +330,7 @@ size_t Shard::MemoryUsage(const LoadedEntry& entry) const {
   constexpr size_t kIndexShare = 8;  // a table slot at the usual fill
   size_t bytes = slab_.SizeOf(entry.handle) + kIndexShare + entry.block_size;
   if (entry.state.wheel_place != 0) bytes += sizeof(uint32_t);
-  if (entry.state.collection != nullptr) bytes += entry.state.collection->memory_bytes();
+  bytes += entry.state.collection.memory_bytes(*entry.space);
   return bytes;
 }
 
@@ -351,7 +362,7 @@ void Shard::Clear() {
   table_.ForEach([&](Handle handle) { handles.push_back(handle); });
   for (const Handle handle : handles) {
     LoadedEntry entry = LoadHandle(handle);
-    if (entry.state.collection != nullptr) DropCollection(entry);
+    if (!entry.state.collection.none()) DropCollection(entry);
     Erase(entry);
   }
   tombstones_.clear();
@@ -366,8 +377,8 @@ std::vector<Handle> Shard::FindByHash(uint64_t hash) const {
 }
 
 size_t Shard::memory_bytes() const {
-  size_t bytes = slab_.bytes() + table_.memory_bytes() + expiry_.memory_bytes() + outside_bytes_ +
-                 tombstones_.size() * sizeof(Tombstone);
+  size_t bytes = slab_.bytes() + table_.memory_bytes() + expiry_.memory_bytes() +
+                 space_.outside_bytes + tombstones_.size() * sizeof(Tombstone);
   return bytes;
 }
 

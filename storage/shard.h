@@ -25,7 +25,8 @@ namespace starling {
 
 struct LoadedEntry {
   KeyRef key;
-  Handle handle = 0;  ///< 0: not in memory.
+  CollectionSpace* space = nullptr;  ///< The shard's.
+  Handle handle = 0;                 ///< 0: not in memory.
   KeyState state;
   const char* block = nullptr;  ///< The string's long payload, owned by the entry.
   size_t block_size = 0;
@@ -44,16 +45,24 @@ class Shard {
   struct ChangedNames {
     std::vector<uint64_t> entries;                        ///< Key hashes.
     std::vector<std::pair<uint64_t, uint64_t>> elements;  ///< (key hash, element hash)
-    std::vector<std::string> erased;                      ///< State names.
+    /// Elements of lists, by id: (key hash, where its id ends in list_ids; it begins where the one
+    /// before it ends).
+    std::vector<std::pair<uint64_t, size_t>> list_elements;
+    std::string list_ids;
+    std::vector<std::string> erased;  ///< State names.
     std::vector<std::string> erased_prefixes;
     // How far EncodeChanged has come.
     size_t next_entry = 0;
     size_t next_element = 0;
+    size_t next_list_element = 0;
     bool erased_done = false;
   };
 
   Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins)
-      : hash_seed_(hash_seed), origins_(origins), expiry_(now_millis) {}
+      : hash_seed_(hash_seed),
+        origins_(origins),
+        space_{slab_, hash_seed, origins},
+        expiry_(now_millis) {}
   ~Shard();
 
   std::mutex mutex;
@@ -123,10 +132,22 @@ class Shard {
     uint64_t element_hash;  // with kElement
     enum class Kind : uint8_t { kCut, kExpiry, kElement } kind;
     Version version;
+    std::unique_ptr<const std::string> list_id;  // with kElement of a list
+
+    ElementName name() const {
+      return {element_hash, list_id ? std::optional<std::string_view>(*list_id)
+                                    : std::optional<std::string_view>()};
+    }
   };
 
   std::vector<Handle> FindByHash(uint64_t hash) const;
-  void AddTombstone(const Tombstone& tombstone) { tombstones_.push_back(tombstone); }
+  void AddTombstone(uint64_t key_hash, Tombstone::Kind kind, const Version& version) {
+    tombstones_.push_back({key_hash, 0, kind, version, nullptr});
+  }
+  void AddElementTombstone(const LoadedEntry& entry, ElementType type, std::string_view id,
+                           const Version& version);
+  /// Notes an element for the next checkpoint.
+  void RecordChangedElement(const LoadedEntry& entry, ElementType type, std::string_view id);
   /// Whether the entry still holds what the tombstone stands for.
   /// Whether anything still stands as the tombstone says.
   bool IsCurrent(const Tombstone& tombstone) const;
@@ -137,6 +158,9 @@ class Shard {
   uint64_t HashOf(Handle handle) const { return KeyOf(handle).hash; }
   /// Drops what the database's cut has killed, elements aside; returns whether anything went.
   bool ApplyDatabaseCut(KeyState& state, uint8_t database) const;
+  /// Appends records of the elements that have this name.
+  void EncodeElements(uint64_t key_hash, const ElementName& name,
+                      std::vector<Engine::StateWrite>& writes);
   Status RestoreParts(LoadedEntry& entry, std::string_view value);
   Status RestoreElement(LoadedEntry& entry, const StateName& name, std::string_view value);
   bool MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin);
@@ -153,8 +177,8 @@ class Shard {
 
   uint64_t hash_seed_;
   OriginTable& origins_;
-  size_t outside_bytes_ = 0;  // payload blocks and indexes; outlives the collections
   Slab slab_;
+  mutable CollectionSpace space_;  // its bytes are also those of long strings
   HandleTable table_;
   ExpiryIndex expiry_;
   std::array<Counts, kAllDatabases> counts_{};
@@ -162,7 +186,7 @@ class Shard {
   std::array<Version, kAllDatabases> database_cut_versions_{};
   std::deque<Tombstone> tombstones_;
   size_t compact_at_ = kCompactAt;
-  std::vector<std::unique_ptr<Collection>> dropped_;
+  std::vector<Collection> dropped_;
   ChangedNames changed_;
 };
 

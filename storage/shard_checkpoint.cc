@@ -32,18 +32,30 @@ bool Shard::EncodeChanged(ChangedNames& names, size_t limit,
   for (; names.next_element < names.elements.size(); ++names.next_element) {
     if (writes.size() >= limit) return false;
     const auto [key_hash, element_hash] = names.elements[names.next_element];
-    for (const Handle handle : FindByHash(key_hash)) {
-      const LoadedEntry entry = LoadHandle(handle);
-      if (entry.state.collection == nullptr) continue;
-      entry.state.collection->ForEachWithHash(element_hash, [&](const Element& element) {
-        writes.push_back({StateName{StateName::Kind::kElement, entry.key.database, entry.key.name,
-                                    element.type, element.id}
-                              .Encode(),
-                          EncodeElement(element.value, origins_), false});
-      });
-    }
+    EncodeElements(key_hash, {element_hash, std::nullopt}, writes);
+  }
+  for (; names.next_list_element < names.list_elements.size(); ++names.next_list_element) {
+    if (writes.size() >= limit) return false;
+    const auto [key_hash, end] = names.list_elements[names.next_list_element];
+    const size_t begin =
+        names.next_list_element == 0 ? 0 : names.list_elements[names.next_list_element - 1].second;
+    const std::string_view ids = names.list_ids;
+    EncodeElements(key_hash, {0, ids.substr(begin, end - begin)}, writes);
   }
   return true;
+}
+
+void Shard::EncodeElements(uint64_t key_hash, const ElementName& name,
+                           std::vector<Engine::StateWrite>& writes) {
+  for (const Handle handle : FindByHash(key_hash)) {
+    const LoadedEntry entry = LoadHandle(handle);
+    entry.state.collection.ForEachNamed(space_, name, [&](const Element& element) {
+      writes.push_back({StateName{StateName::Kind::kElement, entry.key.database, entry.key.name,
+                                  element.type, element.id}
+                            .Encode(),
+                        EncodeElement(element.value, origins_), false});
+    });
+  }
 }
 
 void Shard::PutBack(ChangedNames names) {
@@ -57,6 +69,10 @@ void Shard::PutBack(ChangedNames names) {
     }
   }
   changed_.elements.insert(changed_.elements.end(), names.elements.begin(), names.elements.end());
+  for (const auto& [key_hash, end] : names.list_elements) {
+    changed_.list_elements.emplace_back(key_hash, changed_.list_ids.size() + end);
+  }
+  changed_.list_ids.append(names.list_ids);
   // Erasing again what has come back meanwhile is mended by its own record, which is written after.
   changed_.erased.insert(changed_.erased.end(), names.erased.begin(), names.erased.end());
   changed_.erased_prefixes.insert(changed_.erased_prefixes.end(), names.erased_prefixes.begin(),
@@ -85,7 +101,7 @@ Status Shard::RestoreParts(LoadedEntry& entry, std::string_view value) {
         StateName{StateName::Kind::kEntry, entry.key.database, entry.key.name, {}, {}}.Encode());
   }
   if (!entry.state.cut.none()) {
-    AddTombstone({entry.key.hash, 0, Tombstone::Kind::kCut, entry.state.cut_version});
+    AddTombstone(entry.key.hash, Tombstone::Kind::kCut, entry.state.cut_version);
   }
   return {};
 }
@@ -97,20 +113,17 @@ Status Shard::RestoreElement(LoadedEntry& entry, const StateName& name, std::str
   if (Status status = DecodeElement(value, origins_, element.value); !status) return status;
   // A checkpoint may have ended between the cut that killed an element and the end of its record.
   const bool killed = element.value.DropUpTo(Reset(entry));
-  if (element.value.version.none() && element.value.slots.empty()) {
+  if (element.none()) {
     RecordErasedElement(entry.key, element);
     return {};
   }
-  Collection*& collection = entry.state.collection;
-  if (collection == nullptr) collection = new Collection(slab_, hash_seed_, outside_bytes_);
-  const uint64_t hash = collection->HashOf(element.type, element.id);
-  if (killed) changed_.elements.emplace_back(entry.key.hash, hash);
+  if (killed) RecordChangedElement(entry, element.type, element.id);
   if (!element.live()) {
-    AddTombstone({entry.key.hash, hash, Tombstone::Kind::kElement, element.value.version});
+    AddElementTombstone(entry, element.type, element.id, element.value.version);
   }
   entry.state.accessed_seconds = std::max(
       entry.state.accessed_seconds, static_cast<uint32_t>(element.value.Newest().millis() / 1000));
-  collection->Restore(element);
+  entry.state.collection.Restore(space_, element);
   return {};
 }
 

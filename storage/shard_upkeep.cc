@@ -44,14 +44,14 @@ size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, Ver
   size_t freed = 0;
   // Those that are not stable yet go to the end: one origin that lags holds up no other's.
   for (size_t looks = std::min(limit, tombstones_.size()); looks > 0; --looks) {
-    const Tombstone tombstone = tombstones_.front();
+    Tombstone tombstone = std::move(tombstones_.front());
     tombstones_.pop_front();
     const Origin& origin = origins_.At(tombstone.version.origin);
     const Stamp stamp = tombstone.version.stamp;
     if (stamp > stability.passed || !stability.covered.Covers(origin, stamp)) {
       // One that something newer has replaced waits for nobody: others may know nothing of it any
       // more, and nobody would move its stream for it.
-      if (IsCurrent(tombstone)) tombstones_.push_back(tombstone);
+      if (IsCurrent(tombstone)) tombstones_.push_back(std::move(tombstone));
       continue;
     }
     if (!FreeOne(tombstone)) continue;
@@ -72,27 +72,25 @@ bool Shard::IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) cons
     case Tombstone::Kind::kExpiry:
       return same(state.expiry_version) && ViewOf(entry).type == KeyType::kNone;
     case Tombstone::Kind::kElement:
-      return state.collection != nullptr &&
-             state.collection->HasTombstone(tombstone.element_hash, tombstone.version);
+      return state.collection.HasTombstone(*entry.space, tombstone.name(), tombstone.version);
   }
   return false;
 }
 
 bool Shard::IsCurrent(const Tombstone& tombstone) const {
   const auto handles = FindByHash(tombstone.key_hash);
-  return std::any_of(handles.begin(), handles.end(), [&](Handle handle) {
-    return IsCurrent(LoadHandle(handle), tombstone);
-  });
+  return std::any_of(handles.begin(), handles.end(),
+                     [&](Handle handle) { return IsCurrent(LoadHandle(handle), tombstone); });
 }
 
 void Shard::CompactTombstones() {
   absl::flat_hash_set<std::tuple<uint64_t, uint64_t, int, uint64_t>> seen;
   std::deque<Tombstone> current;
-  for (const Tombstone& tombstone : tombstones_) {
+  for (Tombstone& tombstone : tombstones_) {
     const bool first = seen.emplace(tombstone.key_hash, tombstone.element_hash,
                                     static_cast<int>(tombstone.kind), tombstone.version.stamp.value)
                            .second;
-    if (first && IsCurrent(tombstone)) current.push_back(tombstone);
+    if (first && IsCurrent(tombstone)) current.push_back(std::move(tombstone));
   }
   tombstones_.swap(current);
   compact_at_ = std::max(kCompactAt, 2 * tombstones_.size());
@@ -113,8 +111,8 @@ bool Shard::FreeOne(const Tombstone& tombstone) {
         state.deadline_millis = 0;
         break;
       case Tombstone::Kind::kElement:
-        state.collection->Free(
-            tombstone.element_hash, tombstone.version,
+        state.collection.Free(
+            space_, tombstone.name(), tombstone.version,
             [&](const Element& element) { RecordErasedElement(entry.key, element); });
         break;
     }
@@ -128,7 +126,7 @@ size_t Shard::FreeDropped(size_t limit) {
   size_t steps = 0;
   while (steps < limit && !dropped_.empty()) {
     constexpr size_t kSlice = 64;
-    if (dropped_.back()->FreeSome(kSlice)) dropped_.pop_back();
+    if (dropped_.back().FreeSome(space_, kSlice)) dropped_.pop_back();
     steps += kSlice;
   }
   return steps;

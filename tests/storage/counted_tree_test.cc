@@ -1,4 +1,3 @@
-// The counted B+tree against a plain vector.
 #include "storage/counted_tree.h"
 
 #include <gtest/gtest.h>
@@ -9,46 +8,88 @@
 namespace starling {
 namespace {
 
-struct Unit {
+struct Weighted {
   int value = 0;
-  static constexpr size_t weight() { return 1; }
+  size_t units = 0;
+  size_t weight() const { return units; }
 };
 
-void ExpectSame(const CountedTree<Unit>& tree, const std::vector<int>& expected) {
-  ASSERT_EQ(tree.size(), expected.size());
-  std::vector<int> found;
-  tree.VisitFrom(0, false, [&found](const Unit& unit) {
-    found.push_back(unit.value);
-    return true;
-  });
-  EXPECT_EQ(found, expected);
-}
+class CountedTrees : public testing::TestWithParam<uint64_t> {};
 
-TEST(CountedTree, HoldsWhatAVectorHoldsAfterAnyInsertionsAndRemovals) {
-  std::mt19937_64 random(1);
-  CountedTree<Unit> tree;
-  std::vector<int> expected;
-  for (int round = 0; round < 60; ++round) {
-    // Fill and empty in turn, at one end, at the other, or anywhere.
-    const uint64_t where = random() % 3;
-    const bool fill = round % 2 == 0;
-    const size_t goal = fill ? 200 + random() % 5000 : random() % 60;
-    while (fill ? expected.size() < goal : expected.size() > goal) {
-      const size_t room = expected.size() + (fill ? 1 : 0);
-      const size_t at = where == 0 ? 0 : where == 1 ? room - 1 : random() % room;
-      const auto place = expected.begin() + static_cast<ptrdiff_t>(at);
-      if (fill) {
-        const int value = static_cast<int>(random() % 1000);
-        tree.Insert(at, Unit{value});
-        expected.insert(place, value);
-      } else {
-        tree.Erase(at);
-        expected.erase(place);
-      }
+TEST_P(CountedTrees, DoWhatAVectorDoes) {
+  std::mt19937_64 random(GetParam());
+  CountedTree<Weighted, 8> tree;
+  std::vector<Weighted> model;
+  // Growing, then shrinking to nothing; often at an end.
+  for (int step = 0; step < 30'000 && (step < 100 || !model.empty()); ++step) {
+    const bool grow = random() % 100 < (step < 10'000 ? 65u : 35u);
+    const size_t places[] = {0, model.size(), random() % (model.size() + 1)};
+    const size_t at = places[random() % 3];
+    const Weighted entry{step, random() % 4};
+    if (grow) {
+      tree.Insert(at, entry);
+      model.insert(model.begin() + static_cast<ptrdiff_t>(at), entry);
+    } else if (at < model.size() && random() % 4 == 0) {
+      tree.Set(at, entry);
+      model[at] = entry;
+    } else if (at < model.size()) {
+      tree.Erase(at);
+      model.erase(model.begin() + static_cast<ptrdiff_t>(at));
     }
-    ExpectSame(tree, expected);
+    ASSERT_EQ(tree.size(), model.size());
+    if (model.empty() || step % 50 != 0) continue;
+    size_t before = 0;
+    for (size_t i = 0; i < model.size(); ++i) {
+      ASSERT_EQ(tree.At(i).value, model[i].value);
+      ASSERT_EQ(tree.WeightBefore(i), before);
+      for (size_t unit = 0; unit < model[i].units; ++unit) {
+        const auto place = tree.FindWeight(before + unit);
+        ASSERT_EQ(place.ordinal, i);
+        ASSERT_EQ(place.weight_before, before);
+      }
+      before += model[i].units;
+    }
+    ASSERT_EQ(tree.weight(), before);
+    const size_t from = random() % model.size();
+    for (const bool reverse : {false, true}) {
+      size_t next = from;
+      tree.VisitFrom(from, reverse, [&](const Weighted& each) {
+        EXPECT_EQ(each.value, model[next].value);
+        reverse ? --next : ++next;
+        return true;
+      });
+      EXPECT_EQ(next, reverse ? SIZE_MAX : model.size());
+    }
   }
 }
+
+TEST_P(CountedTrees, FindTheirPlaceAmongTheSorted) {
+  std::mt19937_64 random(GetParam());
+  CountedTree<Weighted> tree;
+  for (int i = 0; i < 5000; ++i) {
+    const int value = static_cast<int>(random() % 2000);
+    const auto below = [&](const Weighted& each) { return each.value < value; };
+    tree.Insert(tree.PartitionPoint(below), {value, 1});
+  }
+  int last = 0;
+  tree.VisitFrom(0, false, [&](const Weighted& each) {
+    EXPECT_LE(last, each.value);
+    last = each.value;
+    return true;
+  });
+}
+
+TEST_P(CountedTrees, AreFreedInSlices) {
+  CountedTree<Weighted> tree;
+  for (int i = 0; i < 10'000; ++i) tree.Insert(tree.size(), {i, 1});
+  EXPECT_LT(tree.memory_bytes(), 10'000 * sizeof(Weighted) * 11 / 10);  // appended: filled whole
+  int slices = 1;
+  while (!tree.FreeSome(640)) ++slices;
+  EXPECT_GE(slices, 10'000 / 640);
+  EXPECT_EQ(tree.memory_bytes(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, CountedTrees, testing::Range<uint64_t>(1, 9));
 
 }  // namespace
 }  // namespace starling

@@ -1,0 +1,189 @@
+// Reading a packed block: its elements one after another, front to back.
+#include <cstring>
+#include <vector>
+
+#include "storage/element_block.h"
+#include "storage/element_block_format.h"
+#include "storage/packed.h"
+
+namespace starling {
+namespace {
+
+using namespace element_block_format;
+
+Stamp ReadStamp(PackedReader& in, Stamp near) {
+  const uint64_t head = in.Varint();
+  const uint64_t zigzag = head >> 1;
+  const uint64_t difference = zigzag >> 1 ^ (~(zigzag & 1) + 1);
+  if ((head & 1) == 0) return Stamp{near.value + difference};
+  const uint64_t millis = static_cast<uint64_t>(near.millis()) + difference;
+  return Stamp{millis << Stamp::kLogicalBits | in.Varint()};
+}
+
+void ReadSlots(PackedReader& in, Slots* slots, Stamp near) {
+  for (size_t left = in.Varint(); left > 0; --left) {
+    Slot slot;
+    slot.origin = in.Varint<OriginIndex>();
+    slot.born = ReadStamp(in, near);
+    slot.stamp = ReadStamp(in, slot.born);
+    slot.net = in.OfNumber();
+    if (slots != nullptr) slots->push_back(slot);
+  }
+}
+
+PackedReader ReaderAt(const uint8_t* at) { return PackedReader(at, at + (size_t{1} << 40)); }
+
+}  // namespace
+
+void ElementBlock::Cursor::Parse() {
+  if (AtEnd()) return;
+  const uint8_t* const begin = block_->data() + offset_;
+  PackedReader in = ReaderAt(begin);
+  const uint8_t head = in.Byte();
+  version_ = before_;
+  if (head & kShort) [[likely]] {
+    kind_ = kInline;
+    has_slots_ = false;
+    id_form_ = block_->type_ == ElementType::kList ? kOwnRight : kWrittenOut;
+    version_.stamp = head & kNext ? before_.stamp.next() : ReadStamp(in, before_.stamp);
+    payload_size_ = head & kShortLength;
+    id_ = id_form_ == kWrittenOut ? in.Bytes(in.Varint()) : std::string_view();
+    payload_ = in.at();
+    end_ = static_cast<uint32_t>(payload_ + payload_size_ - block_->data());
+    return;
+  }
+  kind_ = head & kKindMask;
+  has_slots_ = head & kHasSlots;
+  id_form_ = head >> kIdFormShift;
+  version_.stamp = ReadStamp(in, before_.stamp);
+  if (!(head & kSameOrigin)) version_.origin = in.Varint<OriginIndex>();
+  id_ = id_form_ == kWrittenOut ? in.Bytes(in.Varint()) : std::string_view();
+  payload_size_ = 0;
+  if (kind_ == kInline || kind_ == kBlock) payload_size_ = in.Varint<uint32_t>();
+  payload_ = in.at();
+  if (kind_ == kInline) in.Bytes(payload_size_);
+  if (kind_ == kBlock) in.Bytes(sizeof(const char*));
+  if (kind_ == kDecimal) in.Byte();
+  if (kind_ == kInteger || kind_ == kDecimal) in.Wide();
+  slots_ = in.at();
+  if (has_slots_) ReadSlots(in, nullptr, version_.stamp);
+  end_ = static_cast<uint32_t>(in.at() - block_->data());
+}
+
+void ElementBlock::Cursor::Next() {
+  before_ = version_;
+  offset_ = end_;
+  Parse();
+}
+
+void ElementBlock::Cursor::ToEnd() {
+  before_ = version_ = {block_->last_stamp_, block_->last_origin_};
+  offset_ = end_ = block_->bytes_;
+}
+
+const char* ElementBlock::Cursor::LongPayload() const {
+  const char* block = nullptr;
+  if (kind_ == kBlock) std::memcpy(&block, payload_, sizeof block);
+  return block;
+}
+
+void ElementBlock::Cursor::FreePayload() {
+  if (kind_ != kBlock) return;
+  space_->outside_bytes -= payload_size_;
+  delete[] LongPayload();
+}
+
+std::string_view ElementBlock::Cursor::Id() const {
+  if (id_form_ == kWrittenOut) return id_;
+  WriteListStep(space_->id_text.data(), id_form_ == kOwnRight ? ListSide::kRight : ListSide::kLeft,
+                version_.stamp, space_->origins.At(version_.origin));
+  return {space_->id_text.data(), kListStepBytes};
+}
+
+int ElementBlock::Cursor::CompareId(std::string_view id) const {
+  if (id_form_ != kWrittenOut && id.size() >= kListStepBytes) {
+    const int side = id_form_ == kOwnRight ? 2 : 1;
+    const int other_side = static_cast<uint8_t>(id[0]);
+    if (side != other_side) return side - other_side;
+    const Stamp other = StampOfListStep(id.data());
+    if (other != version_.stamp) return (version_.stamp < other) == (side == 2) ? -1 : 1;
+  }
+  return Id().compare(id);
+}
+
+Element ElementBlock::Cursor::Get() const {
+  Element element;
+  element.type = block_->type_;
+  element.id = Id();
+  if (kind_ != kAbsent) element.value.version = version_;
+  switch (kind_) {
+    case kInline:
+      element.value.base = Value::Bytes({reinterpret_cast<const char*>(payload_), payload_size_});
+      break;
+    case kBlock:
+      element.block = LongPayload();
+      element.value.base = Value::Bytes({element.block, payload_size_});
+      break;
+    case kInteger:
+      element.value.base = Value::OfNumber({ReaderAt(payload_).Wide(), 0});
+      break;
+    case kDecimal:
+      element.value.base = Value::OfNumber(ReaderAt(payload_).OfNumber());
+      break;
+    default:
+      break;
+  }
+  if (has_slots_) {
+    PackedReader in = ReaderAt(slots_);
+    ReadSlots(in, &element.value.slots, version_.stamp);
+  }
+  return element;
+}
+
+bool ElementBlock::Find(Cursor& cursor, std::string_view id) {
+  if (cursor.block_->type_ == ElementType::kList) {
+    for (; !cursor.AtEnd(); cursor.Next()) {
+      const int order = cursor.CompareId(id);
+      if (order >= 0) return order == 0;
+    }
+    return false;
+  }
+  for (; !cursor.AtEnd(); cursor.Next()) {
+    if (cursor.id_ == id) return true;
+  }
+  return false;
+}
+
+bool ElementBlock::EndsBefore(std::string_view id) const {
+  return ends_right_ && id.size() >= kListStepBytes &&
+         id[0] == static_cast<char>(ListSide::kRight) && StampOfListStep(id.data()) > last_stamp_;
+}
+
+bool ElementBlock::VisitBackwards(ElementBlock* block, size_t live,
+                                  absl::FunctionRef<bool(const Element&)> visit,
+                                  CollectionSpace& space) {
+  // Blocks are read from their front only. Mostly the last element is all that is wanted.
+  Cursor cursor(block, space);
+  for (size_t seen = cursor.live() ? 1 : 0; seen < live; seen += cursor.live() ? 1 : 0) {
+    cursor.Next();
+  }
+  if (!visit(cursor.Get())) return false;
+  std::vector<Cursor> before;
+  before.reserve(live);
+  for (cursor = Cursor(block, space); before.size() + 1 < live; cursor.Next()) {
+    if (cursor.live()) before.push_back(cursor);
+  }
+  for (size_t i = before.size(); i-- > 0;) {
+    if (!visit(before[i].Get())) return false;
+  }
+  return true;
+}
+
+double ElementBlock::Cursor::Score() const {
+  if (kind_ == kInteger && !has_slots_) {
+    return NearestDouble({ReaderAt(payload_).Wide(), 0});
+  }
+  return ScoreOf(Get().value);
+}
+
+}  // namespace starling
