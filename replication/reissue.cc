@@ -2,19 +2,21 @@
 
 #include <algorithm>
 
+#include "storage/walk_position.h"
+
 namespace starling {
 
 void Reissue::Capture(Keyspace& keyspace, NodeId node, const Origin& current,
                       const VersionVector& accepted) {
   constexpr size_t kStep = 1 << 20;
-  uint64_t position = 0;
-  do {
-    position = keyspace.Walk(position, accepted, kStep, [&](const Item& item) {
-      const bool own = item.origin.node == node && item.origin != current;
-      if (!own || item.part == Part::kDatabaseCut || item.database == kClusterDatabase) return;
-      items_.Add(item);
-    });
-  } while (position != 0);
+  const auto keep = [&](const Item& item) {
+    const bool own = item.origin.node == node && item.origin != current;
+    if (!own || item.part == Part::kDatabaseCut || item.database == kClusterDatabase) return;
+    items_.Add(item);
+  };
+  WalkPosition position;
+  while (!keyspace.Walk(position, accepted, kStep, keep)) {
+  }
   for (const Item& item : items_.items()) {
     theirs_.try_emplace(KeyName(item.database, std::string(item.key)));
   }
@@ -58,6 +60,13 @@ bool Reissue::WriteSlot(Access& access, const KeyRef& key, const Item& item,
     net = *rest;
   }
   if (net.units == 0) return false;
+  if (item.part == Part::kElementSlot) {
+    const auto seen = access.Find(key, false);
+    if (seen && seen->type == KeyType::kString) return false;  // another type holds the key now
+    return item.element_type == ElementType::kSortedSet
+               ? access.IncrementScore(key, item.element, NearestDouble(net)).ok()
+               : access.IncrementElementDecimal(key, item.element_type, item.element, net).ok();
+  }
   if (net.is_integer() && net.fits_int64()) {
     return access.Increment(key, net.ClampedInt64()).ok();
   }
@@ -95,6 +104,11 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
       access.AddElement(key, item.element_type, item.element, item.value);
       return true;
     }
+    case Part::kElementSlot: {
+      const auto element = theirs.elements.find(std::string(item.element));
+      const Stamp later = element == theirs.elements.end() ? Stamp{} : element->second;
+      return item.at > std::max(later, reset) && WriteSlot(access, key, item, theirs);
+    }
     default:
       return false;
   }
@@ -102,8 +116,8 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
 
 size_t Reissue::Write(Keyspace& keyspace) const {
   // Within a key: what resets it, then what stands on that, then the deadline.
-  static constexpr Part kOrder[] = {Part::kCut, Part::kBase, Part::kSlot, Part::kElement,
-                                    Part::kExpiry};
+  static constexpr Part kOrder[] = {Part::kCut,     Part::kBase,        Part::kSlot,
+                                    Part::kElement, Part::kElementSlot, Part::kExpiry};
   std::map<KeyName, std::vector<const Item*>> keys;
   for (const Item& item : items_.items()) {
     keys[KeyName(item.database, std::string(item.key))].push_back(&item);

@@ -35,7 +35,7 @@ Status WalkSender::ReadKeys(Walk& walk, Part& part) {
   std::string chunk = store_.WalkChunk(walk.position, walk.covered, limits::kWalkChunkBytes);
   if (const Status committed = store_.journal().Commit(); !committed) return committed;
   part.pieces.push_back(std::make_shared<const std::string>(std::move(chunk)));
-  if (walk.position != 0) return {};
+  if (!walk.position.done) return {};
   walk.phase = Phase::kStreams;
   walk.end = list_.Visible(store_.vector());
   return {};

@@ -55,7 +55,7 @@ class WalkSender {
     VersionVector begin;
     VersionVector end;
     Phase phase = Phase::kKeys;
-    uint64_t position = 0;
+    WalkPosition position;
     uint32_t first = 0;       // index of window.front()
     std::deque<Part> window;  // sent, not known to have arrived
     Instant progress{};

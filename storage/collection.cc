@@ -219,8 +219,23 @@ bool Collection::Purge(CollectionSpace& space, Stamp reset, CollectionPart::Purg
   return any;
 }
 
+ElementBlock::Cursor Collection::FindTombstone(CollectionSpace& space, const ElementName& name,
+                                               const Version& version) const {
+  ElementBlock::Cursor cursor(block(), space);
+  for (; !cursor.AtEnd(); cursor.Next()) {
+    if (cursor.live() || cursor.version().stamp != version.stamp ||
+        cursor.version().origin != version.origin) {
+      continue;
+    }
+    const Element element = cursor.Get();
+    if (HashOf(space, element.type, element.id) == name.hash) break;
+  }
+  return cursor;
+}
+
 bool Collection::HasTombstone(CollectionSpace& space, const ElementName& name,
                               const Version& version) const {
+  if (packed()) return !FindTombstone(space, name, version).AtEnd();
   bool has = false;
   ForEachNamed(space, name, [&](const Element& element) {
     has |= !element.live() && element.value.version.stamp == version.stamp &&
@@ -238,18 +253,11 @@ bool Collection::Free(CollectionSpace& space, const ElementName& name, const Ver
              part->Free(name, version, dropped);
     });
   }
-  for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
-    if (cursor.live() || cursor.version().stamp != version.stamp ||
-        cursor.version().origin != version.origin) {
-      continue;
-    }
-    const Element element = cursor.Get();
-    if (HashOf(space, element.type, element.id) != name.hash) continue;
-    dropped(element);
-    Name(ElementBlock::Erase(cursor));
-    return true;
-  }
-  return false;
+  ElementBlock::Cursor cursor = FindTombstone(space, name, version);
+  if (cursor.AtEnd()) return false;
+  dropped(cursor.Get());
+  Name(ElementBlock::Erase(cursor));
+  return true;
 }
 
 bool Collection::FreeSome(CollectionSpace& space, size_t limit) {

@@ -115,6 +115,9 @@ class Collection {
   static bool FitsBlock(const Element& element);
   void LeaveBlockIfLarge(CollectionSpace& space);
   void LeaveBlock(CollectionSpace& space);
+  /// In a block: at its end where the tombstone is not there.
+  ElementBlock::Cursor FindTombstone(CollectionSpace& space, const ElementName& name,
+                                     const Version& version) const;
   bool UpdateBlock(CollectionSpace& space, std::string_view id, CollectionPart::Change change);
 
   uintptr_t bits_ = 0;

@@ -37,6 +37,8 @@ class OriginTable;
 struct LoadedEntry;
 struct SeenCollection;
 struct Generation;
+struct KeyDescription;
+struct WalkPosition;
 
 enum class KeyType : uint8_t { kNone, kString, kSet, kHash, kSortedSet, kList, kStream };
 
@@ -86,6 +88,9 @@ class Access {
   bool Exists(const KeyRef& key) { return Find(key, false).has_value(); }
   /// Bytes the key takes in memory, with its share of the indexes; nullopt when not seen.
   std::optional<size_t> MemoryUsage(const KeyRef& key);
+  /// Each part of the key, also where it is not seen (key_description.h); nullopt when nothing of
+  /// it is in memory. Costs a walk over its elements.
+  std::optional<KeyDescription> Describe(const KeyRef& key);
 
   /// Elements of the collection at `key`; nothing and 0 when there is none of that type.
   bool HasElement(const KeyRef& key, ElementType type, std::string_view id);
@@ -270,10 +275,11 @@ class Keyspace {
   /// Replaces the whole state by `chunks` and those present items that `covered` does not cover
   /// (DESIGN.md section 3, Freeing), in one step.
   void ReplaceState(std::span<const std::vector<Item>> chunks, const VersionVector& covered);
-  /// Visits, from `position` (0 starts; returned 0 ends), items of about `max_bytes`, those covered
-  /// by `covered` left out. Keys present throughout are visited at least once.
-  uint64_t Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,
-                const std::function<void(const Item&)>& visit);
+  /// Visits, from `position` on, items of about `max_bytes`, those covered by `covered` left out;
+  /// true at the end. Keys present throughout are visited at least once. A large collection is gone
+  /// through in steps, its shard free between them.
+  bool Walk(WalkPosition& position, const VersionVector& covered, size_t max_bytes,
+            const std::function<void(const Item&)>& visit);
 
   // --- memory that can go ---
   /// Deletes what has expired, at most `limit` keys: own keys at once, those whose expiry another

@@ -35,6 +35,9 @@ struct Keyspace::Impl {
   /// All items an entry holds, not covered by `covered`.
   void VisitItems(const LoadedEntry& entry, const VersionVector& covered,
                   const std::function<void(const Item&)>& visit) const;
+  /// A step of a walk: one bucket, or some elements of a large collection.
+  void WalkSome(Shard& shard, WalkPosition& position, const VersionVector& covered,
+                const std::function<void(const Item&)>& visit);
   void VisitDatabaseCuts(const VersionVector& covered,
                          const std::function<void(const Item&)>& visit) const;
 };

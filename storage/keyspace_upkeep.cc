@@ -1,9 +1,11 @@
 // Merging what others wrote, walks, expiry and freeing, checkpoint records.
 #include <algorithm>
+#include <utility>
 
 #include "storage/entry.h"
 #include "storage/item_list.h"
 #include "storage/keyspace_impl.h"
+#include "storage/walk_position.h"
 
 namespace starling {
 
@@ -100,9 +102,10 @@ class ItemVisitor {
       item.deadline_millis = state.deadline_millis;
       Emit(item);
     }
-    state.collection.ForEach(space, [&](const Element& element) {
-      Visit(element.value, Part::kElement, Part::kElementSlot, element.type, element.id);
-    });
+    state.collection.ForEach(space, [&](const Element& element) { Visit(element); });
+  }
+  void Visit(const Element& element) const {
+    Visit(element.value, Part::kElement, Part::kElementSlot, element.type, element.id);
   }
 
  private:
@@ -176,34 +179,52 @@ void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
   FreeKilledIn(chunks);
 }
 
-uint64_t Keyspace::Walk(uint64_t position, const VersionVector& covered, size_t max_bytes,
-                        const std::function<void(const Item&)>& visit) {
+bool Keyspace::Walk(WalkPosition& position, const VersionVector& covered, size_t max_bytes,
+                    const std::function<void(const Item&)>& visit) {
   constexpr size_t kItemBytes = 64;
   size_t bytes = 0;
   const std::function<void(const Item&)> counted = [&](const Item& item) {
     bytes += kItemBytes + item.key.size() + item.element.size() + item.value.bytes.size();
     visit(item);
   };
-  size_t index = position >> 32;
-  uint64_t place = static_cast<uint32_t>(position);
-  if (position == 0) {
+  if (!std::exchange(position.begun, true)) {
     std::lock_guard lock(impl_->shards[0]->mutex);
     impl_->VisitDatabaseCuts(covered, counted);
   }
-  for (; index < impl_->shards.size(); ++index, place = 0) {
-    Shard& shard = *impl_->shards[index];
-    do {
-      // Never at position 0, which would say that the walk has ended.
-      if (bytes >= max_bytes && (index | place) != 0) {
-        return static_cast<uint64_t>(index) << 32 | place;
+  do {
+    if (position.done) return true;
+    Shard& shard = *impl_->shards[position.shard];
+    std::lock_guard lock(shard.mutex);
+    impl_->WalkSome(shard, position, covered, counted);
+    if (!position.large.empty() || position.bucket != 0) continue;
+    position.done = ++position.shard == impl_->shards.size();
+  } while (bytes < max_bytes);
+  return position.done;
+}
+
+void Keyspace::Impl::WalkSome(Shard& shard, WalkPosition& position, const VersionVector& covered,
+                              const std::function<void(const Item&)>& visit) {
+  constexpr size_t kStep = 256;
+  if (position.large.empty()) {
+    position.bucket = shard.Scan(position.bucket, 1, [&](Handle handle) {
+      LoadedEntry entry = shard.LoadHandle(handle);
+      const Collection& collection = entry.state.collection;
+      if (!collection.none() && !collection.packed()) {
+        position.large.push_back({entry.key.database, std::string(entry.key.name), {}});
+        entry.state.collection = {};
       }
-      std::lock_guard lock(shard.mutex);
-      place = shard.Scan(place, 1, [&](Handle handle) {
-        impl_->VisitItems(shard.LoadHandle(handle), covered, counted);
-      });
-    } while (place != 0);
+      VisitItems(entry, covered, visit);
+    });
+    return;
   }
-  return 0;
+  WalkPosition::Key& next = position.large.back();
+  const KeyRef key{next.database, next.name, HashKey(next.database, next.name, hash_seed)};
+  // Where it has gone meanwhile, its cut is on the way in a stream.
+  const LoadedEntry entry = shard.Load(key);
+  const ItemVisitor visitor(entry.key, origins, covered, visit);
+  const bool ended = entry.state.collection.Walk(
+      *entry.space, next.elements, kStep, [&](const Element& element) { visitor.Visit(element); });
+  if (ended) position.large.pop_back();
 }
 
 size_t Keyspace::DeleteExpired(size_t limit, std::chrono::milliseconds foreign_delay) {

@@ -126,10 +126,10 @@ Result<std::vector<SharedBytes>> Store::ReadStream(const Origin& origin, Stamp a
   return batches;
 }
 
-std::string Store::WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes) {
+std::string Store::WalkChunk(WalkPosition& position, const VersionVector& covered,
+                             size_t max_bytes) {
   ItemList items;
-  position =
-      keyspace_->Walk(position, covered, max_bytes, [&](const Item& item) { items.Add(item); });
+  keyspace_->Walk(position, covered, max_bytes, [&](const Item& item) { items.Add(item); });
   return EncodeChunk(items.items(), {});
 }
 

@@ -18,6 +18,7 @@
 #include "storage/hybrid_clock.h"
 #include "storage/journal.h"
 #include "storage/keyspace.h"
+#include "storage/walk_position.h"
 
 namespace starling {
 
@@ -73,10 +74,11 @@ class Store {
   Result<std::vector<SharedBytes>> ReadStream(const Origin& origin, Stamp after, size_t max_bytes);
 
   // --- walks: what the log no longer has ---
-  /// One chunk of a walk for a peer that holds `covered`; `position` 0 starts and is 0 at the end.
+  /// One chunk of a walk for a peer that holds `covered`; a fresh `position` starts and is
+  /// `done` at the end.
   /// The chunks carry no vector: the walk is complete only together with the streams from its
   /// beginning to its end (replication/walk_sender).
-  std::string WalkChunk(uint64_t& position, const VersionVector& covered, size_t max_bytes);
+  std::string WalkChunk(WalkPosition& position, const VersionVector& covered, size_t max_bytes);
   /// Takes a whole walk in one step and advances the vector to the chunks' (EncodeChunk's `vector`;
   /// at least one chunk has one). Chunks may be stream batches too. `whole_state`: first drops what
   /// is held here, covered there and absent there. Errors (nothing changed): kCorruption, or the

@@ -5,6 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "storage/walk_position.h"
+
 namespace starling::sim {
 
 namespace {
@@ -117,9 +119,9 @@ std::string VisibleDump(Keyspace& keyspace) {
 
 std::string ItemDump(Keyspace& keyspace) {
   std::vector<std::string> lines;
-  uint64_t position = 0;
-  do {
-    position = keyspace.Walk(position, {}, 1 << 20, [&](const Item& item) {
+  WalkPosition position;
+  while (!position.done) {
+    keyspace.Walk(position, {}, 1 << 20, [&](const Item& item) {
       std::string line = std::to_string(item.database) + " ";
       AppendQuoted(line, item.key);
       line += " part=" + std::to_string(static_cast<int>(item.part));
@@ -131,7 +133,7 @@ std::string ItemDump(Keyspace& keyspace) {
       if (item.value.kind != Value::Kind::kNone) line += " " + PayloadText(item.value);
       lines.push_back(std::move(line));
     });
-  } while (position != 0);
+  }
   return Join(lines, "items\n");
 }
 

@@ -107,10 +107,8 @@ class StoreRig {
   /// A whole walk of this node for one that holds `covered`, ready for ApplyWalk.
   std::vector<std::string> Walk(const VersionVector& covered) {
     std::vector<std::string> chunks;
-    uint64_t position = 0;
-    do {
-      chunks.push_back(store_->WalkChunk(position, covered, 1 << 20));
-    } while (position != 0);
+    WalkPosition position;
+    while (!position.done) chunks.push_back(store_->WalkChunk(position, covered, 1 << 20));
     chunks.push_back(EncodeChunk({}, store_->vector()));
     return chunks;
   }

@@ -279,7 +279,7 @@ TEST(KeyspaceElements, WhereTypesMeetTheLatestLiveItemShowsOnEveryNode) {
   EXPECT_EQ(a.Type("k"), KeyType::kHash);
   a.FreeAll();
   std::vector<std::string> chunks;
-  uint64_t position = 0;
+  WalkPosition position;
   a.keyspace.Walk(position, {}, SIZE_MAX,
                   [&](const Item& item) { late.keyspace.Merge(std::span(&item, 1)); });
   EXPECT_EQ(VisibleText(a), VisibleText(b));

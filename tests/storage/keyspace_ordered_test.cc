@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "storage/key_description.h"
 #include "tests/storage/one_node.h"
 
 namespace starling {
@@ -332,6 +333,67 @@ TEST(Lists, PushedToOnTwoNodesHoldAllInOneOrder) {  // counterexample 13
   Exchange(a, b);
   EXPECT_EQ(List(a, "l").size(), 9u);
   EXPECT_EQ(List(a, "l"), List(b, "l"));
+}
+
+TEST(LargeCollections, AreWalkedInBoundedSteps) {  // I9
+  OneNode node;
+  for (int i = 0; i < 3000; ++i) {
+    const std::string id = "member " + std::to_string(i);
+    SetScore(node, "z", id, i);
+    node.Add("s", id);
+    Push(node, "l", id, i % 2 == 0);
+  }
+  node.Set("k", "v");
+  std::multiset<std::string> lines;
+  WalkPosition position;
+  size_t steps = 0;
+  bool done = false;
+  while (!done) {
+    size_t bytes = 0;
+    done = node.keyspace.Walk(position, {}, 10'000, [&](const Item& item) {
+      bytes += item.key.size() + item.element.size() + item.value.bytes.size();
+      lines.insert(ItemText(item));
+    });
+    EXPECT_LT(bytes, 40'000u);
+    // What changes meanwhile is seen as it was or as it is.
+    node.Add("s", "added " + std::to_string(++steps));
+    node.Lock("l").RemoveRange(node.Ref("l"), kList, 0, 1);
+  }
+  EXPECT_GT(steps, 30u);
+  const std::multiset<std::string> now = WalkText(node.keyspace);
+  for (const std::string& line : now) {
+    const bool later = line.find("added") != line.npos || line.find("removed") != line.npos;
+    EXPECT_TRUE(later || lines.contains(line)) << line;
+  }
+}
+
+TEST(Keys, AreDescribedPartByPart) {
+  OneNode node;
+  const KeyRef key = node.Ref("h");
+  EXPECT_FALSE(node.Lock("h").Describe(key));
+  node.Lock("h").AddElement(key, kHash, "name", Value::Bytes("text"));
+  ASSERT_TRUE(node.Lock("h").IncrementElement(key, kHash, "n", 4));
+  node.Lock("h").AddElement(key, kHash, "gone", Value::Bytes("text"));
+  node.Lock("h").RemoveElement(key, kHash, "gone");
+  node.Expire("h", 1h);
+  const auto described = node.Lock("h").Describe(key);
+  ASSERT_TRUE(described);
+  ASSERT_EQ(described->elements.size(), 1u);
+  const KeyDescription::Elements& elements = described->elements[0];
+  EXPECT_EQ(elements.type, kHash);
+  EXPECT_EQ(elements.live, 2u);
+  EXPECT_EQ(elements.removed, 1u);
+  EXPECT_EQ(elements.numeric, 1u);
+  EXPECT_TRUE(elements.packed);
+  EXPECT_EQ(elements.newest.origin, OriginOf(1));
+  EXPECT_TRUE(described->expiry);
+  EXPECT_FALSE(described->cut);
+  ASSERT_EQ(described->waiting.size(), 1u);
+  EXPECT_EQ(described->waiting[0].tombstones, 1u);
+  EXPECT_GE(described->payload_bytes, 13u);
+  EXPECT_GT(described->merge_bytes, 0u);
+  EXPECT_LE(described->payload_bytes + described->merge_bytes, described->memory_bytes);
+  EXPECT_EQ(described->memory_bytes, node.Lock("h").MemoryUsage(key));
 }
 
 TEST(Lists, AreCopiedInOrder) {

@@ -182,12 +182,12 @@ TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
   covered.Set(OriginOf(8), to.clock.last());
   to.Add("k2", "kept");
   std::vector<DecodedBatch> chunks;
-  uint64_t position = 0;
-  do {
+  WalkPosition position;
+  while (!position.done) {
     ItemList items;
-    position = from.keyspace.Walk(position, {}, 2000, [&](const Item& item) { items.Add(item); });
+    from.keyspace.Walk(position, {}, 2000, [&](const Item& item) { items.Add(item); });
     chunks.push_back(*DecodedBatch::Decode(EncodeChunk(items.items(), {})));
-  } while (position != 0);
+  }
   std::vector<std::vector<Item>> lists;
   for (const DecodedBatch& chunk : chunks) lists.push_back(chunk.items());
   to.keyspace.ReplaceState(lists, covered);

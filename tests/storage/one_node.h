@@ -14,6 +14,7 @@
 #include "storage/batch_codec.h"
 #include "storage/keyspace.h"
 #include "storage/pending.h"
+#include "storage/walk_position.h"
 #include "tests/support/manual_time.h"
 
 namespace starling {
@@ -155,11 +156,10 @@ inline std::string ItemText(const Item& item) {
 /// Everything a keyspace holds, a line an item, sorted.
 inline std::multiset<std::string> WalkText(Keyspace& keyspace, const VersionVector& covered = {}) {
   std::multiset<std::string> lines;
-  uint64_t position = 0;
-  do {
-    position = keyspace.Walk(position, covered, 1,
-                             [&](const Item& item) { lines.insert(ItemText(item)); });
-  } while (position != 0);
+  WalkPosition position;
+  while (!keyspace.Walk(position, covered, 1,
+                        [&](const Item& item) { lines.insert(ItemText(item)); })) {
+  }
   return lines;
 }
 

@@ -85,10 +85,8 @@ struct OneStore {
   /// The walk of `from`, as a peer that holds `covered` receives it.
   static std::vector<std::string> WalkOf(Store& from, const VersionVector& covered) {
     std::vector<std::string> chunks;
-    uint64_t position = 0;
-    do {
-      chunks.push_back(from.WalkChunk(position, covered, 500));
-    } while (position != 0);
+    WalkPosition position;
+    while (!position.done) chunks.push_back(from.WalkChunk(position, covered, 500));
     chunks.push_back(EncodeChunk({}, from.vector()));
     return chunks;
   }
