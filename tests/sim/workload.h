@@ -31,6 +31,8 @@ std::unique_ptr<Workload> MakeRegisters(Random random);
 std::unique_ptr<Workload> MakeSets(Random random);
 std::unique_ptr<Workload> MakeExpiry(Random random);
 std::unique_ptr<Workload> MakeTransactions(Random random);
+std::unique_ptr<Workload> MakeNumericElements(Random random);
+std::unique_ptr<Workload> MakeLists(Random random);
 
 struct WorkloadKind {
   const char* name;
@@ -38,9 +40,14 @@ struct WorkloadKind {
 };
 /// All of them, in the order in which a seed chooses.
 inline constexpr WorkloadKind kWorkloads[] = {
-    {"counters", MakeCounters},   {"reset-counters", MakeResetCounters},
-    {"registers", MakeRegisters}, {"sets", MakeSets},
-    {"expiry", MakeExpiry},       {"transactions", MakeTransactions},
+    {"counters", MakeCounters},
+    {"reset-counters", MakeResetCounters},
+    {"registers", MakeRegisters},
+    {"sets", MakeSets},
+    {"expiry", MakeExpiry},
+    {"transactions", MakeTransactions},
+    {"numeric-elements", MakeNumericElements},
+    {"lists", MakeLists},
 };
 
 /// A client's reply waits at most this long for its batch in a simulation.
