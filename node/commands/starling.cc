@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "node/arguments.h"
+#include "node/commands/starling_commands.h"
 #include "node/member_state_name.h"
 #include "node/node_services.h"
 #include "node/subcommands.h"
@@ -11,6 +12,9 @@ namespace {
 constexpr std::string_view kHelp[] = {
     "BACKUP <folder>",
     "    Write a verified copy of this node's data to a new folder of its host.",
+    "DEBUG KEY <key>",
+    "    Each part of a key: who wrote it and when, its elements, its bytes, what waits to be "
+    "freed.",
     "FORGET <name> [<name> ...]",
     "    End members that will not come back; what only they held is lost.",
     "JOIN <host:port> [<host:port> ...]",
@@ -156,11 +160,16 @@ void Key(CommandContext& context, Arguments arguments) {
   for (const std::string& holder : holders) reply.Bulk(holder);
 }
 
+void Debug(CommandContext& context, Arguments arguments) {
+  if (!IsWord(arguments[2], "key")) return context.reply.Error(error_text::kSyntax);
+  DebugKey(context, arguments);
+}
+
 void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
 
 constexpr Subcommand kSubcommands[] = {
-    {"backup", Backup}, {"forget", Forget}, {"help", Help},
-    {"join", Join},     {"key", Key},       {"members", Members},
+    {"backup", Backup}, {"debug", Debug}, {"forget", Forget},   {"help", Help},
+    {"join", Join},     {"key", Key},     {"members", Members},
 };
 
 void Starling(CommandContext& context, Arguments arguments) {
@@ -174,6 +183,8 @@ constexpr CommandSpec kStarlingCommands[] = {
      Starling},
     {"starling|backup", 3, kOperator, 0, 0, 0, "server", "starling 0.1.0",
      "Write a verified copy of this node's data.", nullptr},
+    {"starling|debug", 4, kReadOnly, 3, 3, 1, "server", "starling 0.1.0",
+     "Each part of a key, as it merges.", nullptr},
     {"starling|forget", -3, kOperator, 0, 0, 0, "server", "starling 0.1.0",
      "End members that will not come back.", nullptr},
     {"starling|help", 2, kLoading | kStale, 0, 0, 0, "server", "starling 0.1.0",
