@@ -18,8 +18,8 @@ find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 add_library(starling_asio INTERFACE)
 target_include_directories(starling_asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
 target_compile_definitions(starling_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED
-  # Whether Asio allocates by aligned_alloc depends on whether a header of libstdc++ stood before it;
-  # all files must free as the others allocate.
+  # Whether Asio allocates by aligned_alloc depends on whether a header of libstdc++ stood before
+  # it; all files must free as the others allocate.
   ASIO_DISABLE_STD_ALIGNED_ALLOC
   # Asio does not recognise clang 14's coroutines by itself.
   $<$<AND:$<CXX_COMPILER_ID:Clang>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,15>>:ASIO_HAS_CO_AWAIT=1>)
