@@ -295,6 +295,36 @@ TEST_F(ClusterCounterexamples, Schedule18AJoinersFirstWriteIsLaterThanAllThatItT
   EXPECT_TRUE(Settled({0, 1, 2, 3}));
 }
 
+// Rule: what is written again are differences, of fields and scores as well (I2).
+TEST_F(ClusterCounterexamples, Schedule18WhatAJoinerAddedToAFieldBeforeCountsOnce) {
+  Form(3);
+  const auto add = [&](SimNode& at, int64_t by) {
+    Do(at, "h", [&](Access& access, const KeyRef& key) {
+      ASSERT_TRUE(access.IncrementElement(key, ElementType::kHash, "f", by).ok());
+    });
+  };
+  add(node(0), 3);
+  SimNode& joiner = world().AddNode("D");
+  world().Partition(0b1000);
+  joiner.Start();
+  const KeyRef key = joiner.store().keyspace().Ref(0, "h");
+  ASSERT_TRUE(
+      joiner.store().keyspace().Lock(key).IncrementElement(key, ElementType::kHash, "f", 2).ok());
+  ASSERT_TRUE(joiner.store().journal().Commit().ok());
+  world().RunFor(milliseconds(50));
+  world().Heal();
+  ASSERT_TRUE(
+      world().RunUntil([&] { return joiner.replicator().cluster().has_value(); }, seconds(60)));
+  ASSERT_TRUE(Settled({0, 1, 2, 3}, seconds(60)));
+  for (int i = 0; i < 4; ++i) {
+    const KeyRef there = node(i).store().keyspace().Ref(0, "h");
+    Access access = node(i).store().keyspace().Lock(there);
+    const auto value = access.GetElement(there, ElementType::kHash, "f");
+    ASSERT_TRUE(value.has_value()) << node(i).name();
+    EXPECT_EQ(value->number.ToString(), "5") << node(i).name();
+  }
+}
+
 // Rule: the incarnation rises when a peer's vector shows more of this origin than the node holds: a
 // VM snapshot resumed, same folder, same boot, clean as far as the node can see.
 TEST_F(ClusterCounterexamples, Schedule28ANodeWhoseDiskWentBackIsANewIncarnation) {
