@@ -11,14 +11,16 @@ BYTES_TARGET = 112
 
 
 def settled_resident(node):
-    """Resident bytes once they have stopped moving (background work is over), at most 30 s."""
-    last = node.resident_bytes()
-    for _ in range(15):
+    """Resident bytes once they have not moved for 14 s, at most 60 s: by then background work is
+    over, and what a process gives back to the system it has given back."""
+    last, still = node.resident_bytes(), 0
+    for _ in range(30):
         time.sleep(2)
         now = node.resident_bytes()
-        if abs(now - last) < 1 << 20:
-            return now
+        still = still + 1 if abs(now - last) < 1 << 20 else 0
         last = now
+        if still == 7:
+            break
     return last
 
 
