@@ -1,23 +1,14 @@
 // What one Redis cannot show: commands on two nodes that have not heard of each other yet.
 #include <gtest/gtest.h>
 
-#include "tests/node/test_node.h"
+#include "tests/node/two_nodes.h"
 
 namespace starling {
 namespace {
 
-class CommandMergeTest : public ::testing::Test {
+class CommandMergeTest : public TwoNodesTest {
  protected:
-  /// Both nodes answer the same.
-  void ExpectBoth(std::string_view command, std::string_view reply) {
-    EXPECT_EQ(a_.Do(command), reply) << "at a: " << command;
-    EXPECT_EQ(b_.Do(command), reply) << "at b: " << command;
-  }
   void Pass(std::chrono::milliseconds time) { time_.Advance(time); }
-
-  ManualTime time_;
-  TestNode a_{"a", time_};
-  TestNode b_{"b", time_};
 };
 
 TEST_F(CommandMergeTest, IncrementsOfBothNodesAddUp_I2) {

@@ -1,22 +1,18 @@
 // STARLING DEBUG KEY: what a key is made of, as an operator sees it.
 #include <gtest/gtest.h>
 
-#include "tests/node/test_node.h"
+#include "tests/node/two_nodes.h"
 
 namespace starling {
 namespace {
 
-class DebugKeyTest : public ::testing::Test {
+class DebugKeyTest : public TwoNodesTest {
  protected:
   /// Whether the reply holds a pair of a name and an integer.
   static bool Says(const std::string& reply, const std::string& name, int64_t number) {
     return reply.find("\r\n" + name + "\r\n:" + std::to_string(number) + "\r\n") !=
            std::string::npos;
   }
-
-  ManualTime time_;
-  TestNode a_{"a", time_};
-  TestNode b_{"b", time_};
 };
 
 TEST_F(DebugKeyTest, ShowsLiveAndRemovedElementsAndTheirSlots) {

@@ -1,7 +1,7 @@
 // Hashes and the commands on several sets: replies word for word as Redis 7 gives them.
 #include <gtest/gtest.h>
 
-#include "tests/node/test_node.h"
+#include "tests/node/two_nodes.h"
 
 namespace starling {
 namespace {
@@ -9,17 +9,7 @@ namespace {
 constexpr const char* kWrongType =
     "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
-class HashCommandsTest : public ::testing::Test {
- protected:
-  void ExpectBoth(std::string_view command, std::string_view reply) {
-    EXPECT_EQ(a_.Do(command), reply) << "at a: " << command;
-    EXPECT_EQ(b_.Do(command), reply) << "at b: " << command;
-  }
-
-  ManualTime time_;
-  TestNode a_{"a", time_};
-  TestNode b_{"b", time_};
-};
+class HashCommandsTest : public TwoNodesTest {};
 
 TEST_F(HashCommandsTest, HSetCountsNewFieldsAndHGetReadsThem) {
   EXPECT_EQ(a_.Do("HSET h f 1 g two f 3"), ":2\r\n");

@@ -1,22 +1,12 @@
 // Lists: replies word for word as Redis 7 gives them, and what two nodes make of them.
 #include <gtest/gtest.h>
 
-#include "tests/node/test_node.h"
+#include "tests/node/two_nodes.h"
 
 namespace starling {
 namespace {
 
-class ListCommandsTest : public ::testing::Test {
- protected:
-  void ExpectBoth(std::string_view command, std::string_view reply) {
-    EXPECT_EQ(a_.Do(command), reply) << "at a: " << command;
-    EXPECT_EQ(b_.Do(command), reply) << "at b: " << command;
-  }
-
-  ManualTime time_;
-  TestNode a_{"a", time_};
-  TestNode b_{"b", time_};
-};
+class ListCommandsTest : public TwoNodesTest {};
 
 TEST_F(ListCommandsTest, PushesAndPopsAtBothEnds) {
   EXPECT_EQ(a_.Do("RPUSH l b c"), ":2\r\n");
