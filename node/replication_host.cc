@@ -229,6 +229,7 @@ void ReplicationHost::TakeLocalBatches() {
     local_bytes_ = 0;
     local_posted_ = false;
   }
+  if (taken_.empty()) return;
   for (LocalBatch& batch : taken_) {
     replicator_->OnLocalBatch(batch.header, std::move(batch.bytes), Now(), effects_);
     CarryOut();

@@ -148,9 +148,9 @@ class Shard {
                            const Version& version);
   /// Notes an element for the next checkpoint.
   void RecordChangedElement(const LoadedEntry& entry, ElementType type, std::string_view id);
-  /// Whether the entry still holds what the tombstone stands for.
-  /// Whether anything still stands as the tombstone says.
+  /// Whether any entry of its key's hash still holds what the tombstone stands for.
   bool IsCurrent(const Tombstone& tombstone) const;
+  /// Whether this entry does.
   bool IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) const;
   /// Forgets tombstones that later writes have replaced, so that the queue does not outgrow what it
   /// stands for while a member is away.
