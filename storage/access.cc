@@ -167,13 +167,7 @@ void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) 
 
 bool Access::AddToString(LoadedEntry& entry, const Number& by) {
   Item item = ItemOf(Part::kSlot, entry.key);
-  std::optional<Number> net = by;
-  if (const Slot* slot = entry.state.string.Find(keyspace_.impl_->own)) {
-    item.at = slot->born;
-    net = Number::Sum(slot->net, by);
-    if (!net) return false;
-  }
-  item.value = Value::OfNumber(*net);
+  if (!AddToOwnSlot(item, entry.state.string.Find(keyspace_.impl_->own), by)) return false;
   Write(entry, item);
   return true;
 }
@@ -218,29 +212,18 @@ Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
   LoadedEntry entry = LoadForWrite(key);
   const KeyView view = ViewOf(entry);
   std::optional<Number> current = Number{};
-  std::optional<Error> error;
+  Result<Number> sum = Number{};
   if (view.type == KeyType::kString) {
     current = view.value.kind == Value::Kind::kNumber ? view.value.number
                                                       : Number::ParseDecimal(view.value.bytes);
-    if (!current) error = Error{Code::kInvalidArgument, "value is not an exact decimal"};
+    if (!current) sum = Error{Code::kInvalidArgument, "value is not an exact decimal"};
   } else if (view.type != KeyType::kNone) {
-    error = Error{Code::kWrongType, "the key holds a collection"};
+    sum = Error{Code::kWrongType, "the key holds a collection"};
   }
-  std::optional<Number> sum;
-  if (!error) {
-    sum = Number::Sum(*current, by);
-    if (sum) sum = sum->Normalized();
-    // An integer beyond int64 would be read clamped, so it is refused here as Increment does.
-    if (!sum || (sum->is_integer() && !sum->fits_int64())) {
-      error = Error{Code::kOutOfRange, "the sum is beyond 128 bits, or an integer beyond 64"};
-    }
-  }
-  if (!error && !AddToString(entry, by)) {
-    error = Error{Code::kOutOfRange, "what this node has added is beyond 128 bits"};
-  }
+  if (sum) sum = DecimalSum(*current, by);
+  if (sum && !AddToString(entry, by)) sum = OwnNetOverflows();
   Keep(entry);
-  if (error) return *std::move(error);
-  return *sum;
+  return sum;
 }
 
 bool Access::Delete(const KeyRef& key) {

@@ -49,14 +49,9 @@ bool Access::RemoveElement(const KeyRef& key, ElementType type, std::string_view
 bool Access::AddToElement(LoadedEntry& entry, ElementType type, std::string_view id,
                           const Number& by) {
   Item item = ElementItemOf(Part::kElementSlot, entry.key, type, id);
-  std::optional<Number> net = by;
   const std::optional<Element> element = entry.state.collection.Find(*entry.space, type, id);
-  if (const Slot* slot = element ? element->value.Find(keyspace_.impl_->own) : nullptr) {
-    item.at = slot->born;
-    net = Number::Sum(slot->net, by);
-    if (!net) return false;
-  }
-  item.value = Value::OfNumber(*net);
+  const Slot* const own = element ? element->value.Find(keyspace_.impl_->own) : nullptr;
+  if (!AddToOwnSlot(item, own, by)) return false;
   Write(entry, item);
   return true;
 }
@@ -92,23 +87,15 @@ Result<Number> Access::IncrementElementDecimal(const KeyRef& key, ElementType ty
     current =
         payload.kind == Value::Kind::kNumber ? payload.number : Number::ParseDecimal(payload.bytes);
   }
-  std::optional<Error> error;
-  std::optional<Number> sum;
-  if (!current) {
-    error = Error{Code::kInvalidArgument, "the element is not an exact decimal"};
+  Result<Number> sum = Number{};
+  if (current) {
+    sum = DecimalSum(*current, by);
   } else {
-    sum = Number::Sum(*current, by);
-    if (sum) sum = sum->Normalized();
-    // An integer beyond int64 would be read clamped, so it is refused here as for a string.
-    if (!sum || (sum->is_integer() && !sum->fits_int64())) {
-      error = Error{Code::kOutOfRange, "the sum is beyond 128 bits, or an integer beyond 64"};
-    } else if (!AddToElement(entry, type, id, by)) {
-      error = Error{Code::kOutOfRange, "what this node has added is beyond 128 bits"};
-    }
+    sum = Error{Code::kInvalidArgument, "the element is not an exact decimal"};
   }
+  if (sum && !AddToElement(entry, type, id, by)) sum = OwnNetOverflows();
   Keep(entry);
-  if (error) return *std::move(error);
-  return *sum;
+  return sum;
 }
 
 }  // namespace starling
