@@ -1,6 +1,7 @@
 /// The key that most commands on a collection are about: locked and looked at.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -24,5 +25,15 @@ struct CollectionAccess {
   /// Live elements; 0 where there is no key.
   size_t size() const { return view ? view->size : 0; }
 };
+
+/// How many LPOP, RPOP, ZPOPMIN and ZPOPMAX take: their third word, or 1. Nothing, with the error
+/// sent, where it is no count.
+inline std::optional<size_t> ReadPopCount(CommandContext& context, Arguments arguments) {
+  if (arguments.size() < 3) return 1;
+  const std::optional<int64_t> count =
+      ReadInteger(context, arguments[2], {0, std::numeric_limits<int64_t>::max()});
+  if (!count) return std::nullopt;
+  return static_cast<size_t>(*count);
+}
 
 }  // namespace starling

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <string>
 
 #include "node/arguments.h"
@@ -30,19 +29,13 @@ void PopSome(Reply& reply, Access& access, const KeyRef& key, size_t size, size_
 void Pop(CommandContext& context, Arguments arguments, bool right) {
   if (arguments.size() > 3) return ReplyWrongArity(context, right ? "rpop" : "lpop");
   const bool counted = arguments.size() == 3;
-  int64_t count = 1;
-  if (counted) {
-    const std::optional<int64_t> read =
-        ReadInteger(context, arguments[2], {0, std::numeric_limits<int64_t>::max()});
-    if (!read) return;
-    count = *read;
-  }
+  const std::optional<size_t> count = ReadPopCount(context, arguments);
+  if (!count) return;
   CollectionAccess list(context, arguments[1]);
   if (!CheckType(context, list.view, KeyType::kList)) return;
   if (!list.view) return counted ? context.reply.NullArray() : context.reply.Null();
   if (counted) {
-    return PopSome(context.reply, list.access, list.key, list.size(), static_cast<size_t>(count),
-                   right);
+    return PopSome(context.reply, list.access, list.key, list.size(), *count, right);
   }
   const size_t place = right ? list.size() - 1 : 0;
   ReplyValue(context.reply, list.access.ElementAt(list.key, place));

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -154,17 +153,12 @@ std::vector<ScoredMember> TakeMembers(Access& access, const KeyRef& key, size_t 
 void Pop(CommandContext& context, Arguments arguments, bool highest) {
   if (arguments.size() > 3) return context.reply.Error(error_text::kSyntax);
   const bool counted = arguments.size() == 3;
-  int64_t count = 1;
-  if (counted) {
-    const std::optional<int64_t> read =
-        ReadInteger(context, arguments[2], {0, std::numeric_limits<int64_t>::max()});
-    if (!read) return;
-    count = *read;
-  }
+  const std::optional<size_t> count = ReadPopCount(context, arguments);
+  if (!count) return;
   CollectionAccess set(context, arguments[1]);
   if (!CheckType(context, set.view, KeyType::kSortedSet)) return;
   const std::vector<ScoredMember> members =
-      TakeMembers(set.access, set.key, set.size(), static_cast<size_t>(count), highest);
+      TakeMembers(set.access, set.key, set.size(), *count, highest);
   const bool nested = counted && context.reply.protocol() >= 3;
   context.reply.Array(nested ? members.size() : 2 * members.size());
   for (const auto& [member, score] : members) {
