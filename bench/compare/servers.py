@@ -32,14 +32,19 @@ def redis_program():
 class Bench:
     """Where the measured programs are, and folders and processes that end with it."""
 
-    def __init__(self, build, quick):
+    def __init__(self, build, quick, only=""):
         self.build = pathlib.Path(build).resolve()
         self.quick = quick
+        self._only = only.lower()
         self._cleanup = contextlib.ExitStack()
 
     @property
     def starlingd(self):
         return self.build / "bin" / "starlingd"
+
+    def wants(self, name):
+        """Whether what is called `name` is to be measured (--only)."""
+        return self._only in name.lower()
 
     def folder(self):
         return pathlib.Path(self._cleanup.enter_context(

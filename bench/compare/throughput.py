@@ -14,12 +14,16 @@ CONNECTIONS = 50
 KEYSPACE = 100_000
 
 
-def run_once(node, command, pipeline, requests):
-    """Requests a second of one run of redis-benchmark."""
-    text = output_of("redis-benchmark", "-h", node.host, "-p", node.port, "-t", command, "-P",
-                     pipeline, "-n", requests, "-c", CONNECTIONS, "-r", KEYSPACE, "--csv")
+def requests_a_second(node, pipeline, requests, keyspace, words):
+    """Of one run of redis-benchmark with these last words."""
+    text = output_of("redis-benchmark", "-h", node.host, "-p", node.port, "-P", pipeline, "-n",
+                     requests, "-c", CONNECTIONS, "-r", keyspace, "--csv", *words)
     rows = [row for row in csv.reader(io.StringIO(text)) if row and row[0] != "test"]
     return float(rows[-1][1])
+
+
+def run_once(node, command, pipeline, requests):
+    return requests_a_second(node, pipeline, requests, KEYSPACE, ("-t", command))
 
 
 def compare(bench, report):
