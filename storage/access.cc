@@ -151,6 +151,10 @@ void Access::WriteExpiry(LoadedEntry& entry, int64_t deadline_millis) {
   Write(entry, item);
 }
 
+void Access::DropDeadlineOfNothing(LoadedEntry& entry) {
+  if (entry.state.HasDeadline() && ViewOf(entry).type == KeyType::kNone) WriteExpiry(entry, 0);
+}
+
 void Access::WriteString(LoadedEntry& entry, std::string_view text) {
   Item item = ItemOf(Part::kBase, entry.key);
   item.value = Value::FromText(text);
@@ -166,6 +170,7 @@ void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) 
 }
 
 bool Access::AddToString(LoadedEntry& entry, const Number& by) {
+  DropDeadlineOfNothing(entry);
   Item item = ItemOf(Part::kSlot, entry.key);
   if (!AddToOwnSlot(item, entry.state.string.Find(keyspace_.impl_->own), by)) return false;
   Write(entry, item);

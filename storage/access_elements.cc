@@ -16,6 +16,7 @@ std::optional<Element> LiveElement(const LoadedEntry& entry, ElementType type,
 
 void Access::WriteElement(LoadedEntry& entry, ElementType type, std::string_view id,
                           const Value& payload) {
+  DropDeadlineOfNothing(entry);
   Item item = ElementItemOf(Part::kElement, entry.key, type, id);
   item.value = payload.kind == Value::Kind::kNone ? Value::Bytes("") : payload;
   Write(entry, item);
@@ -25,7 +26,7 @@ void Access::WriteRemoval(LoadedEntry& entry, ElementType type, std::string_view
   Item item = ElementItemOf(Part::kElement, entry.key, type, id);
   item.removed = true;
   Write(entry, item);
-  if (entry.state.HasDeadline() && ViewOf(entry).type == KeyType::kNone) WriteExpiry(entry, 0);
+  DropDeadlineOfNothing(entry);
 }
 
 bool Access::AddElement(const KeyRef& key, ElementType type, std::string_view id,
@@ -48,6 +49,7 @@ bool Access::RemoveElement(const KeyRef& key, ElementType type, std::string_view
 
 bool Access::AddToElement(LoadedEntry& entry, ElementType type, std::string_view id,
                           const Number& by) {
+  DropDeadlineOfNothing(entry);
   Item item = ElementItemOf(Part::kElementSlot, entry.key, type, id);
   const std::optional<Element> element = entry.state.collection.Find(*entry.space, type, id);
   const Slot* const own = element ? element->value.Find(keyspace_.impl_->own) : nullptr;

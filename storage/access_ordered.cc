@@ -104,6 +104,7 @@ Result<double> Access::IncrementScore(const KeyRef& key, std::string_view member
 
 template <typename MakeId>
 void Access::WriteListElement(LoadedEntry& entry, const Value& payload, MakeId&& make_id) {
+  DropDeadlineOfNothing(entry);
   const Stamp stamp = keyspace_.clock_.Draw();
   const std::string id = make_id(stamp);
   Item item = ElementItemOf(Part::kElement, entry.key, kListElement, id);

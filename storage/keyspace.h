@@ -206,6 +206,9 @@ class Access {
   /// Moves the list's shorter side, seen from `index`, to its end: ids become short again.
   void ShortenListIds(LoadedEntry& entry, size_t index);
   void WriteExpiry(LoadedEntry& entry, int64_t deadline_millis);
+  /// Clears a deadline that no key has: of a collection just emptied, or, before a key is made
+  /// anew, one that outlived the old (an EXPIRE elsewhere, later than the DEL).
+  void DropDeadlineOfNothing(LoadedEntry& entry);
   void WriteString(LoadedEntry& entry, std::string_view text);
   /// False, with nothing written, where this node's own net would overflow.
   bool AddToString(LoadedEntry& entry, const Number& by);

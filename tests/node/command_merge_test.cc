@@ -192,6 +192,25 @@ TEST_F(CommandMergeTest, EmptyingASetClearsItsDeadline) {
   ExpectBoth("TTL s", ":-1\r\n");
 }
 
+// An EXPIRE that was later than the DEL it did not know outlives the key on all nodes for a while.
+TEST_F(CommandMergeTest, AKeyMadeAnewHasNoDeadlineOfTheOldOne_I8) {
+  for (const char* make : {"SADD k x", "INCR k", "INCRBYFLOAT k 0.5", "HSET k f v", "HINCRBY k f 1",
+                           "ZADD k 1 m", "ZINCRBY k 1 m", "RPUSH k x", "SET k v"}) {
+    a_.Do("SADD k x");
+    Exchange(a_, b_);
+    b_.Do("DEL k");
+    Pass(std::chrono::milliseconds(5));
+    a_.Do("EXPIRE k 100");
+    Exchange(a_, b_);
+    ExpectBoth("EXISTS k", ":0\r\n");
+    b_.Do(make);
+    Exchange(a_, b_);
+    ExpectBoth("TTL k", ":-1\r\n");
+    b_.Do("DEL k");
+    Exchange(a_, b_);
+  }
+}
+
 TEST_F(CommandMergeTest, WhereTypesMeetTheLatestShows_I1) {
   a_.Do("SET k v");
   Pass(std::chrono::milliseconds(5));
