@@ -243,6 +243,13 @@ bool Access::Delete(const KeyRef& key) {
   return seen;
 }
 
+void Access::Clear(const KeyRef& key) {
+  LoadedEntry entry = LoadForWrite(key);
+  Item item = ItemOf(Part::kCut, key);
+  Write(entry, item);
+  Keep(entry);
+}
+
 bool Access::SetDeadline(const KeyRef& key, int64_t deadline_millis) {
   LoadedEntry entry = LoadForWrite(key);
   if (entry.handle == 0) return false;
@@ -286,7 +293,7 @@ bool Access::Copy(const KeyRef& from, const KeyRef& to) {
     } else {
       ForEachElement(from, type, copy_out);
     }
-    Delete(to);
+    Clear(to);
     for (const auto& [id, payload] : elements) {
       const Value value =
           payload.first.kind == Value::Kind::kBytes ? Value::Bytes(payload.second) : payload.first;

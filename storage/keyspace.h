@@ -135,6 +135,9 @@ class Access {
   Result<Number> IncrementDecimal(const KeyRef& key, const Number& by);
   /// Whether the key was seen before. Always leaves it unseen.
   bool Delete(const KeyRef& key);
+  /// Ends all that the key holds up to now, on every node and also what this one has not heard of:
+  /// what a store or a rename does before it writes anew, so that of two at once one stays.
+  void Clear(const KeyRef& key);
   /// Sets an absolute deadline; one that is not in the future deletes. False when the key is
   /// unseen.
   bool SetDeadline(const KeyRef& key, int64_t deadline_millis);

@@ -26,6 +26,16 @@ struct CollectionAccess {
   size_t size() const { return view ? view->size : 0; }
 };
 
+/// Makes room for a store of `elements` elements: what is at `target` goes, and if anything will be
+/// written also what this node has not heard of yet, so that of two stores at once one stays.
+inline void ClearForStore(Access& access, const KeyRef& target, size_t elements) {
+  if (elements == 0) {
+    access.Delete(target);
+  } else {
+    access.Clear(target);
+  }
+}
+
 /// How many LPOP, RPOP, ZPOPMIN and ZPOPMAX take: their third word, or 1. Nothing, with the error
 /// sent, where it is no count.
 inline std::optional<size_t> ReadPopCount(CommandContext& context, Arguments arguments) {

@@ -83,7 +83,9 @@ void Restore(CommandContext& context, Arguments arguments) {
   if (deadline != 0 && !options->absolute_ttl && __builtin_add_overflow(deadline, now, &deadline)) {
     return context.reply.Error("ERR Invalid TTL value, must be >= 0");
   }
-  target.access.Delete(target.key);
+  // A string ends by itself what was there before it.
+  ClearForStore(target.access, target.key,
+                object->type == KeyType::kString ? 0 : object->texts.size());
   if (deadline == 0 || deadline > now) {
     WriteRdbObject(target.access, target.key, *object);
     if (deadline != 0) target.access.SetDeadline(target.key, deadline);

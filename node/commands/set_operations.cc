@@ -9,6 +9,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include "node/arguments.h"
+#include "node/commands/collection_access.h"
 #include "node/commands/set_commands.h"
 #include "node/error_text.h"
 
@@ -138,7 +139,7 @@ void StoreCombined(CommandContext& context, Arguments arguments, Combine combine
   // Copied: the target may be one of the sets.
   std::vector<std::string> members;
   combine(access, sets, [&members](std::string_view member) { members.emplace_back(member); });
-  access.Delete(target);
+  ClearForStore(access, target, members.size());
   for (const std::string& member : members) access.AddElement(target, kMembers, member);
   context.reply.Integer(static_cast<int64_t>(members.size()));
 }

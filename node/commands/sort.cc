@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "node/arguments.h"
+#include "node/commands/collection_access.h"
 #include "node/commands/generic_commands.h"
 #include "node/error_text.h"
 
@@ -186,7 +187,7 @@ Output Collect(CommandContext& context, Access& access, const SortRequest& reque
 
 void StoreOutput(CommandContext& context, Access& access, const KeyRef& target,
                  const Output& output) {
-  access.Delete(target);
+  ClearForStore(access, target, output.size());
   for (const std::optional<std::string>& text : output) {
     access.PushElement(target, /*left=*/false, Value::FromText(text ? *text : ""));
   }

@@ -1,4 +1,5 @@
 #include "node/command_keys.h"
+#include "node/commands/collection_access.h"
 #include "node/commands/sorted_set_commands.h"
 #include "storage/score.h"
 
@@ -6,7 +7,7 @@ namespace starling {
 
 void StoreSortedSet(Access& access, const KeyRef& target,
                     const std::vector<ScoredMember>& members) {
-  access.Delete(target);
+  ClearForStore(access, target, members.size());
   ScoreText text;
   for (const auto& [member, score] : members) {
     access.AddElement(target, ElementType::kSortedSet, member,

@@ -211,6 +211,31 @@ TEST_F(CommandMergeTest, AKeyMadeAnewHasNoDeadlineOfTheOldOne_I8) {
   }
 }
 
+TEST_F(CommandMergeTest, OfTwoStoresAtOnceTheLaterStaysAlone) {
+  a_.Do("SADD s x");
+  a_.Do("SADD t y");
+  a_.Do("ZADD z 1 x");
+  a_.Do("RPUSH l 1");
+  Exchange(a_, b_);
+  const std::pair<const char*, const char*> stores[] = {
+      {"SUNIONSTORE new s", "SUNIONSTORE new t"},
+      {"ZRANGESTORE new z 0 -1", "ZUNIONSTORE new 1 t"},
+      {"SORT l STORE new", "SORT t ALPHA STORE new"},
+      {"RENAME s new", "COPY t new"},
+      {"SADD new w", "COPY t new"},
+  };
+  for (const auto& [first, second] : stores) {
+    a_.Do(first);
+    Pass(std::chrono::milliseconds(5));
+    b_.Do(second);
+    const std::string content = b_.Do("DUMP new");
+    Exchange(a_, b_);
+    ExpectBoth("DUMP new", content);
+    a_.Do("DEL new");
+    Exchange(a_, b_);
+  }
+}
+
 TEST_F(CommandMergeTest, WhereTypesMeetTheLatestShows_I1) {
   a_.Do("SET k v");
   Pass(std::chrono::milliseconds(5));
