@@ -98,12 +98,9 @@ void LTrim(CommandContext& context, Arguments arguments) {
   if (list.view) {
     const Positions kept = FindRanks(list.size(), *range);
     const size_t end = kept.first + kept.count;
-    if (kept.count == 0) {
-      list.access.Delete(list.key);
-    } else {
-      list.access.RemoveRange(list.key, kElements, end, list.size() - end);
-      list.access.RemoveRange(list.key, kElements, 0, kept.first);
-    }
+    // By element also where none is kept: what others push at this time is not trimmed.
+    list.access.RemoveRange(list.key, kElements, end, list.size() - end);
+    list.access.RemoveRange(list.key, kElements, 0, kept.first);
   }
   context.reply.Ok();
 }

@@ -236,6 +236,17 @@ TEST_F(CommandMergeTest, OfTwoStoresAtOnceTheLaterStaysAlone) {
   }
 }
 
+TEST_F(CommandMergeTest, ATrimThatLeavesNothingLeavesWhatOthersPush) {
+  a_.Do("RPUSH l x y");
+  Exchange(a_, b_);
+  a_.Do("RPUSH l z");
+  Pass(std::chrono::milliseconds(5));
+  b_.Do("LTRIM l 2 -1");
+  EXPECT_EQ(b_.Do("EXISTS l"), ":0\r\n");
+  Exchange(a_, b_);
+  ExpectBoth("LRANGE l 0 -1", "*1\r\n$1\r\nz\r\n");
+}
+
 TEST_F(CommandMergeTest, WhereTypesMeetTheLatestShows_I1) {
   a_.Do("SET k v");
   Pass(std::chrono::milliseconds(5));
