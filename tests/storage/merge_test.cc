@@ -5,152 +5,26 @@
 #include <algorithm>
 
 #include "storage/item_list.h"
-#include "tests/storage/one_node.h"
+#include "tests/storage/merge_history.h"
 
 namespace starling {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kNodes = 3;
-
-/// Nodes that write at random, each on a clock of its own, and the batches that they made.
-class History {
- public:
-  explicit History(uint64_t seed) : random_(seed) {
-    for (uint64_t i = 1; i <= kNodes; ++i) nodes_.push_back(std::make_unique<OneNode>(i, 4));
-    for (auto& node : nodes_) node->time.StepWall(std::chrono::milliseconds(random_() % 50));
-  }
-
-  void Run(int steps) {
-    for (int i = 0; i < steps; ++i) {
-      OneNode& node = *nodes_[random_() % kNodes];
-      switch (random_() % 12) {
-        case 0:
-          node.time.Advance(std::chrono::milliseconds(random_() % 30));
-          break;
-        case 1:
-          Flush(node);
-          break;
-        case 2:
-          Deliver(random_() % kNodes);
-          break;
-        case 3:
-          node.keyspace.DeleteExpired(100, 20ms);
-          break;
-        default:
-          Write(node);
-      }
-    }
-    for (auto& node : nodes_) Flush(*node);
-  }
-
-  /// Brings every batch to every node in an order of its own, some of them twice.
-  void DeliverAll() {
-    for (auto& node : nodes_) {
-      std::vector<SharedBytes> batches = batches_;
-      for (const SharedBytes& batch : batches_) {
-        if (random_() % 3 == 0) batches.push_back(batch);
-      }
-      std::shuffle(batches.begin(), batches.end(), random_);
-      for (const SharedBytes& batch : batches) node->Take(batch);
-    }
-  }
-
-  void ExpectAlike() {
-    // Expired keys are hidden alike only at one time.
-    int64_t latest = 0;
-    for (auto& node : nodes_) latest = std::max(latest, node->keyspace.NowMillis());
-    for (auto& node : nodes_) node->clock.Observe(Stamp::FirstOf(latest));
-    for (int i = 1; i < kNodes; ++i) {
-      EXPECT_EQ(WalkText(nodes_[0]->keyspace), WalkText(nodes_[i]->keyspace));
-      for (uint8_t database = 0; database < 2; ++database) {
-        for (auto& node : nodes_) node->database = database;
-        EXPECT_EQ(VisibleText(*nodes_[0]), VisibleText(*nodes_[i]));
-        EXPECT_EQ(nodes_[0]->Size(), nodes_[i]->Size());
-        EXPECT_EQ(nodes_[0]->keyspace.SizeWithDeadline(database),
-                  nodes_[i]->keyspace.SizeWithDeadline(database));
-      }
-    }
-  }
-
-  std::vector<std::unique_ptr<OneNode>>& nodes() { return nodes_; }
-  const std::vector<SharedBytes>& batches() const { return batches_; }
-  std::mt19937_64& random() { return random_; }
-
- private:
-  void Write(OneNode& node) {
-    node.database = random_() % 8 == 0 ? 1 : 0;
-    const std::string key = "k" + std::to_string(random_() % 6);
-    const std::string member = "m" + std::to_string(random_() % 24);
-    switch (random_() % 16) {
-      case 0:
-        node.Set(key, std::to_string(random_() % 100), random_() % 2 == 0);
-        break;
-      case 1:
-        node.Set(key, std::string(random_() % 3 * 1100, 'v'));
-        break;
-      case 2:
-        node.Delete(key);
-        break;
-      case 3:
-        node.Expire(key, std::chrono::milliseconds(static_cast<int>(random_() % 60) - 5));
-        break;
-      case 4:
-        node.Lock(key).ClearDeadline(node.Ref(key));
-        break;
-      case 5:
-      case 6:
-        node.Remove(key, member);
-        break;
-      case 7:
-        node.Lock(key).ResetCounter(node.Ref(key), random_() % 5);
-        break;
-      case 8:
-        CopySomewhere(node, key);
-        break;
-      case 9:
-        if (random_() % 10 == 0) node.keyspace.FlushDatabase(node.database);
-        break;
-      case 10:
-      case 11:
-      case 12:
-        (void)node.Increment(key, static_cast<int64_t>(random_() % 9) - 4);
-        break;
-      default:
-        if (node.Type(key) != KeyType::kString) node.Add(key, member);
-    }
-  }
-
-  void CopySomewhere(OneNode& node, const std::string& key) {
-    const KeyRef keys[] = {node.Ref(key), node.Ref("k0")};
-    if (key != "k0") node.keyspace.Lock(keys).Copy(keys[0], keys[1]);
-  }
-
-  void Flush(OneNode& node) {
-    if (SharedBytes batch = node.Flush()) batches_.push_back(std::move(batch));
-  }
-
-  void Deliver(size_t to) {
-    if (!batches_.empty()) nodes_[to]->Take(batches_[random_() % batches_.size()]);
-  }
-
-  std::mt19937_64 random_;
-  std::vector<std::unique_ptr<OneNode>> nodes_;
-  std::vector<SharedBytes> batches_;
-};
+constexpr int kNodes = MergeHistory::kNodes;
 
 class MergeProperties : public testing::TestWithParam<uint64_t> {};
 
 TEST_P(MergeProperties, AnyOrderAndAnyRepetitionEndAlike) {  // I1
-  History history(GetParam());
+  MergeHistory history(GetParam());
   history.Run(600);
   history.DeliverAll();
   history.ExpectAlike();
 }
 
 TEST_P(MergeProperties, MergingInGroupsIsMergingOneByOne) {
-  History history(GetParam());
+  MergeHistory history(GetParam());
   history.Run(300);
   history.DeliverAll();
   // All items at once, as a walk brings them, in batch order and backwards.
@@ -170,7 +44,7 @@ TEST_P(MergeProperties, MergingInGroupsIsMergingOneByOne) {
 }
 
 TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
-  History history(GetParam());
+  MergeHistory history(GetParam());
   history.Run(400);
   history.DeliverAll();
   OneNode& from = *history.nodes()[0];
@@ -202,7 +76,7 @@ TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
 }
 
 TEST_P(MergeProperties, FreeingWhatIsStableChangesNothingThatIsSeen) {  // I8
-  History history(GetParam());
+  MergeHistory history(GetParam());
   history.Run(400);
   history.DeliverAll();
   const auto seen = VisibleText(*history.nodes()[0]);
