@@ -4,7 +4,9 @@
 
 #include <algorithm>
 
+#include "storage/collection.h"
 #include "storage/item_list.h"
+#include "storage/score.h"
 #include "tests/storage/merge_history.h"
 
 namespace starling {
@@ -14,17 +16,95 @@ using namespace std::chrono_literals;
 
 constexpr int kNodes = MergeHistory::kNodes;
 
-class MergeProperties : public testing::TestWithParam<uint64_t> {};
+/// A seed, and whether there are large collections (indexed, not packed).
+class MergeProperties : public testing::TestWithParam<std::tuple<uint64_t, bool>> {
+ protected:
+  uint64_t seed() const { return std::get<0>(GetParam()); }
+  bool large() const { return std::get<1>(GetParam()); }
+};
+
+/// All that a node holds, as the chunks of a walk.
+std::vector<DecodedBatch> WalkWhole(OneNode& from) {
+  std::vector<DecodedBatch> chunks;
+  WalkPosition position;
+  while (!position.done) {
+    ItemList items;
+    from.keyspace.Walk(position, {}, 2000, [&](const Item& item) { items.Add(item); });
+    chunks.push_back(*DecodedBatch::Decode(EncodeChunk(items.items(), {})));
+  }
+  return chunks;
+}
+
+std::vector<std::vector<Item>> ListsOf(const std::vector<DecodedBatch>& chunks) {
+  std::vector<std::vector<Item>> lists;
+  for (const DecodedBatch& chunk : chunks) lists.push_back(chunk.items());
+  return lists;
+}
+
+void MergeState(OneNode& from, OneNode& into) {
+  const std::vector<DecodedBatch> chunks = WalkWhole(from);
+  into.clock.Observe(from.clock.last());
+  into.keyspace.MergeAll(ListsOf(chunks));
+}
+
+std::unique_ptr<OneNode> Holding(uint64_t number, const std::vector<SharedBytes>& batches) {
+  auto node = std::make_unique<OneNode>(number);
+  for (const SharedBytes& batch : batches) node->Take(batch);
+  return node;
+}
 
 TEST_P(MergeProperties, AnyOrderAndAnyRepetitionEndAlike) {  // I1
-  MergeHistory history(GetParam());
+  MergeHistory history(seed(), large());
   history.Run(600);
   history.DeliverAll();
   history.ExpectAlike();
 }
 
+TEST_P(MergeProperties, EveryOrderThatKeepsTheStreamsEndsAlike) {  // I1
+  MergeHistory history(seed(), large());
+  history.Run(400);
+  history.DeliverAll();
+  for (uint64_t number : {8, 9}) {
+    const auto fresh = Holding(number, history.InStreamOrder());
+    EXPECT_EQ(WalkText(fresh->keyspace), WalkText(history.nodes()[0]->keyspace));
+  }
+}
+
+TEST_P(MergeProperties, StatesMergeInAnyOrderAnyGroupingAndAnyNumberOfTimes) {  // I1
+  MergeHistory history(seed(), large());
+  history.Run(400);
+  history.DeliverAll();
+  std::vector<SharedBytes> parts[3];
+  for (const SharedBytes& batch : history.batches()) {
+    parts[history.random()() % 3].push_back(batch);
+    if (history.random()() % 4 == 0) parts[history.random()() % 3].push_back(batch);
+  }
+  const auto holding = [&](uint64_t number, int part) { return Holding(number, parts[part]); };
+  const auto text = WalkText(history.nodes()[0]->keyspace);
+  // (x y) z
+  const auto left = holding(1, 0), left_y = holding(2, 1), left_z = holding(3, 2);
+  MergeState(*left_y, *left);
+  MergeState(*left_z, *left);
+  EXPECT_EQ(WalkText(left->keyspace), text) << "all parts make the whole";
+  // x (y z)
+  const auto right = holding(4, 0), right_yz = holding(5, 1);
+  MergeState(*left_z, *right_yz);
+  MergeState(*right_yz, *right);
+  EXPECT_EQ(WalkText(right->keyspace), text) << "merging is associative";
+  // (z y) x
+  const auto swapped = holding(6, 2);
+  MergeState(*left_y, *swapped);
+  MergeState(*holding(7, 0), *swapped);
+  EXPECT_EQ(WalkText(swapped->keyspace), text) << "merging is commutative";
+  MergeState(*left, *left_y);
+  MergeState(*left_y, *left);
+  MergeState(*left_z, *left);
+  EXPECT_EQ(WalkText(left->keyspace), text) << "merging is idempotent";
+  EXPECT_EQ(WalkText(left_y->keyspace), text);
+}
+
 TEST_P(MergeProperties, MergingInGroupsIsMergingOneByOne) {
-  MergeHistory history(GetParam());
+  MergeHistory history(seed(), large());
   history.Run(300);
   history.DeliverAll();
   // All items at once, as a walk brings them, in batch order and backwards.
@@ -44,7 +124,7 @@ TEST_P(MergeProperties, MergingInGroupsIsMergingOneByOne) {
 }
 
 TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
-  MergeHistory history(GetParam());
+  MergeHistory history(seed(), large());
   history.Run(400);
   history.DeliverAll();
   OneNode& from = *history.nodes()[0];
@@ -55,16 +135,8 @@ TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
   VersionVector covered;
   covered.Set(OriginOf(8), to.clock.last());
   to.Add("k2", "kept");
-  std::vector<DecodedBatch> chunks;
-  WalkPosition position;
-  while (!position.done) {
-    ItemList items;
-    from.keyspace.Walk(position, {}, 2000, [&](const Item& item) { items.Add(item); });
-    chunks.push_back(*DecodedBatch::Decode(EncodeChunk(items.items(), {})));
-  }
-  std::vector<std::vector<Item>> lists;
-  for (const DecodedBatch& chunk : chunks) lists.push_back(chunk.items());
-  to.keyspace.ReplaceState(lists, covered);
+  const std::vector<DecodedBatch> chunks = WalkWhole(from);
+  to.keyspace.ReplaceState(ListsOf(chunks), covered);
   EXPECT_FALSE(to.Get("lost"));
   std::multiset<std::string> expected = WalkText(from.keyspace);
   std::multiset<std::string> reached = WalkText(to.keyspace);
@@ -76,7 +148,7 @@ TEST_P(MergeProperties, AWalkOfTheWholeStateIsTheState) {
 }
 
 TEST_P(MergeProperties, FreeingWhatIsStableChangesNothingThatIsSeen) {  // I8
-  MergeHistory history(GetParam());
+  MergeHistory history(seed(), large());
   history.Run(400);
   history.DeliverAll();
   const auto seen = VisibleText(*history.nodes()[0]);
@@ -87,7 +159,7 @@ TEST_P(MergeProperties, FreeingWhatIsStableChangesNothingThatIsSeen) {  // I8
 }
 
 TEST_P(MergeProperties, CountersAreTheSumOfWhatWasAcknowledged) {  // I2
-  std::mt19937_64 random(GetParam());
+  std::mt19937_64 random(seed());
   std::vector<std::unique_ptr<OneNode>> nodes;
   std::vector<SharedBytes> batches;
   for (uint64_t i = 1; i <= kNodes; ++i) nodes.push_back(std::make_unique<OneNode>(i));
@@ -126,7 +198,102 @@ TEST_P(MergeProperties, CountersAreTheSumOfWhatWasAcknowledged) {  // I2
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, MergeProperties, testing::Range<uint64_t>(1, 41));
+/// One way to end what a field or score was, then what it is counted from.
+void Reset(OneNode& node, ElementType type, int way) {
+  const KeyRef key = node.Ref("c");
+  Access access = node.Lock("c");
+  ScoreText text;
+  switch (way) {
+    case 0:
+      access.RemoveElement(key, type, "m");
+      break;
+    case 1:
+      access.Delete(key);
+      break;
+    case 2:
+      access.AddElement(key, type, "m", ScoreValue(7, text));
+      break;
+    default:
+      access.AddElement(key, type, "m", ScoreValue(9, text));
+      access.SetDeadline(key, node.keyspace.NowMillis() + 20);
+  }
+}
+
+/// Another element of the same collection.
+void Fill(OneNode& node, ElementType type, int number) {
+  node.Lock("c").AddElement(node.Ref("c"), type, "other-" + std::to_string(number),
+                            Value::OfNumber(Number::FromInt(number)));
+}
+
+bool AddHalves(OneNode& node, ElementType type, int64_t halves) {
+  const KeyRef key = node.Ref("c");
+  Access access = node.Lock("c");
+  return type == ElementType::kSortedSet
+             ? access.IncrementScore(key, "m", static_cast<double>(halves) / 2).ok()
+             : access.IncrementElementDecimal(key, type, "m", Number{halves * 5, 1}).ok();
+}
+
+TEST_P(MergeProperties, FieldsAndScoresAreTheSumOfWhatWasAcknowledged) {  // I2
+  std::mt19937_64 random(seed());
+  for (const ElementType type : {ElementType::kHash, ElementType::kSortedSet}) {
+    std::vector<std::unique_ptr<OneNode>> nodes;
+    for (uint64_t i = 1; i <= kNodes; ++i) nodes.push_back(std::make_unique<OneNode>(i));
+    for (int round = 0; round < 8; ++round) {
+      OneNode& resets = *nodes[random() % kNodes];
+      Reset(resets, type, round % 4);
+      int64_t halves = round % 4 == 2 ? 14 : 0;
+      const SharedBytes reset = resets.Flush();
+      for (auto& node : nodes) {
+        node->Take(reset);
+        node->time.Advance(100ms);
+      }
+      std::vector<SharedBytes> batches;
+      for (int i = 0; i < 200; ++i) {
+        OneNode& node = *nodes[random() % kNodes];
+        const auto by = static_cast<int64_t>(random() % 100) - 50;
+        if (large()) Fill(node, type, i);
+        ASSERT_TRUE(AddHalves(node, type, by));
+        halves += by;
+        if (random() % 10 != 0) continue;
+        batches.push_back(node.Flush());
+        nodes[random() % kNodes]->Take(batches[random() % batches.size()]);
+      }
+      for (auto& node : nodes) batches.push_back(node->Flush());
+      for (auto& node : nodes) {
+        std::shuffle(batches.begin(), batches.end(), random);
+        for (const SharedBytes& batch : batches) node->Take(batch);
+        const auto value = node->Lock("c").GetElement(node->Ref("c"), type, "m");
+        ASSERT_TRUE(value) << "round " << round;
+        EXPECT_EQ(value->number.Normalized(), (Number{halves * 5, 1}.Normalized())) << round;
+      }
+    }
+  }
+}
+
+TEST(Merge, LargeHistoriesEndWithLargeCollections) {
+  int histories = 0;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    MergeHistory history(seed, true);
+    history.Run(600);
+    history.DeliverAll();
+    OneNode& node = *history.nodes()[0];
+    node.database = 0;
+    for (const char* key : {"h0", "s0", "z0", "l0"}) {
+      const auto view = node.Lock(key).Find(node.Ref(key));
+      if (!view || view->size <= 2 * Collection::kMaxPacked) continue;
+      ++histories;
+      break;
+    }
+  }
+  EXPECT_GE(histories, 15);  // the others were flushed
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, MergeProperties,
+                         testing::Combine(testing::Range<uint64_t>(1, 26), testing::Bool()),
+                         [](const auto& info) {
+                           return std::string(std::get<1>(info.param) ? "Large" : "Small") +
+                                  std::to_string(std::get<0>(info.param));
+                         });
 
 TEST(Merge, CutsOfOneStampAreOneAndTheLaterItemStandsForThem) {  // counterexample 4
   for (const bool other_first : {false, true}) {

@@ -163,15 +163,43 @@ inline std::multiset<std::string> WalkText(Keyspace& keyspace, const VersionVect
   return lines;
 }
 
-/// What clients see: key, type, deadline, value or members, a line a key; sorted.
+/// The elements of a collection as a client sees them: sorted sets and lists in their order, the
+/// others sorted by id.
+inline std::string ElementsText(OneNode& node, std::string_view key, KeyType type) {
+  const KeyRef ref = node.Ref(key);
+  const auto text_of = [](std::string_view id, const Value& payload) {
+    std::string buffer;
+    return " " + std::string(id) + "=" + std::string(TextOf(payload, buffer));
+  };
+  std::string line;
+  Access access = node.Lock(key);
+  if (type == KeyType::kSortedSet || type == KeyType::kList) {
+    const bool list = type == KeyType::kList;
+    access.ForEachInOrder(ref, list ? ElementType::kList : ElementType::kSortedSet, 0, SIZE_MAX,
+                          false, [&](std::string_view id, const Value& payload) {
+                            line += text_of(list ? "" : id, payload);
+                            return true;
+                          });
+    return line;
+  }
+  std::set<std::string> texts;
+  access.ForEachElement(
+      ref, type == KeyType::kHash ? ElementType::kHash : ElementType::kSet,
+      [&](std::string_view id, const Value& payload) { texts.insert(text_of(id, payload)); });
+  for (const std::string& text : texts) line += text;
+  return line;
+}
+
+/// What clients see: key, type, deadline, value or elements, a line a key; sorted.
 inline std::map<std::string, std::string> VisibleText(OneNode& node) {
   std::map<std::string, std::string> lines;
   for (const std::string& key : node.Keys()) {
     std::string& line = lines[key];
-    line = std::to_string(static_cast<int>(node.Type(key)));
+    const KeyType type = node.Type(key);
+    line = std::to_string(static_cast<int>(type));
     if (const auto deadline = node.Deadline(key)) line += " until " + std::to_string(*deadline);
     if (const auto text = node.Get(key)) line += " '" + *text + "'";
-    for (const std::string& member : node.Members(key)) line += " " + member;
+    line += ElementsText(node, key, type);
   }
   return lines;
 }
