@@ -163,6 +163,7 @@ void Access::WriteString(LoadedEntry& entry, std::string_view text) {
 
 void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) {
   LoadedEntry entry = LoadForWrite(key);
+  if (keep_ttl) DropDeadlineOfNothing(entry);
   const int64_t deadline = entry.state.deadline_millis;
   WriteString(entry, text);
   if (keep_ttl && deadline != 0) WriteExpiry(entry, deadline);

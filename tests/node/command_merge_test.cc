@@ -195,7 +195,8 @@ TEST_F(CommandMergeTest, EmptyingASetClearsItsDeadline) {
 // An EXPIRE that was later than the DEL it did not know outlives the key on all nodes for a while.
 TEST_F(CommandMergeTest, AKeyMadeAnewHasNoDeadlineOfTheOldOne_I8) {
   for (const char* make : {"SADD k x", "INCR k", "INCRBYFLOAT k 0.5", "HSET k f v", "HINCRBY k f 1",
-                           "ZADD k 1 m", "ZINCRBY k 1 m", "RPUSH k x", "SET k v"}) {
+                           "ZADD k 1 m", "ZINCRBY k 1 m", "RPUSH k x", "SET k v", "SET k v KEEPTTL",
+                           "APPEND k v", "SETRANGE k 1 v", "GETSET k v"}) {
     a_.Do("SADD k x");
     Exchange(a_, b_);
     b_.Do("DEL k");
