@@ -14,6 +14,7 @@
 
 #include "tests/sim/options.h"
 #include "tests/sim/run.h"
+#include "tests/sim/sliding_window.h"
 
 namespace starling::sim {
 namespace {
@@ -148,6 +149,25 @@ void RunOne(const ProgramOptions& options, Total& total) {
   ++(report.violation ? total.failed : total.passed);
 }
 
+/// One long run instead of many seeds; prints what it measured.
+int RunWindow(const ProgramOptions& options) {
+  const auto started = std::chrono::steady_clock::now();
+  const std::chrono::minutes time(options.window_minutes);
+  const SlidingWindowReport report = RunSlidingWindow({options.run.seed, time});
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started);
+  std::printf(
+      "%s%llu minutes of virtual time in %.1f s: %llu requests, %llu members removed, "
+      "%llu events; trace hash %016llx\n",
+      DescribeFigures(report).c_str(), static_cast<unsigned long long>(options.window_minutes),
+      took.count(), static_cast<unsigned long long>(report.requests),
+      static_cast<unsigned long long>(report.removed),
+      static_cast<unsigned long long>(report.events), static_cast<unsigned long long>(report.hash));
+  if (!report.violation) return 0;
+  std::printf("FAILED: %s: %s\n", report.violation->invariant.c_str(),
+              report.violation->text.c_str());
+  return 1;
+}
+
 int Main(int count, char** words) {
   const auto options = ParseOptions(count, words);
   if (!options.ok() || options->help) {
@@ -155,6 +175,7 @@ int Main(int count, char** words) {
     std::fprintf(options.ok() ? stdout : stderr, "%s", Usage());
     return options.ok() ? 0 : 2;
   }
+  if (options->window_minutes > 0) return RunWindow(*options);
   const auto started = std::chrono::steady_clock::now();
   Total total;
   if (options->one) {

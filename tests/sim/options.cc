@@ -53,6 +53,8 @@ bool SetNumber(ProgramOptions& options, std::string_view name, uint64_t value) {
     options.repeat_every = value;
   } else if (name == "--nodes" && value >= 1 && value <= 7) {
     options.run.nodes = static_cast<int>(value);
+  } else if (name == "--sliding-window" && value >= 1 && value <= 100'000) {
+    options.window_minutes = value;
   } else if (name == "--jobs" && value <= 1024) {
     options.jobs = static_cast<int>(value);
   } else {
@@ -115,6 +117,7 @@ const char* Usage() {
          "  --faults A,B      these instead of those the seed chooses; none: none\n"
          "  --repeat-every N  run every Nth seed twice and compare (10; 0: none)\n"
          "  --jobs N          so many processes at once (one a core)\n"
+         "  --sliding-window M  instead: M minutes of a load that comes and goes (with --seed)\n"
          "  --keep-going      go on after a failure\n";
 }
 

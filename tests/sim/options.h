@@ -17,7 +17,8 @@ struct ProgramOptions {
   uint64_t repeat_every =
       10;        ///< Every so-manyth seed runs twice and must do the same (I14); 0: none.
   int jobs = 0;  ///< Processes at once; 0: as many as the machine has cores.
-  bool keep_going = false;  ///< Run all seeds even after a failure.
+  bool keep_going = false;      ///< Run all seeds even after a failure.
+  uint64_t window_minutes = 0;  ///< `--sliding-window`: that run for so long; 0: seeds.
   bool help = false;
 };
 

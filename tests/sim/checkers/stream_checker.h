@@ -27,6 +27,12 @@ class StreamChecker {
   void OnSend(SimNode& node, const SendEffect& send);
 
   uint64_t batches() const { return batches_; }
+  /// Batches it knows by name; grows for ever.
+  size_t remembered() const {
+    size_t count = 0;
+    for (const auto& [origin, stream] : written_) count += stream.size();
+    return count;
+  }
 
  private:
   struct Written {
