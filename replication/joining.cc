@@ -4,11 +4,29 @@
 #include <utility>
 
 #include "replication/peer_codec.h"
-#include "replication/reissue.h"
 
 namespace starling {
+namespace {
+
+/// A line per stream, `<incarnation> <upto>`.
+std::string CapsText(const std::map<Origin, Stamp>& caps) {
+  std::string text;
+  for (const auto& [origin, upto] : caps) {
+    text += std::to_string(origin.incarnation) + " " + std::to_string(upto.value) + "\n";
+  }
+  return text;
+}
+
+}  // namespace
 
 Status Joining::Load() {
+  const auto again = store_.GetRecord(record_names::kReentry);
+  if (!again) return again.error();
+  if (*again && !(*again)->empty()) {
+    const auto record = DecodeClusterRecord(**again);
+    if (!record) return record.error();
+    target_ = *record;
+  }
   auto record = store_.GetRecord(record_names::kCaps);
   if (!record) return record.error();
   if (!*record) return {};
@@ -22,19 +40,32 @@ Status Joining::Load() {
   return {};
 }
 
-Status Joining::Cap(const std::map<Origin, Stamp>& caps) {
-  std::map<Origin, Stamp> all = list_.caps();
-  for (const auto& [origin, upto] : caps) all[origin] = upto;
-  std::string text;
-  for (const auto& [origin, upto] : all) {
-    text += std::to_string(origin.incarnation) + " " + std::to_string(upto.value) + "\n";
-  }
-  if (Status status = store_.PutRecord(record_names::kCaps, text); !status) return status;
-  list_.Cap(all);
-  return {};
+Status Joining::WantAgain(const ClusterRecord& record) {
+  Status status = store_.PutRecord(record_names::kReentry, EncodeClusterRecord(record));
+  if (status) target_ = record;
+  return status;
 }
 
-Status Joining::Complete(const WalkReceiver::Taken& taken) {
+Result<Joining::Rewritten> Joining::WriteAgain(const std::vector<std::string>& pieces,
+                                               const VersionVector& accepted) {
+  Keyspace& keyspace = store_.keyspace();
+  for (;;) {
+    const uint64_t stamps = Reissue::StampsFor(keyspace, store_.id(), accepted);
+    const auto between = store_.RaiseIncarnation("entering a cluster", stamps);
+    if (!between) return between.error();
+    Reissue reissue;
+    reissue.Capture(keyspace, store_.id(), store_.origin(), accepted);
+    for (const std::string& piece : pieces) {
+      auto decoded = DecodedBatch::Decode(piece);
+      if (!decoded) return decoded.error();
+      reissue.Compare(*decoded);
+    }
+    auto written = reissue.Write(*between);
+    if (written) return Rewritten{between->origin, *std::move(written)};
+  }
+}
+
+Status Joining::Complete(WalkReceiver::Taken taken) {
   const ClusterRecord record = *target_;
   VersionVector accepted;
   for (const std::string& piece : taken.pieces) {
@@ -45,18 +76,12 @@ Status Joining::Complete(const WalkReceiver::Taken& taken) {
   // From here on every own stamp is after all that the state holds.
   for (const VersionVector::Entry& entry : accepted.entries()) store_.clock().Observe(entry.upto);
   if (Status status = store_.journal().Commit(); !status) return status;
-  if (Status status = store_.RaiseIncarnation("entering a cluster"); !status) return status;
+  auto again = WriteAgain(taken.pieces, accepted);
+  if (!again) return again.error();
 
-  Reissue reissue;
-  reissue.Capture(store_.keyspace(), store_.id(), store_.origin(), accepted);
-  for (const std::string& piece : taken.pieces) {
-    auto decoded = DecodedBatch::Decode(piece);
-    if (!decoded) return decoded.error();
-    reissue.Compare(*decoded);
-  }
   // Covered there and absent there: that takes the own old writes out, in the same step.
   VersionVector own;
-  std::map<Origin, Stamp> caps;
+  std::map<Origin, Stamp> caps = list_.caps();
   const VersionVector held = store_.vector();
   for (const VersionVector::Entry& entry : held.entries()) {
     if (entry.origin.node != store_.id() || entry.origin == store_.origin()) continue;
@@ -65,17 +90,19 @@ Status Joining::Complete(const WalkReceiver::Taken& taken) {
     own.Raise(entry.origin, entry.upto);
     caps[entry.origin] = counts;
   }
-  std::vector<std::string> pieces = taken.pieces;
-  pieces.push_back(EncodeChunk({}, own));
-  if (Status status = Cap(caps); !status) return status;
-  if (Status status = store_.ApplyWalk(pieces, /*whole_state=*/true); !status) return status;
-  const size_t again = reissue.Write(store_.keyspace());
-  if (Status status = store_.journal().Commit(); !status) return status;
-  Status status = store_.PutRecord(record_names::kCluster, EncodeClusterRecord(record));
-  if (!status) return status;
+  taken.pieces.push_back(EncodeChunk({}, own));
+  const Store::WithWalk with{std::move(again->written.stream),
+                             {{record_names::kCluster, EncodeClusterRecord(record)},
+                              {record_names::kCaps, CapsText(caps)},
+                              {record_names::kReentry, ""}}};
+  if (Status status = store_.ApplyWalk(taken.pieces, /*whole_state=*/true, with); !status) {
+    return status;
+  }
+  list_.Cap(caps);
   target_.reset();
+  if (!with.stream.empty()) rewritten_ = again->origin;
   log_->info("event=state_taken cluster={} pieces={} written_again={}", record.id,
-             taken.pieces.size(), again);
+             taken.pieces.size(), again->written.items);
   return {};
 }
 

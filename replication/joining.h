@@ -1,13 +1,15 @@
 /// Entering a cluster that exists: the whole state first, own writes after it (DESIGN.md section
 /// 3).
 ///
-/// A joiner, and a forgotten member that returns, take a member's whole state in one step, take out
-/// what they wrote beyond what the cluster accepts, begin a new incarnation, and write that again
-/// with stamps after the state (COUNTEREXAMPLES 16, 18, 27). Only then is the cluster's record
-/// persisted and their beginning asked for. Not thread-safe.
+/// A joiner, and a forgotten member that returns, begin a new incarnation, take a member's whole
+/// state, take out what they wrote beyond what the cluster accepts, and write that again with
+/// stamps after the state (COUNTEREXAMPLES 16, 18, 27). Not thread-safe.
 ///
-/// A crash in the middle leaves the node outside, and it starts over; writes that it alone held and
-/// had taken out but not yet written again are lost then.
+/// All of it is one atomic write: the state, the stream of what is written again, where the former
+/// streams count to, the cluster's record. A crash before it leaves the node outside with all that
+/// it had, and it starts over; a crash after it finds the node inside. So nothing of its own is
+/// lost or counted twice, wherever it is killed (I2, I10). Where the disk fails in that write, only
+/// a restart can tell which of the two it is; until then the node writes and tells nothing.
 #pragma once
 
 #include <memory>
@@ -17,6 +19,7 @@
 #include <spdlog/logger.h>
 
 #include "replication/member_list.h"
+#include "replication/reissue.h"
 #include "replication/walk_receiver.h"
 #include "storage/store.h"
 
@@ -27,6 +30,7 @@ namespace record_names {
 inline constexpr const char* kCluster = "cluster";
 inline constexpr const char* kProposal = "cluster-proposal";
 inline constexpr const char* kCaps = "capped-streams";
+inline constexpr const char* kReentry = "cluster-to-enter-again";  ///< Empty: none.
 inline constexpr const char* kStopped = "stopped-members";
 inline constexpr const char* kAddresses = "addresses";
 }  // namespace record_names
@@ -36,25 +40,40 @@ class Joining {
   Joining(Store& store, MemberList& list, std::shared_ptr<spdlog::logger> log)
       : store_(store), list_(list), log_(std::move(log)) {}
 
-  /// Reads back where own earlier streams are capped. Errors: the store's, kCorruption.
+  /// Reads back where own earlier streams are capped, and which cluster is to be entered again.
+  /// Errors: the store's, kCorruption.
   Status Load();
 
   /// The cluster to enter; while one is set, its whole state is wanted.
   void Want(const ClusterRecord& record) { target_ = record; }
+  /// The same for a cluster that this node is in, durably: what it wrote has to be sorted out, and
+  /// nobody would tell it so again after a restart. Errors: the store's (nothing changed).
+  Status WantAgain(const ClusterRecord& record);
   void Abandon() { target_.reset(); }
   const std::optional<ClusterRecord>& target() const { return target_; }
 
   /// Takes the state and enters: afterwards the record is persisted and the target cleared. Errors:
-  /// the store's (up to the step that failed; the target stays, and the next walk starts over).
-  Status Complete(const WalkReceiver::Taken& taken);
+  /// the store's. Nothing has changed then but the incarnation, the target stays, and the next walk
+  /// starts over; unless the outcome is unknown (Store::ApplyWalk).
+  Status Complete(WalkReceiver::Taken taken);
+
+  /// The stream of what this process wrote again when it entered last, if it did.
+  const std::optional<Origin>& rewritten() const { return rewritten_; }
 
  private:
-  Status Cap(const std::map<Origin, Stamp>& caps);
+  struct Rewritten {
+    Origin origin;
+    Reissue::Written written;
+  };
+  /// Raises the incarnation, and writes what counts of the former ones again.
+  Result<Rewritten> WriteAgain(const std::vector<std::string>& pieces,
+                               const VersionVector& accepted);
 
   Store& store_;
   MemberList& list_;
   std::shared_ptr<spdlog::logger> log_;
   std::optional<ClusterRecord> target_;
+  std::optional<Origin> rewritten_;
 };
 
 }  // namespace starling

@@ -1,22 +1,76 @@
 #include "replication/reissue.h"
 
 #include <algorithm>
+#include <functional>
+#include <memory>
+#include <utility>
 
+#include "storage/journal.h"
+#include "storage/pending.h"
 #include "storage/walk_position.h"
 
 namespace starling {
 
-void Reissue::Capture(Keyspace& keyspace, NodeId node, const Origin& current,
-                      const VersionVector& accepted) {
+namespace {
+
+/// Visits the items of `node` that `accepted` does not cover.
+void VisitOwn(Keyspace& keyspace, NodeId node, const VersionVector& accepted,
+              const std::function<void(const Item&)>& visit) {
   constexpr size_t kStep = 1 << 20;
-  const auto keep = [&](const Item& item) {
-    const bool own = item.origin.node == node && item.origin != current;
-    if (!own || item.part == Part::kDatabaseCut || item.database == kClusterDatabase) return;
-    items_.Add(item);
+  const auto own = [&](const Item& item) {
+    const bool other = item.origin.node != node || item.part == Part::kDatabaseCut ||
+                       item.database == kClusterDatabase;
+    if (!other) visit(item);
   };
   WalkPosition position;
-  while (!keyspace.Walk(position, accepted, kStep, keep)) {
+  while (!keyspace.Walk(position, accepted, kStep, own)) {
   }
+}
+
+/// No time passes while things are written again: the stamps drawn are those left free.
+class StandingTime final : public TimeSource {
+ public:
+  int64_t WallMillis() override { return 0; }
+  std::chrono::nanoseconds Monotonic() override { return {}; }
+};
+
+/// Closes generations one after another into a stream.
+class StreamWriter {
+ public:
+  explicit StreamWriter(Keyspace& keyspace) : keyspace_(keyspace) {}
+
+  void Close() {
+    std::unique_ptr<Generation> generation = keyspace_.CloseGeneration();
+    std::string batch = EncodeGeneration(*generation, after_);
+    if (!batch.empty()) {
+      after_ = generation->upto;
+      stream_.push_back(std::move(batch));
+    }
+    keyspace_.Recycle(std::move(generation));
+  }
+  std::vector<std::string> Take() { return std::move(stream_); }
+
+ private:
+  Keyspace& keyspace_;
+  Stamp after_;
+  std::vector<std::string> stream_;
+};
+
+}  // namespace
+
+uint64_t Reissue::StampsFor(Keyspace& keyspace, NodeId node, const VersionVector& accepted) {
+  // Most items take one, some two or three; and what is written until the raise needs some too.
+  constexpr uint64_t kSpare = 1 << 16;
+  uint64_t items = 0;
+  VisitOwn(keyspace, node, accepted, [&](const Item&) { ++items; });
+  return items + items / 4 + kSpare;
+}
+
+void Reissue::Capture(Keyspace& keyspace, NodeId node, const Origin& current,
+                      const VersionVector& accepted) {
+  VisitOwn(keyspace, node, accepted, [&](const Item& item) {
+    if (item.origin != current) items_.Add(item);
+  });
   for (const Item& item : items_.items()) {
     theirs_.try_emplace(KeyName(item.database, std::string(item.key)));
   }
@@ -27,10 +81,12 @@ void Reissue::Compare(const DecodedBatch& piece) {
     if (item.part == Part::kDatabaseCut) {
       Stamp& cut = database_cuts_[item.database];
       cut = std::max(cut, item.at);
+      if (!items_.items().empty()) seen_.Add(item);
       continue;
     }
     const auto found = theirs_.find(KeyName(item.database, std::string(item.key)));
     if (found == theirs_.end()) continue;
+    seen_.Add(item);
     Theirs& theirs = found->second;
     theirs.present = theirs.present || item.part != Part::kCut;
     if (item.part == Part::kSlot || item.part == Part::kElementSlot) {
@@ -114,24 +170,46 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
   }
 }
 
-size_t Reissue::Write(Keyspace& keyspace) const {
+std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) const {
   // Within a key: what resets it, then what stands on that, then the deadline.
   static constexpr Part kOrder[] = {Part::kCut,     Part::kBase,        Part::kSlot,
                                     Part::kElement, Part::kElementSlot, Part::kExpiry};
+  constexpr size_t kBatchBytes = 1 << 20;
+  constexpr size_t kItemBytes = 64;
+  StandingTime time;
+  HybridClock clock(time);
+  clock.Observe(between.after);
+  Keyspace aside({.shards = 1, .hash_seed = between.after.value}, clock);
+  aside.SetOrigin(between.origin);
+  aside.Merge(seen_.items());
   std::map<KeyName, std::vector<const Item*>> keys;
   for (const Item& item : items_.items()) {
     keys[KeyName(item.database, std::string(item.key))].push_back(&item);
   }
-  size_t written = 0;
+  Written written;
+  StreamWriter stream(aside);
+  size_t bytes = 0;
   for (const auto& [name, items] : keys) {
-    const KeyRef key = keyspace.Ref(name.first, name.second);
-    Access access = keyspace.Lock(key);
-    for (const Part part : kOrder) {
-      for (const Item* item : items) {
-        if (item->part == part && WriteItem(access, key, *item, theirs_.at(name))) ++written;
+    {
+      const KeyRef key = aside.Ref(name.first, name.second);
+      Access access = aside.Lock(key);
+      for (const Part part : kOrder) {
+        for (const Item* item : items) {
+          if (item->part != part || !WriteItem(access, key, *item, theirs_.at(name))) continue;
+          ++written.items;
+          bytes +=
+              kItemBytes + name.second.size() + item->element.size() + item->value.bytes.size();
+        }
       }
     }
+    if (bytes >= kBatchBytes) {
+      stream.Close();
+      bytes = 0;
+    }
   }
+  stream.Close();
+  if (clock.last() > between.before) return std::nullopt;
+  written.stream = stream.Take();
   return written;
 }
 

@@ -2,12 +2,19 @@
 ///
 /// A joiner, and a forgotten member that returns, take the cluster's whole state; what they wrote
 /// beyond what the cluster accepts is taken out first and then written anew, with stamps after that
-/// state, as a new incarnation: counters as the difference to what the cluster holds of them, all
-/// else only where the cluster holds nothing later (COUNTEREXAMPLES 18, 27). A local FLUSHDB is not
-/// repeated. Not thread-safe; locks the keyspace key by key.
+/// state, as an incarnation that writes nothing else: counters as the difference to what the
+/// cluster holds of them, all else only where the cluster holds nothing later (COUNTEREXAMPLES 18,
+/// 27). A local FLUSHDB is not repeated.
+///
+/// The writing is done aside, in a keyspace that holds of the cluster's state what concerns these
+/// keys; what comes out is that incarnation's whole stream, for Store::ApplyWalk to take together
+/// with the state. Its stamps lie between those of the node's former and its present incarnation,
+/// so what clients write meanwhile is later than what they wrote before. Not thread-safe; locks the
+/// node's keyspace while it copies.
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -15,20 +22,27 @@
 #include "storage/batch_codec.h"
 #include "storage/item_list.h"
 #include "storage/keyspace.h"
+#include "storage/store.h"
 
 namespace starling {
 
 class Reissue {
  public:
+  /// How many stamps to leave free for what Capture would copy now (Store::RaiseIncarnation).
+  static uint64_t StampsFor(Keyspace& keyspace, NodeId node, const VersionVector& accepted);
   /// Copies the items of `node` that `accepted` does not cover, those of `current` left out.
   void Capture(Keyspace& keyspace, NodeId node, const Origin& current,
                const VersionVector& accepted);
   /// Notes what the cluster holds of the captured keys: for each piece of the whole state.
   void Compare(const DecodedBatch& piece);
-  /// Writes. Returns how many items were written again.
-  size_t Write(Keyspace& keyspace) const;
 
-  bool empty() const { return items_.items().empty(); }
+  struct Written {
+    std::vector<std::string> stream;  ///< All batches of `between.origin`.
+    size_t items = 0;                 ///< Of those captured, how many count.
+  };
+  /// Writes; nullopt where the stamps between the incarnations do not suffice, since more was
+  /// written before the raise than was foreseen: raise again.
+  std::optional<Written> Write(const Store::Between& between) const;
 
  private:
   using KeyName = std::pair<uint8_t, std::string>;
@@ -46,6 +60,7 @@ class Reissue {
 
   ItemList items_;
   std::map<KeyName, Theirs> theirs_;
+  ItemList seen_;  // the cluster's items of these keys, and its database cuts
   std::map<uint8_t, Stamp> database_cuts_;
 };
 

@@ -97,10 +97,19 @@ void Replicator::Impl::Announce(NodeId peer) {
   links_.Send(peer, Lane::kControl, announce);
 }
 
+/// Who is to enter, for the first time or again, tells of no stream before it has: what it writes
+/// again has older stamps than what its clients write meanwhile, and stability relies on the end of
+/// the stream that it reports.
+void Replicator::Impl::SilenceStreams() {
+  for (const auto& [peer, cluster] : peer_cluster_) streams_.RemovePeer(peer);
+}
+
 void Replicator::Impl::Activate(NodeId peer, Instant now) {
   const auto cluster = peer_cluster_.find(peer);
   const bool same = record_ && cluster != peer_cluster_.end() && cluster->second == record_->id;
-  if (!same || streams_.HasPeer(peer) || list_.EndOf(NameOfPeer(peer)) != nullptr) return;
+  if (!same || joining_.target() || streams_.HasPeer(peer) ||
+      list_.EndOf(NameOfPeer(peer)) != nullptr)
+    return;
   streams_.AddPeer(peer, now);
 }
 
@@ -154,6 +163,7 @@ void Replicator::Impl::On(NodeId from, const ClusterAnnounce& message, Instant n
                  store_.name());
     }
     joining_.Want(message.record);
+    SilenceStreams();
     return;
   }
   Activate(from, now);
@@ -206,7 +216,7 @@ void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now)
 // --- entering ---
 
 void Replicator::Impl::AdvanceJoining(Instant now) {
-  if (!joining_.target() || walk_receiver_.busy()) return;
+  if (!joining_.target() || walk_receiver_.busy() || store_.journal().in_doubt()) return;
   std::vector<NodeId> able;
   for (const auto& [peer, cluster] : peer_cluster_) {
     if (cluster == joining_.target()->id) able.push_back(peer);
@@ -215,7 +225,7 @@ void Replicator::Impl::AdvanceJoining(Instant now) {
   walk_receiver_.Begin(able[asked_++ % able.size()], {}, /*whole=*/true, now);
 }
 
-void Replicator::Impl::TakeWalk(const WalkReceiver::Taken& taken, Instant now) {
+void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   Stamp newest;
   for (const std::string& piece : taken.pieces) {
     const auto decoded = DecodedBatch::Decode(piece);
@@ -228,16 +238,19 @@ void Replicator::Impl::TakeWalk(const WalkReceiver::Taken& taken, Instant now) {
     return links_.Refuse(taken.from, {RefusalCode::kClockSkew, *skewed}, now);
   }
   const auto target = joining_.target();
-  const Status status =
-      target ? joining_.Complete(taken) : store_.ApplyWalk(taken.pieces, taken.whole);
+  const bool whole = target || taken.whole;
+  const Status status = target
+                            ? joining_.Complete({taken.from, taken.whole, std::move(taken.pieces)})
+                            : store_.ApplyWalk(taken.pieces, taken.whole);
   if (!status) {
     log_->error("event=walk_refused peer={} error=\"{}\"", NameOfPeer(taken.from),
                 status.error().message);
     return;
   }
+  if (joining_.rewritten()) newest = std::max(newest, store_.vector().Get(*joining_.rewritten()));
   streams_.NoteContent(newest);
   Emit(EventEffect::Kind::kWalkTaken, NameOfPeer(taken.from),
-       taken.whole ? "whole state" : "what the log no longer had");
+       whole ? "whole state" : "what the log no longer had");
   list_dirty_ = true;
   if (target) {
     Adopt(*target, /*persisted=*/true, now);

@@ -208,16 +208,19 @@ void Replicator::Impl::NoticeLostWrites(NodeId from, const Report& report) {
   if (!record_ || !list_.IsMember(store_.id()) || !(not_ours || beyond)) return;
   const std::string detail = NameOfPeer(from) + " holds more of this node's stream than it does";
   const bool wrote_since = own_first_.has_value();
-  if (const Status raised = store_.RaiseIncarnation(detail); !raised) {
+  // Without own writes since the start, the lost ones arrive as any stream does. Else two histories
+  // stand under one origin: the cluster's counts, and what was written here is issued again.
+  const Status wanted = wrote_since ? joining_.WantAgain(*record_) : Status();
+  if (wrote_since && wanted) SilenceStreams();
+  const auto raised =
+      wanted ? store_.RaiseIncarnation(detail) : Result<Store::Between>(wanted.error());
+  if (!raised) {
     log_->error("event=incarnation_not_raised error=\"{}\"", raised.error().message);
     return;
   }
   Emit(EventEffect::Kind::kIncarnationRaised, store_.name(), detail);
   own_start_ = Stamp{};
   own_first_.reset();
-  // Without own writes since the start, the lost ones arrive as any stream does. Else two histories
-  // stand under one origin: the cluster's counts, and what was written here is issued again.
-  if (wrote_since) joining_.Want(*record_);
   streams_.ReportToAll({});
 }
 
@@ -231,7 +234,7 @@ void Replicator::Impl::On(NodeId from, const WalkRequest& message, Instant now) 
 }
 
 void Replicator::Impl::On(NodeId from, const WalkPart& message, Instant now) {
-  if (const auto taken = walk_receiver_.OnPart(from, message, now)) TakeWalk(*taken, now);
+  if (auto taken = walk_receiver_.OnPart(from, message, now)) TakeWalk(*std::move(taken), now);
 }
 
 void Replicator::Impl::On(NodeId from, const WalkCredit& message, Instant now) {
@@ -268,9 +271,10 @@ void Replicator::Impl::Upkeep(Instant now) {
 }
 
 /// Tombstones wait until every member's own stream has passed them: an idle one moves once for
-/// them.
+/// them. One that has not begun moves for those, too, that others still keep and that this node has
+/// never seen, having taken the state of somebody who had freed them.
 void Replicator::Impl::CommitEmptyIfWaited() {
-  if (store_.keyspace().tombstones() == 0) return;
+  if (store_.keyspace().tombstones() == 0 && !store_.journal().upto().none()) return;
   if (store_.journal().upto() >= streams_.last_content()) return;
   if (const Status committed = store_.journal().CommitEmpty(); !committed) {
     log_->warn("event=empty_batch_failed error=\"{}\"", committed.error().message);
@@ -328,12 +332,16 @@ void Replicator::Impl::SaveAddresses() {
 
 void Replicator::Impl::CheckLeft(Instant now) {
   if (!leaving_ || left_) return;
-  const Stamp upto = streams_.Visible().Get(store_.origin());
+  const VersionVector visible = streams_.Visible();
+  VersionVector own;
+  for (const Origin& origin : {store_.origin(), joining_.rewritten().value_or(store_.origin())}) {
+    own.Set(origin, visible.Get(origin));
+  }
   // Who is about to enter a cluster hands over after it has entered: its stream counts only then.
-  bool handed_over = peer_cluster_.empty() || (upto.none() && !joining_.target());
+  bool handed_over = peer_cluster_.empty() || (own.empty() && !joining_.target());
   for (const auto& [peer, cluster] : peer_cluster_) {
     const VersionVector* held = streams_.HeldBy(peer);
-    handed_over = handed_over || (held != nullptr && held->Covers(store_.origin(), upto));
+    handed_over = handed_over || (held != nullptr && held->Covers(own));
   }
   if (!handed_over && now < leave_until_) return;
   swim_.Leave();

@@ -79,7 +79,8 @@ struct Replicator::Impl final : public LinkHost {
   void Activate(NodeId peer, Instant now);
   void RefreshList(Instant now);
   void AdvanceJoining(Instant now);
-  void TakeWalk(const WalkReceiver::Taken& taken, Instant now);
+  void TakeWalk(WalkReceiver::Taken taken, Instant now);
+  void SilenceStreams();
   void AskToBegin(Instant now);
   bool OutgrownEnd(const ClusterAnnounce& announce) const;
 

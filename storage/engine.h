@@ -48,9 +48,19 @@ class Engine {
 
   virtual ~Engine() = default;
 
+  struct MetaWrite {
+    std::string name;
+    std::string value;
+  };
+
   // --- log ---
-  /// Appends records atomically; with `sync` it returns after they are on stable storage.
-  virtual Status AppendLog(const std::vector<LogRecord>& records, bool sync) = 0;
+  /// Appends records, and writes `meta` beside them, all in one atomic step; with `sync` it returns
+  /// after they are on stable storage.
+  virtual Status AppendLog(const std::vector<LogRecord>& records,
+                           const std::vector<MetaWrite>& meta, bool sync) = 0;
+  Status AppendLog(const std::vector<LogRecord>& records, bool sync) {
+    return AppendLog(records, {}, sync);
+  }
   /// Makes all that was appended before durable.
   virtual Status SyncLog() = 0;
   /// Records of `origin` with upto > `after`, ascending.

@@ -4,6 +4,24 @@
 
 namespace starling {
 
+namespace {
+
+Error InDoubt() {
+  return {Code::kReadOnly,
+          "whether a state was taken is unknown, the disk having failed: restart the node"};
+}
+
+}  // namespace
+
+std::string EncodeGeneration(const Generation& generation, Stamp after) {
+  std::vector<Item> items;
+  for (const PendingBuffer& buffer : generation.buffers) {
+    buffer.AppendTo(items, generation.origin);
+  }
+  if (items.empty()) return {};
+  return EncodeBatch({generation.origin, after, generation.upto}, items);
+}
+
 Journal::Journal(Keyspace& keyspace, Engine& engine, AppendFsync appendfsync, Stamp after)
     : keyspace_(keyspace), engine_(engine), appendfsync_(appendfsync), upto_(after.value) {}
 
@@ -22,6 +40,7 @@ Status Journal::CommitEmpty() { return Flush(true); }
 Status Journal::Flush(bool allow_empty) {
   const uint64_t wanted = keyspace_.writes();
   std::lock_guard lock(mutex_);
+  if (in_doubt()) return InDoubt();
   if (unlogged_) {
     const Status status = AppendUnlogged();
     if (!status) return Error{Code::kReadOnly, status.error().message};
@@ -70,9 +89,25 @@ Status Journal::AppendUnlogged() {
 }
 
 Status Journal::Append(const std::vector<Engine::LogRecord>& records) {
-  const bool always = appendfsync_.load() == AppendFsync::kAlways;
-  if (Status status = engine_.AppendLog(records, always); !status) return status;
-  if (!always) unsynced_.store(true, std::memory_order_release);
+  return AppendAll(records, {});
+}
+
+Status Journal::AppendOnce(const std::vector<Engine::LogRecord>& records,
+                           const std::vector<Engine::MetaWrite>& meta) {
+  Status status = AppendAll(records, meta);
+  if (!status && status.error().code == Code::kUnknownOutcome) {
+    in_doubt_.store(true);
+    read_only_.store(true, std::memory_order_release);
+  }
+  return status;
+}
+
+Status Journal::AppendAll(const std::vector<Engine::LogRecord>& records,
+                          const std::vector<Engine::MetaWrite>& meta) {
+  if (in_doubt()) return InDoubt();
+  const bool sync = appendfsync_.load() == AppendFsync::kAlways || !meta.empty();
+  if (Status status = engine_.AppendLog(records, meta, sync); !status) return status;
+  if (!sync) unsynced_.store(true, std::memory_order_release);
   for (const Engine::LogRecord& record : records) {
     appended_bytes_.fetch_add(record.bytes.size(), std::memory_order_relaxed);
   }
@@ -86,14 +121,17 @@ Status Journal::Sync() {
   return status;
 }
 
-Result<Stamp> Journal::StartStream(const Origin& origin) {
+Result<Journal::Started> Journal::StartStream(const Origin& origin, uint64_t gap) {
   std::lock_guard lock(mutex_);
+  if (in_doubt()) return InDoubt();
   if (Status status = AppendUnlogged(); !status) return status.error();
-  Encode(keyspace_.CloseGeneration(origin), false);
+  std::unique_ptr<Generation> generation = keyspace_.CloseGeneration(origin, gap);
+  const Stamp after = generation->upto;
+  Encode(std::move(generation), false);
   const Stamp ended = unlogged_ ? unlogged_->header.upto : upto();
   upto_.store(0, std::memory_order_release);
   if (Status status = AppendUnlogged(); !status) return status.error();
-  return ended;
+  return Started{ended, after};
 }
 
 }  // namespace starling

@@ -25,6 +25,10 @@ namespace starling {
 /// Redis's `appendfsync`.
 enum class AppendFsync : uint8_t { kAlways, kEverySecond, kNo };
 
+/// A closed generation as the batch that follows `after` in its origin's stream; empty where
+/// nothing was written.
+std::string EncodeGeneration(const Generation& generation, Stamp after);
+
 class Journal {
  public:
   /// Receives each own batch in stream order, after its append, under the journal's mutex: must not
@@ -43,22 +47,36 @@ class Journal {
   Status Commit();
   /// Appends an empty batch so that `upto` moves (an idle origin's stream passes tombstones).
   Status CommitEmpty();
-  /// Appends records that came from peers, all or none. Errors: the engine's.
+  /// Appends records that came from peers, all or none. Errors: the engine's; kReadOnly while the
+  /// outcome of an AppendOnce is unknown.
   Status Append(const std::vector<Engine::LogRecord>& records);
+  /// The same for what may not stand there a second time in another form, with `meta` in the same
+  /// atomic step (synced where there is any). An unknown outcome leaves the journal read-only until
+  /// the process ends: only a restart can tell.
+  Status AppendOnce(const std::vector<Engine::LogRecord>& records,
+                    const std::vector<Engine::MetaWrite>& meta);
   /// Syncs what was appended (everysec; also before a clean close).
   Status Sync();
 
   /// The end of the own stream.
   Stamp upto() const { return Stamp{upto_.load(std::memory_order_acquire)}; }
   bool read_only() const { return read_only_.load(std::memory_order_acquire); }
-  /// Ends the present stream, logging what is pending, and begins that of a new incarnation.
-  /// Returns where the ended one ended (none: it held nothing). Errors as Commit; the new stream
-  /// may have begun all the same.
-  Result<Stamp> StartStream(const Origin& origin);
+  /// Whether an AppendOnce's outcome is unknown, so that only a restart ends the read-only state.
+  bool in_doubt() const { return in_doubt_.load(std::memory_order_acquire); }
+  struct Started {
+    Stamp ended;  ///< Where the ended stream ended; none: it held nothing.
+    Stamp after;  ///< No stamp of the ended stream is above this.
+  };
+  /// Ends the present stream, logging what is pending, and begins that of a new incarnation, whose
+  /// stamps leave the first `gap` after `after` free. Errors as Commit; the new stream may have
+  /// begun all the same.
+  Result<Started> StartStream(const Origin& origin, uint64_t gap);
   /// Bytes appended so far, peers' batches included.
   uint64_t appended_bytes() const { return appended_bytes_.load(std::memory_order_relaxed); }
 
  private:
+  Status AppendAll(const std::vector<Engine::LogRecord>& records,
+                   const std::vector<Engine::MetaWrite>& meta);
   Status Flush(bool allow_empty);
   /// Encodes a closed generation into `unlogged_`, if it holds anything or may be empty.
   void Encode(std::unique_ptr<Generation> generation, bool allow_empty);
@@ -82,6 +100,7 @@ class Journal {
   std::atomic<uint64_t> upto_;
   std::atomic<uint64_t> appended_bytes_{0};
   std::atomic<bool> read_only_{false};
+  std::atomic<bool> in_doubt_{false};  // an AppendOnce's outcome is unknown
   std::atomic<bool> unsynced_{false};
 };
 

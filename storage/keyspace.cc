@@ -184,13 +184,13 @@ void Keyspace::FreeKilled(uint8_t database) {
   }
 }
 
-std::unique_ptr<Generation> Keyspace::CloseGeneration() { return Close(impl_->own); }
+std::unique_ptr<Generation> Keyspace::CloseGeneration() { return Close(impl_->own, 0); }
 
-std::unique_ptr<Generation> Keyspace::CloseGeneration(const Origin& next) {
-  return Close(impl_->origins.IndexOf(next));
+std::unique_ptr<Generation> Keyspace::CloseGeneration(const Origin& next, uint64_t gap) {
+  return Close(impl_->origins.IndexOf(next), gap);
 }
 
-std::unique_ptr<Generation> Keyspace::Close(OriginIndex next) {
+std::unique_ptr<Generation> Keyspace::Close(OriginIndex next, uint64_t gap) {
   std::unique_ptr<Generation> generation;
   {
     std::lock_guard lock(impl_->spare_mutex);
@@ -208,6 +208,7 @@ std::unique_ptr<Generation> Keyspace::Close(OriginIndex next) {
   // No transaction is under way (it would hold a lock), so `upto` falls between transactions; every
   // stamp drawn so far is at or below it and every later one above.
   generation->upto = clock_.Draw();
+  clock_.Observe(Stamp{generation->upto.value + gap});
   generation->writes = writes_.load(std::memory_order_acquire);
   generation->origin = origin();
   impl_->own = next;

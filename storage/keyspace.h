@@ -263,8 +263,9 @@ class Keyspace {
   uint64_t writes() const { return writes_.load(std::memory_order_acquire); }
   /// Closes the current generation of own writes under all shard locks: what it holds, and `upto`.
   std::unique_ptr<Generation> CloseGeneration();
-  /// The same, and in the same moment what is written from now on is `next`'s.
-  std::unique_ptr<Generation> CloseGeneration(const Origin& next);
+  /// The same, and in the same moment what is written from now on is `next`'s; the first `gap`
+  /// stamps after `upto` are drawn by nobody.
+  std::unique_ptr<Generation> CloseGeneration(const Origin& next, uint64_t gap);
   /// Gives a generation's buffers back for reuse.
   void Recycle(std::unique_ptr<Generation> generation);
   void SetOrigin(const Origin& origin);
@@ -330,7 +331,7 @@ class Keyspace {
   friend class Access;
   struct Impl;
 
-  std::unique_ptr<Generation> Close(OriginIndex next);
+  std::unique_ptr<Generation> Close(OriginIndex next, uint64_t gap);
   /// Drops what a database's cut has killed, in slices.
   void FreeKilled(uint8_t database);
   void FreeKilledIn(std::span<const std::vector<Item>> lists);

@@ -74,7 +74,8 @@ rocksdb::WriteOptions RocksEngine::WalOptions(bool sync) const {
 
 // --- log ---
 
-Status RocksEngine::AppendLog(const std::vector<LogRecord>& records, bool sync) {
+Status RocksEngine::AppendLog(const std::vector<LogRecord>& records,
+                              const std::vector<MetaWrite>& meta_writes, bool sync) {
   if (damage_on_disk_.load(std::memory_order_relaxed)) {
     // Whoever appends has finished opening, so it has drawn its consequences from the damage.
     if (Status status = ForgetDamage(folder_); !status) return status;
@@ -88,6 +89,10 @@ Status RocksEngine::AppendLog(const std::vector<LogRecord>& records, bool sync) 
   for (const LogRecord& record : records) {
     const LogKey key(record.origin, record.upto);
     const auto status = batch.Put(log(), SliceOf(key.view()), SliceOf(record.bytes));
+    if (!status.ok()) return ErrorOf(status, "append to the log");
+  }
+  for (const MetaWrite& write : meta_writes) {
+    const auto status = batch.Put(meta(), SliceOf(write.name), SliceOf(write.value));
     if (!status.ok()) return ErrorOf(status, "append to the log");
   }
   const auto status = db_->Write(WalOptions(sync), &batch);

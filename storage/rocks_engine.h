@@ -61,7 +61,8 @@ class RocksEngine final : public Engine {
   static Result<std::unique_ptr<Engine>> Open(const RocksEngineOptions& options);
   ~RocksEngine() override;
 
-  Status AppendLog(const std::vector<LogRecord>& records, bool sync) override;
+  Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
+                   bool sync) override;
   Status SyncLog() override;
   Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override;
   Result<std::vector<Origin>> LogOrigins() override;

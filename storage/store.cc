@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "storage/check.h"
 #include "storage/item_list.h"
 #include "storage/origin_table.h"
 #include "storage/state_records.h"
@@ -11,6 +12,8 @@ namespace {
 
 /// A walk's log records stand under an origin that no node has: (no node, number of the walk).
 Origin WalkOrigin(uint64_t number) { return {NodeId{}, number}; }
+
+std::string RecordName(std::string_view name) { return std::string("record.").append(name); }
 
 Error TooManyOrigins() {
   return {Code::kLimitExceeded, "more than " + std::to_string(OriginTable::kMaxOrigins) +
@@ -133,7 +136,26 @@ std::string Store::WalkChunk(WalkPosition& position, const VersionVector& covere
   return EncodeChunk(items.items(), {});
 }
 
-Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state) {
+Status Store::LogWalk(const std::vector<std::string>& chunks, bool whole_state,
+                      const WithWalk& with) {
+  const Origin walk = WalkOrigin(walks_ + 1);
+  const std::string head = WalkRecord{whole_state, chunks.size(), vector()}.Encode();
+  std::vector<Engine::LogRecord> records = {{walk, Stamp{1}, head}};
+  for (const std::string& chunk : chunks) {
+    records.push_back({walk, Stamp{records.size() + 1}, chunk});
+  }
+  for (const std::string& batch : with.stream) {
+    const Result<BatchHeader> header = DecodedBatch::DecodeHeader(batch);
+    if (!header) return header.error();
+    records.push_back({header->origin, header->upto, batch});
+  }
+  std::vector<Engine::MetaWrite> meta;
+  for (const auto& [name, value] : with.records) meta.push_back({RecordName(name), value});
+  return journal_->AppendOnce(records, meta);
+}
+
+Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state,
+                        const WithWalk& with) {
   std::vector<DecodedBatch> decoded;
   bool vector_known = false;
   bool empty = true;
@@ -148,22 +170,25 @@ Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state
   if (decoded.empty() || (!vector_known && !empty)) {
     return Error{Code::kCorruption, "a walk without its vector"};
   }
+  VersionVector stream;
+  for (const std::string& batch : with.stream) {
+    Result<DecodedBatch> own = DecodedBatch::Decode(batch);
+    if (!own) return own.error();
+    STARLING_CHECK(own->header().origin.node == id_ && own->header().origin != origin());
+    stream.Raise(own->header().origin, own->header().upto);
+    decoded.push_back(*std::move(own));
+  }
   std::lock_guard applying(apply_mutex_);
   std::set<Origin> origins;
   for (const DecodedBatch& chunk : decoded) {
     for (const Item& item : chunk.items()) origins.insert(item.origin);
   }
   if (!keyspace_->HasRoomForOrigins(origins.size())) return TooManyOrigins();
-  const uint64_t number = walks_ + 1;
-  const std::string head = WalkRecord{whole_state, chunks.size(), vector()}.Encode();
-  std::vector<Engine::LogRecord> records = {{WalkOrigin(number), Stamp{1}, head}};
-  for (const std::string& chunk : chunks) {
-    records.push_back({WalkOrigin(number), Stamp{records.size() + 1}, chunk});
-  }
-  if (Status status = journal_->Append(records); !status) return status;
+  if (Status status = LogWalk(chunks, whole_state, with); !status) return status;
   Status status = MergeWalk(decoded, whole_state);
   std::lock_guard lock(mutex_);
-  walks_ = number;
+  vector_.MergeFrom(stream);
+  ++walks_;
   return status;
 }
 
@@ -197,19 +222,20 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
   return {};
 }
 
-Status Store::RaiseIncarnation(std::string_view reason) {
+Result<Store::Between> Store::RaiseIncarnation(std::string_view reason, uint64_t stamps) {
   std::lock_guard applying(apply_mutex_);
   const Origin old = origin();
-  const Origin next{id_, NextIncarnation(incarnation_)};
+  const Origin between{id_, NextIncarnation(incarnation_)};
+  const Origin next{id_, between.incarnation + 1};
   incarnation_ = next.incarnation;
-  if (Status status = WriteIdentity(false); !status) return status;
-  const Result<Stamp> ended = journal_->StartStream(next);
-  if (!ended) return ended.error();
+  if (Status status = WriteIdentity(false); !status) return status.error();
+  const Result<Journal::Started> started = journal_->StartStream(next, stamps);
+  if (!started) return started.error();
   std::lock_guard lock(mutex_);
-  vector_.Raise(old, *ended);
+  vector_.Raise(old, started->ended);
   log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,
              next.incarnation, reason);
-  return {};
+  return Between{between, started->after, Stamp{started->after.value + stamps}};
 }
 
 Status Store::SetAppendFsync(AppendFsync appendfsync) {
@@ -229,11 +255,11 @@ Status Store::SetAppendFsync(AppendFsync appendfsync) {
 }
 
 Status Store::PutRecord(std::string_view name, std::string_view value) {
-  return engine_->PutMeta(std::string("record.").append(name), value);
+  return engine_->PutMeta(RecordName(name), value);
 }
 
 Result<std::optional<std::string>> Store::GetRecord(std::string_view name) {
-  return engine_->GetMeta(std::string("record.").append(name));
+  return engine_->GetMeta(RecordName(name));
 }
 
 }  // namespace starling

@@ -79,15 +79,31 @@ class Store {
   /// The chunks carry no vector: the walk is complete only together with the streams from its
   /// beginning to its end (replication/walk_sender).
   std::string WalkChunk(WalkPosition& position, const VersionVector& covered, size_t max_bytes);
+  /// What takes effect in the same step as a walk, on disk as in memory.
+  struct WithWalk {
+    /// A whole stream of this node's, other than its present one, batch after batch.
+    std::vector<std::string> stream;
+    std::vector<Engine::MetaWrite> records;  ///< As by PutRecord.
+  };
   /// Takes a whole walk in one step and advances the vector to the chunks' (EncodeChunk's `vector`;
   /// at least one chunk has one). Chunks may be stream batches too. `whole_state`: first drops what
   /// is held here, covered there and absent there. Errors (nothing changed): kCorruption, or the
-  /// journal's.
-  Status ApplyWalk(const std::vector<std::string>& chunks, bool whole_state);
+  /// journal's; after kUnknownOutcome a restart shows whether it was taken, and the journal is
+  /// read-only until then.
+  Status ApplyWalk(const std::vector<std::string>& chunks, bool whole_state,
+                   const WithWalk& with = {});
 
   // --- identity ---
+  /// What lies between two incarnations.
+  struct Between {
+    Origin origin;  ///< That nobody has used.
+    Stamp after;    ///< Above all stamps of the old incarnation...
+    Stamp before;   ///< ...and at or below this none of the new one's.
+  };
   /// Starts a new incarnation, e.g. because a peer holds more of this origin than the node does.
-  Status RaiseIncarnation(std::string_view reason);
+  /// Leaves `stamps` free between the two. Errors: the journal's; the incarnation may have risen
+  /// all the same.
+  Result<Between> RaiseIncarnation(std::string_view reason, uint64_t stamps = 0);
   /// Changes when the log is synced, from the next append on. Errors: kIo (a weaker setting is then
   /// not in force; a stronger one is, but a restart may not know it).
   Status SetAppendFsync(AppendFsync appendfsync);
@@ -136,6 +152,8 @@ class Store {
   Status ReplayStream(const Origin& origin, const VersionVector* limit);
   /// Merges what a logged batch or walk holds beyond the vector.
   Status MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_state);
+  /// Appends a walk and `with` to the log, as number walks_ + 1.
+  Status LogWalk(const std::vector<std::string>& chunks, bool whole_state, const WithWalk& with);
   void MergeUncovered(const std::vector<Item>& items);
   // store_upkeep.cc
   bool CheckpointDue(std::chrono::nanoseconds now);

@@ -195,8 +195,9 @@ TEST(Checkpoint, StartsByItselfWhenTheLogHasGrown) {
 class InterruptedEngine final : public Engine {
  public:
   explicit InterruptedEngine(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
-  Status AppendLog(const std::vector<LogRecord>& records, bool sync) override {
-    return engine_->AppendLog(records, sync);
+  Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
+                   bool sync) override {
+    return engine_->AppendLog(records, meta, sync);
   }
   Status SyncLog() override { return engine_->SyncLog(); }
   Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override {

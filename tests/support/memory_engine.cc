@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/check.h"
+
 namespace starling {
 
 namespace {
@@ -21,7 +23,8 @@ class MemoryEngine final : public Engine {
       : disk_(&disk), mutex_(std::move(mutex)), damage_(std::move(damage)) {}
   ~MemoryEngine() override;
 
-  Status AppendLog(const std::vector<LogRecord>& records, bool sync) override;
+  Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
+                   bool sync) override;
   Status SyncLog() override;
   Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override;
   Result<std::vector<Origin>> LogOrigins() override;
@@ -305,13 +308,20 @@ Status MemoryEngine::Write(bool append, const Apply& apply, const Persist& persi
   return space;
 }
 
-Status MemoryEngine::AppendLog(const std::vector<LogRecord>& records, bool sync) {
+Status MemoryEngine::AppendLog(const std::vector<LogRecord>& records,
+                               const std::vector<MetaWrite>& meta, bool sync) {
+  // What is not synced may be lost, while `meta` is taken for durable at once.
+  STARLING_CHECK(meta.empty() || sync);
   MemoryDisk::LogWrite write;
   for (const LogRecord& record : records) {
     write.push_back({record.origin, record.upto, Share(record.bytes)});
   }
   return Write(
-      true, [&](MemoryDisk::Image& image) { MemoryDisk::Apply(image, write); },
+      true,
+      [&](MemoryDisk::Image& image) {
+        MemoryDisk::Apply(image, write);
+        for (const MetaWrite& one : meta) image.meta[one.name] = one.value;
+      },
       [&](MemoryDisk& disk) {
         if (disk.observer_) {
           for (const LogRecord& record : records) disk.observer_(record);

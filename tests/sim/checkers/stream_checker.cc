@@ -23,6 +23,7 @@ void StreamChecker::OnAppend(const std::string& node, NodeId id, const Engine::L
   if (!header.ok()) return report_("I7", node + " logs bytes that do not decode");
   const uint64_t content = std::hash<std::string_view>{}(record.bytes);
   ++batches_;
+  if (header->origin.node == id && branched_.contains(header->origin)) return;
   auto& stream = written_[header->origin];
   const auto known = stream.find(header->upto);
   if (known != stream.end() && known->second.content != content) {

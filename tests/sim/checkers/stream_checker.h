@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include "replication/replicator.h"
@@ -26,6 +27,10 @@ class StreamChecker {
   void OnAppend(const std::string& node, NodeId id, const Engine::LogRecord& record);
   void OnSend(SimNode& node, const SendEffect& send);
 
+  /// The disk of `origin`'s node goes back unnoticed: what the node now logs under this name is a
+  /// second history, which nobody else may log.
+  void LetBranch(const Origin& origin) { branched_.insert(origin); }
+
   uint64_t batches() const { return batches_; }
   /// Batches it knows by name; grows for ever.
   size_t remembered() const {
@@ -42,6 +47,7 @@ class StreamChecker {
 
   Report report_;
   std::map<Origin, std::map<Stamp, Written>> written_;  // by origins themselves
+  std::set<Origin> branched_;
   uint64_t batches_ = 0;
 };
 

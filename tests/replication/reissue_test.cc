@@ -1,0 +1,123 @@
+// What a node wrote before it entered, written again.
+#include "replication/reissue.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/storage/one_store.h"
+
+namespace starling {
+namespace {
+
+/// A joiner, and the cluster that it enters.
+class ReissueTest : public ::testing::Test {
+ protected:
+  ReissueTest() {
+    EXPECT_TRUE(joiner_.Open());
+    EXPECT_TRUE(cluster_.Open());
+  }
+
+  static void Commit(OneStore& at) { ASSERT_TRUE(at.store->journal().Commit()); }
+
+  /// Enters as replication/joining does; `meanwhile` runs once the incarnation has risen.
+  Reissue::Written Enter(const std::function<void()>& meanwhile = [] {}) {
+    Commit(joiner_);
+    Commit(cluster_);
+    Store& store = *joiner_.store;
+    std::vector<std::string> pieces = OneStore::WalkOf(*cluster_.store, {});
+    const VersionVector accepted = cluster_.store->vector();
+    for (const auto& entry : accepted.entries()) store.clock().Observe(entry.upto);
+    const Origin before = store.origin();
+    const auto between =
+        store.RaiseIncarnation("test", Reissue::StampsFor(store.keyspace(), store.id(), accepted));
+    EXPECT_TRUE(between);
+    meanwhile();
+    Reissue reissue;
+    reissue.Capture(store.keyspace(), store.id(), store.origin(), accepted);
+    for (const std::string& piece : pieces) reissue.Compare(*DecodedBatch::Decode(piece));
+    const auto written = reissue.Write(*between);
+    EXPECT_TRUE(written);
+    VersionVector own;
+    own.Set(before, store.vector().Get(before));
+    pieces.push_back(EncodeChunk({}, own));
+    EXPECT_TRUE(store.ApplyWalk(pieces, true, {written->stream, {{"record", "value"}}}));
+    origin_ = between->origin;
+    return *written;
+  }
+
+  OneStore joiner_{"joiner"};
+  OneStore cluster_{"cluster", 2};
+  Origin origin_;  // of what was written again
+};
+
+TEST_F(ReissueTest, WhatClientsWriteMeanwhileIsLaterThanWhatIsWrittenAgain) {  // I2
+  joiner_.Set("sum", "5");
+  joiner_.Set("text", "before");
+  joiner_.Set("gone", "before");
+  Enter([this] {
+    joiner_.Increment("sum", 2);
+    joiner_.Set("text", "meanwhile");
+    joiner_.Delete("gone");
+  });
+  EXPECT_EQ(joiner_.Get("sum"), "7");
+  EXPECT_EQ(joiner_.Get("text"), "meanwhile");
+  EXPECT_FALSE(joiner_.Get("gone"));
+}
+
+TEST_F(ReissueTest, WhatIsWrittenAgainIsAStreamThatPeersCanReadAndThatARestartFinds) {  // I10
+  for (int i = 0; i < 40; ++i) joiner_.Set("k" + std::to_string(i), std::string(100'000, 'v'));
+  cluster_.Set("theirs", "v");
+  const Reissue::Written written = Enter();
+  EXPECT_EQ(written.items, 40u);
+  EXPECT_GE(written.stream.size(), 4u) << "bounded batches";
+  for (int life = 0; life < 3; ++life) {
+    EXPECT_EQ(joiner_.Get("k39"), std::string(100'000, 'v'));
+    EXPECT_EQ(joiner_.Get("theirs"), "v");
+    EXPECT_EQ(*joiner_.store->GetRecord("record"), "value");
+    const auto batches = joiner_.store->ReadStream(origin_, {}, SIZE_MAX);
+    ASSERT_TRUE(batches);
+    EXPECT_EQ(batches->size(), written.stream.size());
+    ASSERT_TRUE(joiner_.Open());
+    if (life == 1) ASSERT_TRUE(joiner_.store->Checkpoint());
+  }
+  for (const std::string& batch : written.stream) {
+    ASSERT_TRUE(cluster_.Apply(std::make_shared<const std::string>(batch)));
+  }
+  EXPECT_EQ(cluster_.Get("k39"), std::string(100'000, 'v'));
+}
+
+TEST_F(ReissueTest, WithoutRoomForItsStampsNothingIsWritten) {
+  for (int i = 0; i < 20; ++i) joiner_.Set("k" + std::to_string(i), "v");
+  Commit(joiner_);
+  Store& store = *joiner_.store;
+  const auto between = store.RaiseIncarnation("test", 10);
+  ASSERT_TRUE(between);
+  Reissue reissue;
+  reissue.Capture(store.keyspace(), store.id(), store.origin(), {});
+  EXPECT_FALSE(reissue.Write(*between));
+}
+
+TEST_F(ReissueTest, AStateOfUnknownOutcomeLeavesTheNodeReadOnlyUntilARestartShowsIt) {  // I13
+  joiner_.Increment("count", 2);
+  Commit(joiner_);
+  cluster_.Increment("count", 1);
+  Commit(cluster_);
+  const auto pieces = OneStore::WalkOf(*cluster_.store, {});
+  joiner_.disk->RunFull(0, /*unknown=*/true);
+  const Status status = joiner_.store->ApplyWalk(pieces, true, {{}, {{"record", "value"}}});
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::kUnknownOutcome);
+  EXPECT_EQ(joiner_.Get("count"), "2") << "nothing has changed in memory";
+  joiner_.disk->HasSpace();
+  joiner_.Increment("count", 5);
+  EXPECT_EQ(joiner_.store->journal().Commit().error().code, Code::kReadOnly);
+  EXPECT_EQ(joiner_.store->ApplyWalk(pieces, true).error().code, Code::kReadOnly);
+  EXPECT_TRUE(joiner_.store->journal().read_only());
+  ASSERT_TRUE(joiner_.Open());
+  const bool taken = joiner_.store->GetRecord("record")->has_value();
+  EXPECT_EQ(joiner_.Get("count"), taken ? "3" : "2") << "all of it or nothing";
+  joiner_.Increment("count", 5);
+  EXPECT_TRUE(joiner_.store->journal().Commit());
+}
+
+}  // namespace
+}  // namespace starling
