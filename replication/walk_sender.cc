@@ -34,7 +34,7 @@ void WalkSender::OnRequest(NodeId peer, const WalkRequest& request, Instant now)
 Status WalkSender::ReadKeys(Walk& walk, Part& part) {
   std::string chunk = store_.WalkChunk(walk.position, walk.covered, limits::kWalkChunkBytes);
   if (const Status committed = store_.journal().Commit(); !committed) return committed;
-  part.pieces.push_back(std::make_shared<const std::string>(std::move(chunk)));
+  part.Add(std::make_shared<const std::string>(std::move(chunk)));
   if (!walk.position.done) return {};
   walk.phase = Phase::kStreams;
   walk.end = list_.Visible(store_.vector());
@@ -54,7 +54,7 @@ Status WalkSender::ReadStreams(Walk& walk, Part& part) {
         if (header->upto > entry.upto) break;
         walk.begin.Raise(entry.origin, header->upto);
         room -= std::min(room, batch->size());
-        part.pieces.push_back(std::move(batch));
+        part.Add(std::move(batch));
         if (part.pieces.size() >= limits::kBatchesPerFrame) return {};
       }
       if (batches->empty()) {
@@ -62,7 +62,7 @@ Status WalkSender::ReadStreams(Walk& walk, Part& part) {
       }
     }
   }
-  part.pieces.push_back(std::make_shared<const std::string>(EncodeChunk({}, walk.end)));
+  part.Add(std::make_shared<const std::string>(EncodeChunk({}, walk.end)));
   part.last = true;
   walk.phase = Phase::kDone;
   return {};
@@ -77,6 +77,7 @@ bool WalkSender::Pump(NodeId peer, Walk& walk, Instant now) {
       Abort(peer, walk, read.error().message);
       return false;
     }
+    walk.window_bytes += part.bytes;
     walk.window.push_back(std::move(part));
     walk.sent_at = now;
     SendPart(peer, walk, walk.first + static_cast<uint32_t>(walk.window.size()) - 1);
@@ -106,9 +107,11 @@ void WalkSender::OnCredit(NodeId peer, const WalkCredit& credit, Instant now) {
   if (found == walks_.end() || found->second.number != credit.walk) return;
   Walk& walk = found->second;
   if (credit.received <= walk.first) return;
-  const size_t arrived = std::min<size_t>(credit.received - walk.first, walk.window.size());
-  walk.window.erase(walk.window.begin(), walk.window.begin() + static_cast<ptrdiff_t>(arrived));
-  walk.first += static_cast<uint32_t>(arrived);
+  while (walk.first < credit.received && !walk.window.empty()) {
+    walk.window_bytes -= walk.window.front().bytes;
+    walk.window.pop_front();
+    ++walk.first;
+  }
   walk.progress = now;
   const bool finished = walk.phase == Phase::kDone && walk.window.empty();
   if (finished || !Pump(peer, walk, now)) walks_.erase(found);
@@ -119,16 +122,14 @@ void WalkSender::OnAbort(NodeId peer, const WalkAbort& abort) {
   if (found != walks_.end() && found->second.number == abort.walk) walks_.erase(found);
 }
 
-size_t WalkSender::Part::bytes() const {
-  size_t total = 0;
-  for (const SharedBytes& piece : pieces) total += piece->size();
-  return total;
+void WalkSender::Part::Add(SharedBytes piece) {
+  bytes += piece->size();
+  pieces.push_back(std::move(piece));
 }
 
 Instant WalkSender::LostAt(const Walk& walk) {
-  size_t bytes = 0;
-  for (const Part& part : walk.window) bytes += part.bytes();
-  return std::max(walk.sent_at, walk.progress) + limits::kWalkResend + limits::TransferTime(bytes);
+  return std::max(walk.sent_at, walk.progress) + limits::kWalkResend +
+         limits::TransferTime(walk.window_bytes);
 }
 
 void WalkSender::OnTick(Instant now) {

@@ -45,8 +45,10 @@ class WalkSender {
   enum class Phase : uint8_t { kKeys, kStreams, kDone };
   struct Part {
     std::vector<SharedBytes> pieces;
-    size_t bytes() const;
+    size_t bytes = 0;
     bool last = false;
+
+    void Add(SharedBytes piece);
   };
   struct Walk {
     uint64_t number = 0;
@@ -58,6 +60,7 @@ class WalkSender {
     WalkPosition position;
     uint32_t first = 0;       // index of window.front()
     std::deque<Part> window;  // sent, not known to have arrived
+    size_t window_bytes = 0;
     Instant progress{};
     Instant sent_at{};
   };

@@ -206,7 +206,7 @@ void UnpackCell(const uint8_t* cell, KeyState& state, const char** block) {
   in.Bytes(in.Varint());
   UnpackParts(in, flags, state, block);
   if (flags & kHasCollection) state.collection = in.Fixed<Collection>();
-  if (flags & kInWheel) state.wheel_place = in.Fixed<uint16_t>();
+  if (flags & kInWheel) state.wheel_place = in.Fixed<WheelPlace>();
   state.changed = flags & kChanged;
   state.counted = flags & kCounted;
   state.counted_deadline = flags & kCountedDeadline;

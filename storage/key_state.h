@@ -7,6 +7,7 @@
 #pragma once
 
 #include "storage/collection.h"
+#include "storage/expiry_index.h"
 #include "storage/register.h"
 
 namespace starling {
@@ -22,9 +23,9 @@ struct KeyState {
 
   // Not replicated.
   uint32_t accessed_seconds = 0;
-  uint16_t wheel_place = 0;  ///< Where the expiry index holds the key; 0: not indexed.
-  bool changed = false;      ///< On the list for the next checkpoint.
-  bool counted = false;      ///< Counted as a key of its database.
+  WheelPlace wheel_place = 0;  ///< Where the expiry index holds the key; 0: not indexed.
+  bool changed = false;        ///< On the list for the next checkpoint.
+  bool counted = false;        ///< Counted as a key of its database.
   bool counted_deadline = false;
 
   /// What elements and slots must be younger than to count.

@@ -23,6 +23,24 @@ std::string_view TypeName(KeyType type) {
   return "none";
 }
 
+std::string_view TypeName(ElementType type) {
+  switch (type) {
+    case ElementType::kNone:
+      break;
+    case ElementType::kSet:
+      return TypeName(KeyType::kSet);
+    case ElementType::kHash:
+      return TypeName(KeyType::kHash);
+    case ElementType::kSortedSet:
+      return TypeName(KeyType::kSortedSet);
+    case ElementType::kList:
+      return TypeName(KeyType::kList);
+    case ElementType::kStream:
+      return TypeName(KeyType::kStream);
+  }
+  return TypeName(KeyType::kNone);
+}
+
 namespace {
 
 /// DEL and UNLINK: memory of large values is given back by the keyspace, not here, for both.

@@ -12,6 +12,8 @@ namespace starling {
 
 /// What TYPE answers: "string", "set", ...
 std::string_view TypeName(KeyType type);
+/// The same for a collection's elements.
+std::string_view TypeName(ElementType type);
 
 // generic_expiry.cc: when keys end.
 void Expire(CommandContext& context, Arguments arguments);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "node/arguments.h"
+#include "node/commands/generic_commands.h"
 #include "node/commands/starling_commands.h"
 #include "node/member_state_name.h"
 #include "node/node_services.h"
@@ -79,26 +80,6 @@ void Join(CommandContext& context, Arguments arguments) {
 
 void Backup(CommandContext& context, Arguments arguments) {
   ReplyStatus(context, context.services.Backup(std::string(arguments[2])));
-}
-
-std::string_view TypeName(KeyType type) {
-  switch (type) {
-    case KeyType::kString:
-      return "string";
-    case KeyType::kSet:
-      return "set";
-    case KeyType::kHash:
-      return "hash";
-    case KeyType::kSortedSet:
-      return "zset";
-    case KeyType::kList:
-      return "list";
-    case KeyType::kStream:
-      return "stream";
-    case KeyType::kNone:
-      break;
-  }
-  return "none";
 }
 
 /// What KEY tells of a key, copied so that no lock is held while members are asked.

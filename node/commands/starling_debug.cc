@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 
+#include "node/commands/generic_commands.h"
 #include "node/commands/starling_commands.h"
 #include "node/node_services.h"
 #include "storage/key_description.h"
@@ -89,30 +90,12 @@ class DescriptionReply {
     By(expiry->written);
   }
 
-  static const char* NameOf(ElementType type) {
-    switch (type) {
-      case ElementType::kSet:
-        return "set";
-      case ElementType::kHash:
-        return "hash";
-      case ElementType::kSortedSet:
-        return "zset";
-      case ElementType::kList:
-        return "list";
-      case ElementType::kStream:
-        return "stream";
-      case ElementType::kNone:
-        break;
-    }
-    return "none";
-  }
-
   void Elements(const std::vector<KeyDescription::Elements>& elements) {
     reply_.Bulk("elements");
     reply_.Array(elements.size());
     for (const KeyDescription::Elements& of : elements) {
       reply_.Map(8);
-      Text("type", NameOf(of.type));
+      Text("type", TypeName(of.type));
       Number("live", of.live);
       Number("removed", of.removed);
       Number("numeric", of.numeric);

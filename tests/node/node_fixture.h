@@ -2,14 +2,12 @@
 /// user's.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <string>
-#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "starling/starling.h"
+#include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
 namespace starling {
@@ -37,16 +35,6 @@ class NodeFixture : public testing::Test {
     Result<Node> node = Node::Open(options);
     EXPECT_TRUE(node.ok()) << (node ? "" : node.error().message);
     return *std::move(node);
-  }
-
-  /// Asks until it holds, at most ten seconds long: for what other threads and nodes bring about.
-  static bool Eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 
   TempFolder temp_;

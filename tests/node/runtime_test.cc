@@ -4,7 +4,6 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
 
+#include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
 namespace starling {
@@ -35,15 +35,6 @@ class RuntimeTest : public testing::Test {
     auto runtime = Runtime::Start(options, log, std::move(listener));
     EXPECT_TRUE(runtime.ok()) << (runtime ? "" : runtime.error().message);
     return *std::move(runtime);
-  }
-
-  static bool Eventually(const std::function<bool()>& holds) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!holds()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::yield();
-    }
-    return true;
   }
 
   static void Set(Runtime& runtime, const std::string& name, const std::string& value) {
