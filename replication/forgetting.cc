@@ -34,6 +34,7 @@ VersionVector Forgetting::HeldOf(const std::set<std::string>& names) const {
   VersionVector held;
   const VersionVector visible = list_.Visible(store_.vector());
   for (const VersionVector::Entry& entry : visible.entries()) {
+    if (entry.upto == VersionVector::kOver) continue;  // the list says where these ended
     const auto name = list_.names().find(entry.origin.node);
     if (name != list_.names().end() && names.contains(name->second)) {
       held.Raise(entry.origin, entry.upto);

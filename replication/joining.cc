@@ -74,7 +74,7 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     accepted.MergeFrom(decoded->vector());
   }
   // From here on every own stamp is after all that the state holds.
-  for (const VersionVector::Entry& entry : accepted.entries()) store_.clock().Observe(entry.upto);
+  store_.clock().Observe(accepted.Newest());
   if (Status status = store_.journal().Commit(); !status) return status;
   auto again = WriteAgain(taken.pieces, accepted);
   if (!again) return again.error();
@@ -82,6 +82,9 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   // Covered there and absent there: that takes the own old writes out, in the same step.
   VersionVector own;
   std::map<Origin, Stamp> caps = list_.caps();
+  std::erase_if(caps, [&](const auto& cap) {
+    return accepted.Get(cap.first) == VersionVector::kOver;  // it says more than the cap
+  });
   const VersionVector held = store_.vector();
   for (const VersionVector::Entry& entry : held.entries()) {
     if (entry.origin.node != store_.id() || entry.origin == store_.origin()) continue;
@@ -89,6 +92,12 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     if (entry.upto <= counts) continue;
     own.Raise(entry.origin, entry.upto);
     caps[entry.origin] = counts;
+  }
+  const std::vector<MemberList::Ended> ended = list_.HeldBeyondEnds(held, store_.id());
+  for (const MemberList::Ended& each : ended) {
+    for (const VersionVector::Entry& entry : each.beyond.entries()) {
+      own.Raise(entry.origin, entry.upto);
+    }
   }
   taken.pieces.push_back(EncodeChunk({}, own));
   const Store::WithWalk with{std::move(again->written.stream),
@@ -99,6 +108,10 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     return status;
   }
   list_.Cap(caps);
+  for (const MemberList::Ended& each : ended) {
+    // Gone with the old state, where the sender held all that there is of these streams.
+    if (accepted.Covers(each.over.streams)) store_.MarkOver(each.last, each.over.at);
+  }
   target_.reset();
   if (!with.stream.empty()) rewritten_ = again->origin;
   log_->info("event=state_taken cluster={} pieces={} written_again={}", record.id,

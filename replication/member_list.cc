@@ -11,6 +11,7 @@ namespace {
 constexpr std::string_view kKey = "members";
 constexpr std::string_view kBegin = "begin/";
 constexpr std::string_view kEnd = "end/";
+constexpr std::string_view kOver = "over/";
 
 /// Takes a decimal number off the front of `text`.
 std::optional<uint64_t> TakeNumber(std::string_view& text) {
@@ -27,21 +28,18 @@ bool TakeChar(std::string_view& text, char wanted) {
   return true;
 }
 
-/// `<incarnation>` and then, per stream, `;<node>.<incarnation>=<upto>`.
-std::string EndText(const MemberList::End& end) {
-  std::string text = std::to_string(end.incarnation);
-  for (const VersionVector::Entry& entry : end.streams.entries()) {
+/// Per stream `;<node>.<incarnation>=<upto>`.
+std::string StreamsText(const VersionVector& streams) {
+  std::string text;
+  for (const VersionVector::Entry& entry : streams.entries()) {
     text += ";" + std::to_string(entry.origin.node.value) + "." +
             std::to_string(entry.origin.incarnation) + "=" + std::to_string(entry.upto.value);
   }
   return text;
 }
 
-std::optional<MemberList::End> ParseEnd(std::string_view text) {
-  MemberList::End end;
-  const auto incarnation = TakeNumber(text);
-  if (!incarnation) return std::nullopt;
-  end.incarnation = *incarnation;
+std::optional<VersionVector> ParseStreams(std::string_view text) {
+  VersionVector streams;
   while (TakeChar(text, ';')) {
     const auto node = TakeNumber(text);
     if (!node || !TakeChar(text, '.')) return std::nullopt;
@@ -49,10 +47,41 @@ std::optional<MemberList::End> ParseEnd(std::string_view text) {
     if (!stream || !TakeChar(text, '=')) return std::nullopt;
     const auto upto = TakeNumber(text);
     if (!upto) return std::nullopt;
-    end.streams.Raise(Origin{NodeId{*node}, *stream}, Stamp{*upto});
+    streams.Raise(Origin{NodeId{*node}, *stream}, Stamp{*upto});
   }
   if (!text.empty()) return std::nullopt;
-  return end;
+  return streams;
+}
+
+/// `<incarnation>` and its streams.
+std::string EndText(const MemberList::End& end) {
+  return std::to_string(end.incarnation) + StreamsText(end.streams);
+}
+
+std::optional<MemberList::End> ParseEnd(std::string_view text) {
+  const auto incarnation = TakeNumber(text);
+  if (!incarnation) return std::nullopt;
+  auto streams = ParseStreams(text);
+  if (!streams) return std::nullopt;
+  return MemberList::End{*incarnation, *std::move(streams)};
+}
+
+/// `<incarnation>,<unnamed>,<at>` and its streams.
+std::string OverText(const MemberList::Over& over) {
+  return std::to_string(over.incarnation) + "," + std::to_string(over.unnamed) + "," +
+         std::to_string(over.at.value) + StreamsText(over.streams);
+}
+
+std::optional<MemberList::Over> ParseOver(std::string_view text) {
+  const auto incarnation = TakeNumber(text);
+  if (!incarnation || !TakeChar(text, ',')) return std::nullopt;
+  const auto unnamed = TakeNumber(text);
+  if (!unnamed || !TakeChar(text, ',')) return std::nullopt;
+  const auto at = TakeNumber(text);
+  if (!at) return std::nullopt;
+  auto streams = ParseStreams(text);
+  if (!streams) return std::nullopt;
+  return MemberList::Over{*incarnation, *unnamed, *std::move(streams), Stamp{*at}};
 }
 
 /// Payloads are read as texts whatever they are kept as: an incarnation is a number to the
@@ -75,6 +104,7 @@ uint64_t DigestOf(const std::string& text) {
 bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
   std::map<std::string, uint64_t> begins;
   std::map<std::string, End> ends;
+  std::map<std::string, Over> overs;
   if (record) {
     for (const std::string& name : record->first_members) begins[name] = 0;
   }
@@ -91,6 +121,10 @@ bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
         }
       } else if (id.starts_with(kEnd)) {
         if (auto end = ParseEnd(text)) ends[std::string(id.substr(kEnd.size()))] = *std::move(end);
+      } else if (id.starts_with(kOver)) {
+        if (auto over = ParseOver(text)) {
+          overs[std::string(id.substr(kOver.size()))] = *std::move(over);
+        }
       }
     });
   }
@@ -106,8 +140,12 @@ bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
   for (const auto& [name, end] : ends) {
     canonical += "|" + std::to_string(name.size()) + ":" + name + "!" + EndText(end);
   }
+  for (const auto& [name, over] : overs) {
+    canonical += "|" + std::to_string(name.size()) + ":" + name + "~" + OverText(over);
+  }
   begins_ = std::move(begins);
   ends_ = std::move(ends);
+  overs_ = std::move(overs);
   std::erase_if(stopped_, [this](const std::string& name) { return !IsMember(name); });
   const uint64_t digest = DigestOf(canonical);
   const bool changed = digest != digest_;
@@ -129,6 +167,13 @@ void MemberList::WriteEnd(const std::string& name, const End& end) {
   access.AddElement(key, ElementType::kHash, std::string(kEnd) + name, Value::Bytes(text));
 }
 
+void MemberList::WriteOver(const std::string& name, const Over& over) {
+  const KeyRef key = keyspace_.Ref(kClusterDatabase, kKey);
+  Access access = keyspace_.Lock(key);
+  const std::string text = OverText(over);
+  access.AddElement(key, ElementType::kHash, std::string(kOver) + name, Value::Bytes(text));
+}
+
 bool MemberList::IsMember(std::string_view name) const {
   return std::binary_search(members_.begin(), members_.end(), name);
 }
@@ -136,6 +181,24 @@ bool MemberList::IsMember(std::string_view name) const {
 bool MemberList::IsMember(NodeId id) const {
   const auto found = names_.find(id);
   return found != names_.end() && IsMember(found->second);
+}
+
+std::vector<MemberList::Ended> MemberList::HeldBeyondEnds(const VersionVector& held,
+                                                          NodeId self) const {
+  std::vector<Ended> ended;
+  for (const auto& [name, over] : overs_) {
+    const Origin last{NodeId::FromName(name), over.incarnation};
+    // Of what is not named nothing can be said; it comes with a walk.
+    if (last.node == self || held.OverUpTo(last.node) < over.unnamed) continue;
+    VersionVector beyond;
+    for (const VersionVector::Entry& entry : held.entries()) {
+      const bool concerned = entry.origin.node == last.node && entry.origin <= last;
+      if (!concerned || entry.upto == VersionVector::kOver) continue;
+      if (entry.upto > over.streams.Get(entry.origin)) beyond.Set(entry.origin, entry.upto);
+    }
+    if (!beyond.empty()) ended.push_back({last, over, std::move(beyond)});
+  }
+  return ended;
 }
 
 const MemberList::End* MemberList::EndOf(std::string_view name) const {
@@ -164,6 +227,10 @@ Stamp MemberList::AcceptedUpto(const Origin& origin) const {
   const auto name = names_.find(origin.node);
   if (name == names_.end()) return Stamp{};
   if (const auto cap = caps_.find(origin); cap != caps_.end()) return cap->second;
+  const auto over = overs_.find(name->second);
+  if (over != overs_.end() && origin.incarnation <= over->second.incarnation) {
+    return over->second.streams.Get(origin);
+  }
   const auto end = ends_.find(name->second);
   if (end != ends_.end() && origin.incarnation <= end->second.incarnation) {
     return end->second.streams.Get(origin);
@@ -175,7 +242,14 @@ Stamp MemberList::AcceptedUpto(const Origin& origin) const {
 VersionVector MemberList::Visible(const VersionVector& vector) const {
   VersionVector visible;
   for (const VersionVector::Entry& entry : vector.entries()) {
-    visible.Set(entry.origin, std::min(entry.upto, AcceptedUpto(entry.origin)));
+    if (entry.upto != VersionVector::kOver) {
+      visible.Set(entry.origin, std::min(entry.upto, AcceptedUpto(entry.origin)));
+      continue;
+    }
+    const auto name = names_.find(entry.origin.node);
+    const auto over = name == names_.end() ? overs_.end() : overs_.find(name->second);
+    const bool known = over != overs_.end() && over->second.incarnation >= entry.origin.incarnation;
+    if (known) visible.Set(entry.origin, entry.upto);
   }
   return visible;
 }

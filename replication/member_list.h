@@ -1,9 +1,10 @@
 /// Who belongs to the cluster: the one list that decides what may be freed and whose streams count.
 ///
 /// It stands in the cluster's own database as one hash, so that it replicates, persists and merges
-/// as every key does: `begin/<name>` and `end/<name>`. The creation record names the first members.
+/// as every key does: `begin/<name>`, `end/<name>`. The creation record names the first members.
 /// A member is whoever began and has not ended since. An end says up to where that member's streams
-/// count; what lies beyond is refused for ever (I8).
+/// count; what lies beyond is refused for ever (I8). `over/<name>` says where the streams of a
+/// living member's earlier incarnations ended (ending.h).
 ///
 /// Not thread-safe; it locks the keyspace while it reads or writes.
 #pragma once
@@ -30,6 +31,21 @@ class MemberList {
     VersionVector streams;     ///< ...here; those not named at none.
   };
 
+  /// Where the streams of a member's earlier incarnations ended: everyone held them so far.
+  struct Over {
+    uint64_t incarnation = 0;  ///< Streams up to this incarnation are over.
+    uint64_t unnamed = 0;      ///< Those up to this one all members had marked as over before...
+    VersionVector streams;     ///< ...the others ended here; those not named at none.
+    Stamp at;                  ///< When it was written: after all stamps of these streams.
+  };
+
+  /// Streams of a member that are over, and of which a vector holds more than there is.
+  struct Ended {
+    Origin last;
+    Over over;
+    VersionVector beyond;  ///< The streams, and up to where they are held.
+  };
+
   explicit MemberList(Keyspace& keyspace) : keyspace_(keyspace) {}
 
   /// Reads the list again; call when the cluster's database may have changed. Returns whether it
@@ -39,6 +55,7 @@ class MemberList {
   /// Writes an entry; the caller commits the journal and refreshes.
   void WriteBegin(const std::string& name, uint64_t incarnation);
   void WriteEnd(const std::string& name, const End& end);
+  void WriteOver(const std::string& name, const Over& over);
 
   /// Unforgotten members, sorted by name.
   const std::vector<std::string>& members() const { return members_; }
@@ -47,6 +64,9 @@ class MemberList {
   /// All that ever began, by id.
   const std::map<NodeId, std::string>& names() const { return names_; }
   const std::map<std::string, End>& ends() const { return ends_; }
+  const std::map<std::string, Over>& overs() const { return overs_; }
+  /// Streams of other nodes than `self` that `held` has beyond their ends.
+  std::vector<Ended> HeldBeyondEnds(const VersionVector& held, NodeId self) const;
   /// The end that holds for `name`: it was forgotten and has not begun again. Null otherwise.
   const End* EndOf(std::string_view name) const;
   /// The incarnation with which `name` last began; 0 for first members and those that never did.
@@ -65,13 +85,15 @@ class MemberList {
 
   /// Up to where `origin`'s stream may be held: none where it is not accepted at all.
   Stamp AcceptedUpto(const Origin& origin) const;
-  /// What of `vector` may be told: capped streams cut, ended ones at their end.
+  /// What of `vector` may be told: capped streams cut, ended ones at their end, those that are over
+  /// where the list has them so.
   VersionVector Visible(const VersionVector& vector) const;
 
  private:
   Keyspace& keyspace_;
   std::map<std::string, uint64_t> begins_;
   std::map<std::string, End> ends_;
+  std::map<std::string, Over> overs_;
   std::vector<std::string> members_;
   std::map<NodeId, std::string> names_;
   uint64_t digest_ = 0;

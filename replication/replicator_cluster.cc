@@ -136,7 +136,30 @@ void Replicator::Impl::RefreshList(Instant now) {
     log_->info("event=begun node={} cluster={}", store_.name(), record_->id);
   }
   for (const auto& [peer, cluster] : peer_cluster_) Activate(peer, now);
+  MarkOver();
   streams_.ReportToAll(now);
+}
+
+void Replicator::Impl::MarkOver() {
+  if (!record_ || joining_.target()) return;
+  if (ending_.Mark()) return;
+  if (const Status wanted = joining_.WantAgain(*record_); !wanted) {
+    log_->error("event=reentry_not_persisted error=\"{}\"", wanted.error().message);
+    return;
+  }
+  SilenceStreams();
+}
+
+void Replicator::Impl::EndEarlierStreams() {
+  if (!record_ || joining_.target() || !list_.IsMember(store_.id())) return;
+  std::vector<const VersionVector*> others;
+  for (const NodeId member : MemberIds()) {
+    if (member == store_.id()) continue;
+    const VersionVector* latest = stability_.LatestOf(member, list_.digest());
+    if (latest == nullptr || !links_.Connected(member)) return;
+    others.push_back(latest);
+  }
+  if (ending_.Write(others)) list_dirty_ = true;
 }
 
 // --- messages about clusters ---
@@ -232,7 +255,7 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
     if (!decoded) {
       return links_.Refuse(taken.from, {RefusalCode::kProtocol, decoded.error().message}, now);
     }
-    for (const auto& entry : decoded->vector().entries()) newest = std::max(newest, entry.upto);
+    newest = std::max(newest, decoded->vector().Newest());
   }
   if (auto skewed = clocks_.JudgeStamp(newest, store_.clock().NowMillis())) {
     return links_.Refuse(taken.from, {RefusalCode::kClockSkew, *skewed}, now);

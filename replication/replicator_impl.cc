@@ -36,6 +36,7 @@ Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
       walk_receiver_(links_, random_() >> 16),
       joining_(store, list_, log_),
       forgetting_(store, list_, links_, log_),
+      ending_(store, list_, log_),
       own_start_(store.journal().upto()) {
   LoadRecords();
 }
@@ -262,6 +263,8 @@ void Replicator::Impl::Upkeep(Instant now) {
   DropStrangers(now);
   SaveAddresses();
   AskToBegin(now);
+  EndEarlierStreams();
+  MarkOver();
   for (const auto& [peer, cluster] : peer_cluster_) {
     if (cluster == 0) Announce(peer);  // it may not have heard
   }
@@ -270,11 +273,13 @@ void Replicator::Impl::Upkeep(Instant now) {
   }
 }
 
-/// Tombstones wait until every member's own stream has passed them: an idle one moves once for
-/// them. One that has not begun moves for those, too, that others still keep and that this node has
-/// never seen, having taken the state of somebody who had freed them.
+/// Tombstones, and slots to be folded, wait until every member's own stream has passed them: an
+/// idle one moves once for them. One that has not begun moves for those tombstones, too, that
+/// others still keep and that this node has never seen, having taken the state of somebody who had
+/// freed them.
 void Replicator::Impl::CommitEmptyIfWaited() {
-  if (store_.keyspace().tombstones() == 0 && !store_.journal().upto().none()) return;
+  const bool waited = store_.keyspace().tombstones() > 0 || store_.WaitsToFold();
+  if (!waited && !store_.journal().upto().none()) return;
   if (store_.journal().upto() >= streams_.last_content()) return;
   if (const Status committed = store_.journal().CommitEmpty(); !committed) {
     log_->warn("event=empty_batch_failed error=\"{}\"", committed.error().message);

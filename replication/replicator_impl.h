@@ -16,6 +16,7 @@
 #include "replication/clock_judge.h"
 #include "replication/cluster_creation.h"
 #include "replication/dialer.h"
+#include "replication/ending.h"
 #include "replication/forgetting.h"
 #include "replication/joining.h"
 #include "replication/links.h"
@@ -82,6 +83,8 @@ struct Replicator::Impl final : public LinkHost {
   void TakeWalk(WalkReceiver::Taken taken, Instant now);
   void SilenceStreams();
   void AskToBegin(Instant now);
+  void MarkOver();
+  void EndEarlierStreams();
   bool OutgrownEnd(const ClusterAnnounce& announce) const;
 
   // --- upkeep ---
@@ -120,6 +123,7 @@ struct Replicator::Impl final : public LinkHost {
   WalkReceiver walk_receiver_;
   Joining joining_;
   Forgetting forgetting_;
+  Ending ending_;
   std::unique_ptr<ClusterCreation> creation_;
 
   std::map<NodeId, uint64_t> peer_cluster_;  // what established peers are in; 0: none

@@ -22,6 +22,13 @@ void Stability::OnReport(NodeId member, const Report& report) {
   if (!known.pending || !report.vector.Covers(known.pending->vector)) known.pending = known.latest;
 }
 
+const VersionVector* Stability::LatestOf(NodeId member, uint64_t list_digest) const {
+  const auto found = members_.find(member);
+  if (found == members_.end() || !found->second.latest) return nullptr;
+  const Snapshot& latest = *found->second.latest;
+  return latest.list_digest == list_digest ? &latest.vector : nullptr;
+}
+
 void Stability::Promote(Member& member, const VersionVector& held) {
   while (member.pending && held.Covers(member.pending->vector)) {
     const bool newest = member.pending->sequence == member.latest->sequence;

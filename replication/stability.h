@@ -29,6 +29,9 @@ class Stability {
     Stamp own_upto;             ///< End of the own stream.
     uint64_t list_digest;
   };
+  /// The newest report of `member` since its link stands, if it was made under this list; else
+  /// null.
+  const VersionVector* LatestOf(NodeId member, uint64_t list_digest) const;
   /// Nothing is covered as long as one member has not reported what counts.
   Keyspace::Stability Compute(const Inputs& inputs);
 

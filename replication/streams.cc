@@ -15,8 +15,7 @@ Streams::Streams(Store& store, const MemberList& list, const ClockJudge& clocks,
       sender_(sender),
       random_(random),
       log_(std::move(log)) {
-  const VersionVector held = store_.vector();
-  for (const VersionVector::Entry& entry : held.entries()) NoteContent(entry.upto);
+  NoteContent(store_.vector().Newest());
 }
 
 void Streams::AddPeer(NodeId peer, Instant now) {
@@ -171,10 +170,16 @@ void Streams::Pump(NodeId id, Peer& peer, const Origin& origin, Stamp upto, Inst
   }
 }
 
-void Streams::PumpForeign(NodeId id, Peer& peer, Instant now) {
+void Streams::PumpForeign(NodeId id, Peer& peer, bool same_list, Instant now) {
   const VersionVector ours = Visible();
   for (const VersionVector::Entry& entry : ours.entries()) {
     if (entry.origin == store_.origin()) continue;
+    if (entry.upto == VersionVector::kOver) {
+      // No log has these streams any more. Under the same list the peer would have marked them too.
+      const bool lacks = same_list && !peer.held.Covers(entry.origin, entry.upto);
+      if (lacks) Hint(id, peer, now);
+      continue;
+    }
     // Its author pushes it too. What we have had for a round, or what its author cannot push for
     // want of a link here, the peer may get from us.
     const bool author_here = peers_.contains(entry.origin.node);
@@ -299,7 +304,7 @@ void Streams::OnReport(NodeId from, const Report& report, Instant now) {
     peer.progress = now;
   }
   Pump(from, peer, store_.origin(), Visible().Get(store_.origin()), now);
-  if (report.round) PumpForeign(from, peer, now);
+  if (report.round) PumpForeign(from, peer, report.list_digest == list_.digest(), now);
 }
 
 void Streams::OnTick(Instant now) {

@@ -91,7 +91,7 @@ class Streams {
   void Track(Peer& peer, const Origin& origin, Stamp upto, size_t bytes, Instant now);
   void ForgetSent(Peer& peer);
   void Pump(NodeId id, Peer& peer, const Origin& origin, Stamp upto, Instant now);
-  void PumpForeign(NodeId id, Peer& peer, Instant now);
+  void PumpForeign(NodeId id, Peer& peer, bool same_list, Instant now);
   /// Batches of `origin` after `after`, from memory or log; kNotFound when neither reaches back.
   Result<std::vector<SharedBytes>> Gather(const Origin& origin, Stamp after);
   void Hint(NodeId id, Peer& peer, Instant now);

@@ -20,6 +20,7 @@ void WalkSender::OnRequest(NodeId peer, const WalkRequest& request, Instant now)
   if (const Status committed = store_.journal().Commit(); !committed) return;
   Walk walk;
   walk.number = request.walk;
+  walk.foldings = store_.keyspace().foldings();
   walk.whole = request.whole || !request.covered.Covers(list_.Visible(store_.keyspace().floor()));
   if (!walk.whole) walk.covered = request.covered;
   walk.begin = list_.Visible(store_.vector());
@@ -34,6 +35,9 @@ void WalkSender::OnRequest(NodeId peer, const WalkRequest& request, Instant now)
 Status WalkSender::ReadKeys(Walk& walk, Part& part) {
   std::string chunk = store_.WalkChunk(walk.position, walk.covered, limits::kWalkChunkBytes);
   if (const Status committed = store_.journal().Commit(); !committed) return committed;
+  if (store_.keyspace().foldings() != walk.foldings) {
+    return Error{Code::kUnavailable, "streams ended while their keys were walked"};
+  }
   part.Add(std::make_shared<const std::string>(std::move(chunk)));
   if (!walk.position.done) return {};
   walk.phase = Phase::kStreams;
@@ -44,6 +48,7 @@ Status WalkSender::ReadKeys(Walk& walk, Part& part) {
 Status WalkSender::ReadStreams(Walk& walk, Part& part) {
   size_t room = limits::kWalkChunkBytes;
   for (const VersionVector::Entry& entry : walk.end.entries()) {
+    if (entry.upto == VersionVector::kOver) continue;  // what was missing came with the keys
     while (walk.begin.Get(entry.origin) < entry.upto) {
       if (room == 0 || part.pieces.size() >= limits::kBatchesPerFrame) return {};
       auto batches = store_.ReadStream(entry.origin, walk.begin.Get(entry.origin), room);

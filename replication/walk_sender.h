@@ -56,6 +56,7 @@ class WalkSender {
     VersionVector covered;
     VersionVector begin;
     VersionVector end;
+    uint64_t foldings = 0;  // Keyspace::foldings at its beginning
     Phase phase = Phase::kKeys;
     WalkPosition position;
     uint32_t first = 0;       // index of window.front()

@@ -167,7 +167,7 @@ bool Collection::Merge(CollectionSpace& space, const Item& item, OriginIndex ori
              element.value.MergeBase({item.stamp, origin}, value, space.origins);
     }
     return element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
-                                   std::max(reset, element.value.version.stamp));
+                                   std::max(reset, element.value.version.stamp), space.origins);
   };
   if (none()) {
     Element fresh;

@@ -17,7 +17,9 @@ bool KeyState::MergeBase(const Version& version, const Value& value, const Origi
   return true;
 }
 
-bool KeyState::MergeSlot(const Slot& slot) { return string.MergeSlot(slot, Reset()); }
+bool KeyState::MergeSlot(const Slot& slot, const OriginTable& origins) {
+  return string.MergeSlot(slot, Reset(), origins);
+}
 
 bool KeyState::MergeExpiry(const Version& version, int64_t deadline, const OriginTable& origins) {
   if (version.stamp <= cut || version.stamp < string.version.stamp) return false;

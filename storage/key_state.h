@@ -40,7 +40,7 @@ struct KeyState {
   /// Each returns whether the state changed. Elements are the caller's to purge up to Reset().
   bool MergeCut(Stamp at, const Version& version, const OriginTable& origins);
   bool MergeBase(const Version& version, const Value& value, const OriginTable& origins);
-  bool MergeSlot(const Slot& slot);
+  bool MergeSlot(const Slot& slot, const OriginTable& origins);
   bool MergeExpiry(const Version& version, int64_t deadline, const OriginTable& origins);
   /// Drops what a cut from outside the key (its database's) kills; returns whether anything went.
   bool ApplyCut(Stamp at);

@@ -301,6 +301,11 @@ class Keyspace {
   size_t FreeDropped(size_t limit);
   /// Frees stable tombstones, at most `limit`; returns how many.
   size_t FreeStable(const Stability& stability, size_t limit);
+  /// From now on slots of origins that `over` has as over may be folded (origin_table.h). Who lacks
+  /// something of those streams needs the whole state: they become part of the floor first.
+  void AllowFolding(const VersionVector& over);
+  /// Changes with what may be folded. A walk that it changed under may show the same slot twice.
+  uint64_t foldings() const;
   size_t tombstones() const;
   /// The vector up to which this node has freed.
   VersionVector floor() const;

@@ -119,8 +119,10 @@ class ItemVisitor {
     return item;
   }
 
-  void Visit(const Register& value, Part base, Part slot_part, ElementType type,
+  void Visit(Register value, Part base, Part slot_part, ElementType type,
              std::string_view id) const {
+    // Whoever sees a key twice must not see its slots in two forms.
+    value.FoldSlots(origins_);
     if (!value.version.none()) {
       Item item = New(base, value.version);
       item.element_type = type;
@@ -161,6 +163,8 @@ void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
   ItemList kept;
   std::optional<Access> access(LockAll());
   const auto keep = [&](const Item& item) { kept.Add(item); };
+  // What stands in one slot here may stand in several there.
+  impl_->origins.AllowFolding({});
   impl_->VisitDatabaseCuts(covered, keep);
   for (const auto& shard : impl_->shards) {
     uint64_t cursor = 0;
@@ -271,6 +275,13 @@ size_t Keyspace::FreeStable(const Stability& stability, size_t limit) {
   }
   return freed;
 }
+
+void Keyspace::AllowFolding(const VersionVector& over) {
+  RaiseFloor(over);
+  impl_->origins.AllowFolding(over);
+}
+
+uint64_t Keyspace::foldings() const { return impl_->origins.foldings(); }
 
 size_t Keyspace::tombstones() const {
   size_t count = 0;

@@ -41,7 +41,7 @@ bool Register::MergeBase(const Version& other, const Value& value, const OriginT
   return true;
 }
 
-bool Register::MergeSlot(const Slot& slot, Stamp reset) {
+bool Register::MergeSlot(const Slot& slot, Stamp reset, const OriginTable& origins) {
   if (slot.born <= reset) return false;
   if (Slot* own = Find(slot.origin)) {
     if (own->stamp >= slot.stamp) return false;
@@ -49,7 +49,35 @@ bool Register::MergeSlot(const Slot& slot, Stamp reset) {
     return true;
   }
   slots.push_back(slot);
+  FoldSlots(origins);
   return true;
+}
+
+void Register::FoldSlots(const OriginTable& origins) {
+  if (slots.size() < 2) return;
+  Slot* folded = nullptr;
+  const auto fold = [&](Slot& slot) {
+    if (!origins.MayFold(slot.origin)) return false;
+    if (folded == nullptr) {
+      folded = &slot;
+      return false;
+    }
+    const std::optional<Number> net = Number::Sum(folded->net, slot.net);
+    if (!net) return false;
+    const Version mine{slot.stamp, slot.origin};
+    const Version other{folded->stamp, folded->origin};
+    const Version& latest = Later(mine, other, origins) ? mine : other;
+    *folded = {latest.origin, std::max(folded->born, slot.born), latest.stamp, *net};
+    return true;
+  };
+  // Not remove_if: what is folded into must stay where it is.
+  for (size_t i = 0; i < slots.size();) {
+    if (fold(slots[i])) {
+      slots.erase(slots.begin() + static_cast<ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
 }
 
 bool Register::DropUpTo(Stamp cut) {

@@ -43,8 +43,13 @@ struct Register {
   const Slot* Find(OriginIndex origin) const;
   /// Merges a base; returns whether it won. Slots born at or before it are dropped.
   bool MergeBase(const Version& version, const Value& base, const OriginTable& origins);
-  /// Merges a slot; returns whether it won. One born at or before `reset` does not count.
-  bool MergeSlot(const Slot& slot, Stamp reset);
+  /// Merges a slot; returns whether it won. One born at or before `reset` does not count. Where a
+  /// new origin adds, slots that may be folded are.
+  bool MergeSlot(const Slot& slot, Stamp reset, const OriginTable& origins);
+  /// Makes one slot of all whose streams are over (OriginTable::MayFold), so that a thousand
+  /// restarts leave one (I9). Nobody asks for them one by one any more, and a later reset kills all
+  /// or none of them. It has the version of the latest of them, however often it was folded.
+  void FoldSlots(const OriginTable& origins);
   /// Drops what was born at or before `cut`; returns whether anything went.
   bool DropUpTo(Stamp cut);
   /// The newest stamp among base and slots.

@@ -173,7 +173,7 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
       return true;
     case Part::kSlot:
       return item.at > database_cut &&
-             entry.state.MergeSlot({origin, item.at, item.stamp, item.value.number});
+             entry.state.MergeSlot({origin, item.at, item.stamp, item.value.number}, origins_);
     case Part::kExpiry:
       if (item.stamp <= database_cut ||
           !entry.state.MergeExpiry(version, item.deadline_millis, origins_)) {

@@ -1,5 +1,6 @@
 #include "storage/store.h"
 
+#include <algorithm>
 #include <set>
 
 #include "storage/check.h"
@@ -206,10 +207,25 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
       if (whole_state || !held.Covers(item.origin, item.stamp)) list.push_back(item);
     }
   }
-  for (const VersionVector::Entry& entry : reached.entries()) newest = std::max(newest, entry.upto);
-  clock_.Observe(newest);
+  clock_.Observe(std::max(newest, reached.Newest()));
+  // Of streams that are over here exactly the sender's part is taken: slots that were folded here
+  // cannot be told apart any more.
+  VersionVector over;
+  for (const VersionVector::Entry& entry : held.entries()) {
+    if (entry.upto == VersionVector::kOver) over.Set(entry.origin, entry.upto);
+  }
   if (whole_state) {
-    keyspace_->ReplaceState(lists, reached);
+    {
+      std::lock_guard lock(mutex_);
+      for (const VersionVector::Entry& entry : over.entries()) {
+        vector_.ForgetOver(entry.origin.node);
+        over_at_.erase(entry.origin.node);
+      }
+      folding_ = {};
+    }
+    VersionVector covered = reached;
+    covered.MergeFrom(over);
+    keyspace_->ReplaceState(lists, covered);
     // What the sender had freed is unknown here: who lags behind its vector needs the whole state
     // too.
     keyspace_->RaiseFloor(reached);
@@ -220,6 +236,20 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
   std::lock_guard lock(mutex_);
   vector_.MergeFrom(reached);
   return {};
+}
+
+void Store::MarkOver(const Origin& last, Stamp at) {
+  std::lock_guard applying(apply_mutex_);
+  std::lock_guard lock(mutex_);
+  vector_.Raise(last, VersionVector::kOver);
+  over_at_[last.node] = at;
+}
+
+bool Store::WaitsToFold() const {
+  std::lock_guard lock(mutex_);
+  return std::any_of(over_at_.begin(), over_at_.end(), [this](const auto& over) {
+    return vector_.OverUpTo(over.first) != folding_.OverUpTo(over.first);
+  });
 }
 
 Result<Store::Between> Store::RaiseIncarnation(std::string_view reason, uint64_t stamps) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -72,6 +73,14 @@ class Store {
   /// Batches of `origin` after `after`, at most about `max_bytes` and at least one, oldest first.
   /// kNotFound when the log does not reach back to `after`.
   Result<std::vector<SharedBytes>> ReadStream(const Origin& origin, Stamp after, size_t max_bytes);
+
+  /// Says that the streams of `last`'s node up to `last` are over and held to their ends, which the
+  /// caller knows: one entry of the vector stands for them from now on. `at` is after all of their
+  /// stamps: once every member's own stream has passed it, their slots may be folded. No state is
+  /// written: say it again after a restart.
+  void MarkOver(const Origin& last, Stamp at);
+  /// Whether slots of streams that are over cannot be folded yet.
+  bool WaitsToFold() const;
 
   // --- walks: what the log no longer has ---
   /// One chunk of a walk for a peer that holds `covered`; a fresh `position` starts and is
@@ -157,7 +166,11 @@ class Store {
   void MergeUncovered(const std::vector<Item>& items);
   // store_upkeep.cc
   bool CheckpointDue(std::chrono::nanoseconds now);
+  /// Whether streams have ended since the checkpoint: only with the next may their slots be folded.
+  bool WaitsToCheckpointOver();
   size_t FreeStable(const Keyspace::Stability& stability, size_t limit);
+  /// Lets slots of streams be folded that are over for all members and in the checkpoint.
+  void AllowFolding(const Keyspace::Stability& stability);
   Status WriteChanged();
   void DropOldLog();
 
@@ -171,10 +184,12 @@ class Store {
   uint64_t incarnation_ = 0;
   Stamp recovered_upto_;  // of the own stream
 
-  std::mutex apply_mutex_;    // one batch or walk at a time
-  mutable std::mutex mutex_;  // guards vector_ and walks_
-  VersionVector vector_;      // of others' streams; the own entry is the journal's
-  uint64_t walks_ = 0;        // taken so far; names their log records
+  std::mutex apply_mutex_;           // one batch or walk at a time
+  mutable std::mutex mutex_;         // guards the next four
+  VersionVector vector_;             // of others' streams; the own entry is the journal's
+  std::map<NodeId, Stamp> over_at_;  // of MarkOver
+  VersionVector folding_;            // what may be folded (keyspace.h)
+  uint64_t walks_ = 0;               // taken so far; names their log records
 
   std::mutex checkpoint_mutex_;
   VersionVector checkpoint_vector_;  // to which the state family is complete

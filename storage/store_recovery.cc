@@ -119,7 +119,7 @@ Status Store::ReadState() {
   });
   checkpoint_vector_ = previous_vector_ = vector_;
   checkpoint_walks_ = walks_;
-  for (const VersionVector::Entry& entry : vector_.entries()) clock_.Observe(entry.upto);
+  clock_.Observe(vector_.Newest());
   return status;
 }
 

@@ -20,6 +20,7 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
   }
   const size_t deleted = keyspace_->DeleteExpired(kSlice, options_.foreign_expiry_delay);
   const size_t freed = FreeStable(stability, kSlice);
+  AllowFolding(stability);
   const size_t dropped = keyspace_->FreeDropped(kSlice);
   const bool more = deleted >= kSlice || freed >= kSlice || dropped >= kSlice;
   if (deleted > 0) {
@@ -43,9 +44,19 @@ bool Store::CheckpointDue(std::chrono::nanoseconds now) {
   if (bytes != seen_bytes_) quiet_since_ = now;
   seen_bytes_ = bytes;
   const uint64_t interval = bytes - checkpoint_bytes_;
-  const bool quiet = now - quiet_since_ >= kQuiet && interval >= options_.checkpoint_log_bytes / 8;
+  const bool worth = interval >= options_.checkpoint_log_bytes / 8 || WaitsToCheckpointOver();
+  const bool quiet = now - quiet_since_ >= kQuiet && worth;
   return quiet || interval >= options_.checkpoint_log_bytes ||
          keyspace_->erased_names() >= kMaxErasedNames;
+}
+
+bool Store::WaitsToCheckpointOver() {
+  std::unique_lock writing(checkpoint_mutex_, std::try_to_lock);
+  if (!writing.owns_lock()) return false;
+  std::lock_guard lock(mutex_);
+  return std::any_of(over_at_.begin(), over_at_.end(), [this](const auto& over) {
+    return vector_.OverUpTo(over.first) > checkpoint_vector_.OverUpTo(over.first);
+  });
 }
 
 size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
@@ -53,6 +64,30 @@ size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
   // before its record is written would stay on disk as it was, under a vector that says otherwise.
   std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
   return lock.owns_lock() ? keyspace_->FreeStable(stability, limit) : 0;
+}
+
+void Store::AllowFolding(const Keyspace::Stability& stability) {
+  // Not while a checkpoint is written, nor while a whole state is taken.
+  std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
+  std::unique_lock applying(apply_mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || !applying.owns_lock()) return;
+  VersionVector over;
+  {
+    std::lock_guard guard(mutex_);
+    for (const auto& [node, at] : over_at_) {
+      // A record of the checkpoint may hold a folded slot only where its vector says that the
+      // streams are over: else a restart would add their log to it. And every reset that could come
+      // between two of the slots must be known.
+      if (stability.passed < at) continue;
+      const uint64_t incarnation =
+          std::min({vector_.OverUpTo(node), checkpoint_vector_.OverUpTo(node),
+                    stability.covered.OverUpTo(node)});
+      if (incarnation != 0) over.Set({node, incarnation}, VersionVector::kOver);
+    }
+    if (over == folding_) return;
+    folding_ = over;
+  }
+  keyspace_->AllowFolding(over);
 }
 
 Status Store::Checkpoint() {
@@ -120,11 +155,21 @@ Status Store::WriteChanged() {
 }
 
 void Store::DropOldLog() {
-  for (const VersionVector::Entry& entry : previous_vector_.entries()) {
-    if (const Status status = engine_->DropLog(entry.origin, entry.upto); !status) {
+  const auto drop = [this](const Origin& origin, Stamp upto) {
+    if (const Status status = engine_->DropLog(origin, upto); !status) {
       log_->warn("event=log_not_dropped node={} stream={} error=\"{}\"", options_.name,
-                 entry.origin.ToString(), status.error().message);
+                 origin.ToString(), status.error().message);
     }
+  };
+  for (const VersionVector::Entry& entry : previous_vector_.entries()) {
+    if (entry.upto != VersionVector::kOver) drop(entry.origin, entry.upto);
+  }
+  // One entry stands for all streams of a node that are over; the log has them one by one.
+  const Result<std::vector<Origin>> logged = engine_->LogOrigins();
+  if (!logged) return;
+  for (const Origin& origin : *logged) {
+    const bool over = previous_vector_.Get(origin) == VersionVector::kOver;
+    if (origin.node != NodeId{} && over) drop(origin, VersionVector::kOver);
   }
 }
 

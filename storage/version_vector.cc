@@ -1,6 +1,7 @@
 #include "storage/version_vector.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace starling {
 namespace {
@@ -12,33 +13,25 @@ auto LowerBound(Entries& entries, const Origin& origin) {
       [](const VersionVector::Entry& entry, const Origin& key) { return entry.origin < key; });
 }
 
-/// Walks two sorted vectors side by side; `visit` gets the stamps of each origin, none where
-/// absent.
-template <typename Visit>
-void ForEachOrigin(const std::vector<VersionVector::Entry>& left,
-                   const std::vector<VersionVector::Entry>& right, const Visit& visit) {
-  auto l = left.begin();
-  auto r = right.begin();
-  while (l != left.end() || r != right.end()) {
-    if (r == right.end() || (l != left.end() && l->origin < r->origin)) {
-      visit(l->origin, l->upto, Stamp{});
-      ++l;
-    } else if (l == left.end() || r->origin < l->origin) {
-      visit(r->origin, Stamp{}, r->upto);
-      ++r;
-    } else {
-      visit(l->origin, l->upto, r->upto);
-      ++l;
-      ++r;
-    }
+/// Drops entries that stand below one of kOver of the same node, and doubles (the first stays).
+void Normalize(std::vector<VersionVector::Entry>& entries) {
+  const auto covered = [&](const VersionVector::Entry& entry, const VersionVector::Entry& next) {
+    return entry.origin.node == next.origin.node &&
+           (next.upto == VersionVector::kOver || entry.origin == next.origin);
+  };
+  std::vector<VersionVector::Entry> kept;
+  for (auto it = entries.rbegin(); it != entries.rend(); ++it) {
+    if (kept.empty() || !covered(*it, kept.back())) kept.push_back(*it);
   }
+  entries.assign(kept.rbegin(), kept.rend());
 }
 
 }  // namespace
 
 Stamp VersionVector::Get(const Origin& origin) const {
   const auto it = LowerBound(entries_, origin);
-  return it != entries_.end() && it->origin == origin ? it->upto : Stamp{};
+  if (it == entries_.end() || it->origin.node != origin.node) return Stamp{};
+  return it->origin == origin || it->upto == kOver ? it->upto : Stamp{};
 }
 
 void VersionVector::Set(const Origin& origin, Stamp upto) {
@@ -46,10 +39,20 @@ void VersionVector::Set(const Origin& origin, Stamp upto) {
   const bool present = it != entries_.end() && it->origin == origin;
   if (upto.none()) {
     if (present) entries_.erase(it);
-  } else if (present) {
+    return;
+  }
+  if (!present && upto != kOver && Get(origin) == kOver) {
+    ForgetOver(origin.node);
+    return Set(origin, upto);
+  }
+  if (present) {
     it->upto = upto;
   } else {
     entries_.insert(it, Entry{origin, upto});
+  }
+  if (upto == kOver) {
+    const auto first = LowerBound(entries_, Origin{origin.node, 0});
+    entries_.erase(first, LowerBound(entries_, origin));
   }
 }
 
@@ -60,34 +63,60 @@ void VersionVector::Raise(const Origin& origin, Stamp upto) {
 void VersionVector::MergeFrom(const VersionVector& other) {
   std::vector<Entry> merged;
   merged.reserve(entries_.size() + other.entries_.size());
-  ForEachOrigin(entries_, other.entries_, [&](const Origin& origin, Stamp mine, Stamp theirs) {
-    merged.push_back({origin, std::max(mine, theirs)});
-  });
+  std::merge(entries_.begin(), entries_.end(), other.entries_.begin(), other.entries_.end(),
+             std::back_inserter(merged));
+  Normalize(merged);
   entries_ = std::move(merged);
 }
 
 void VersionVector::IntersectWith(const VersionVector& other) {
   std::vector<Entry> common;
-  ForEachOrigin(entries_, other.entries_, [&](const Origin& origin, Stamp mine, Stamp theirs) {
-    const Stamp lower = std::min(mine, theirs);
-    if (!lower.none()) common.push_back({origin, lower});
-  });
+  for (const Entry& entry : entries_) {
+    const Stamp lower = std::min(entry.upto, other.Get(entry.origin));
+    if (!lower.none()) common.push_back({entry.origin, lower});
+  }
+  const size_t own = common.size();
+  for (const Entry& entry : other.entries_) {
+    const Stamp lower = std::min(entry.upto, Get(entry.origin));
+    if (!lower.none()) common.push_back({entry.origin, lower});
+  }
+  std::inplace_merge(common.begin(), common.begin() + static_cast<ptrdiff_t>(own), common.end());
+  Normalize(common);
   entries_ = std::move(common);
 }
 
 bool VersionVector::Covers(const VersionVector& other) const {
-  bool covers = true;
-  ForEachOrigin(entries_, other.entries_, [&](const Origin&, Stamp mine, Stamp theirs) {
-    covers = covers && mine >= theirs;
+  return std::all_of(other.entries_.begin(), other.entries_.end(),
+                     [&](const Entry& entry) { return Covers(entry.origin, entry.upto); });
+}
+
+uint64_t VersionVector::OverUpTo(NodeId node) const {
+  const auto it = std::find_if(
+      LowerBound(entries_, Origin{node, 0}), entries_.end(),
+      [&](const Entry& entry) { return entry.origin.node != node || entry.upto == kOver; });
+  return it == entries_.end() || it->origin.node != node ? 0 : it->origin.incarnation;
+}
+
+void VersionVector::ForgetOver(NodeId node) {
+  std::erase_if(entries_, [&](const Entry& entry) {
+    return entry.origin.node == node && entry.upto == kOver;
   });
-  return covers;
+}
+
+Stamp VersionVector::Newest() const {
+  Stamp newest;
+  for (const Entry& entry : entries_) {
+    if (entry.upto != kOver) newest = std::max(newest, entry.upto);
+  }
+  return newest;
 }
 
 std::string VersionVector::ToString() const {
   std::string text;
   for (const Entry& entry : entries_) {
     if (!text.empty()) text += ' ';
-    text += entry.origin.ToString() + ":" + std::to_string(entry.upto.value);
+    text += entry.origin.ToString() + ":" +
+            (entry.upto == kOver ? "over" : std::to_string(entry.upto.value));
   }
   return text;
 }

@@ -47,8 +47,7 @@ std::string History::WhyNotNow(const Ledger& ledger, SimNode& node,
     written = true;
     const auto found = std::find_if(writes_.begin(), writes_.end(), [&](const Write& other) {
       const auto& operation = ledger[other.operation];
-      return !Same(other, write) && operation.acknowledged &&
-             held.Covers(operation.origin, operation.upto) &&
+      return !Same(other, write) && operation.acknowledged && Ledger::Holds(held, operation) &&
              ledger.Saw(other.operation, write.operation);
     });
     if (found == writes_.end()) return {};

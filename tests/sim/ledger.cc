@@ -23,7 +23,7 @@ void Ledger::Lost(const std::vector<VersionVector>& held) {
   for (Operation& operation : operations_) {
     if (!operation.certain) continue;
     const bool somewhere = std::any_of(held.begin(), held.end(), [&](const VersionVector& vector) {
-      return vector.Covers(operation.origin, operation.upto);
+      return Holds(vector, operation);
     });
     if (somewhere) continue;
     operation.certain = false;
@@ -31,11 +31,16 @@ void Ledger::Lost(const std::vector<VersionVector>& held) {
   }
 }
 
+bool Ledger::Holds(const VersionVector& held, const Operation& operation) {
+  const Stamp upto = held.Get(operation.origin);
+  return upto == VersionVector::kOver ? operation.certain : upto >= operation.upto;
+}
+
 bool Ledger::Saw(OperationId later, OperationId earlier) const {
   const Operation& a = operations_[earlier];
   const Operation& b = operations_[later];
   if (a.node == b.node && a.life == b.life) return earlier < later;
-  return a.acknowledged && b.seen.Covers(a.origin, a.upto);
+  return a.acknowledged && Holds(b.seen, a);
 }
 
 void Ledger::ForEach(const std::function<void(const Operation&)>& visit) const {

@@ -30,6 +30,9 @@ class Ledger {
 
   OperationId Begin(int node, uint64_t life, VersionVector seen);
   void Acknowledge(OperationId id, const Origin& origin, Stamp upto);
+  /// Whether who holds `held` holds the operation. A stream that is over is held as far as anybody
+  /// held it when it ended: what was lost before is not in it.
+  static bool Holds(const VersionVector& held, const Operation& operation);
   /// Somebody may have lost something: whatever none of `held` covers is no longer certain.
   void Lost(const std::vector<VersionVector>& held);
 

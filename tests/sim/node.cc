@@ -157,7 +157,7 @@ void SimNode::ProbeDisk(CrashKind kind, const std::string& dump_before, Stamp la
   if (kind == CrashKind::kPowerLoss && setup_.appendfsync != AppendFsync::kAlways) return;
   ledger_.ForEach([&](const Ledger::Operation& operation) {
     if (operation.certain && operation.node == index() && operation.life + 1 == life_ &&
-        !held_.Covers(operation.origin, operation.upto)) {
+        !Ledger::Holds(held_, operation)) {
       observer_.OnViolation("I10", name() + " forgot what it acknowledged: holds " +
                                        held_.ToString() + ", acknowledged " +
                                        operation.origin.ToString() + ":" +

@@ -37,7 +37,7 @@ class Model {
       }
     } else {
       changed = kept.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
-                                     std::max(reset, kept.value.version.stamp));
+                                     std::max(reset, kept.value.version.stamp), origins);
     }
     DropEmpty();
     return changed;

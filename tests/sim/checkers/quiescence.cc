@@ -24,6 +24,18 @@ std::string DescribeStability(World& world) {
   return text;
 }
 
+/// An entry of an earlier incarnation of a node that runs; empty if there is none.
+std::string EarlierStream(World& world, const VersionVector& held) {
+  for (int i = 0; i < world.size(); ++i) {
+    const Origin present = world.node(i).store().origin();
+    for (const VersionVector::Entry& entry : held.entries()) {
+      const bool earlier = entry.origin.node == present.node && entry.origin < present;
+      if (earlier && entry.upto != VersionVector::kOver) return entry.origin.ToString();
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string WhyNotAgreed(World& world) {
@@ -31,7 +43,7 @@ std::string WhyNotAgreed(World& world) {
   world.ledger().ForEach([&](const Ledger::Operation& operation) {
     if (!why.empty() || !operation.certain) return;
     for (int i = 0; i < world.size() && why.empty(); ++i) {
-      if (world.node(i).held().Covers(operation.origin, operation.upto)) continue;
+      if (Ledger::Holds(world.node(i).held(), operation)) continue;
       why = world.node(i).name() + " does not hold " + operation.origin.ToString() + ":" +
             std::to_string(operation.upto.value) + ", only " + world.node(i).held().ToString();
     }
@@ -59,6 +71,10 @@ std::string WhyNotSmall(World& world) {
     if (node.disk().log_bytes() > limit) {
       return node.name() + " keeps a log of " + std::to_string(node.disk().log_bytes()) + " bytes";
     }
+  }
+  for (int i = 0; i < world.size(); ++i) {
+    const std::string stream = EarlierStream(world, world.node(i).held());
+    if (!stream.empty()) return world.node(i).name() + " keeps an entry for stream " + stream;
   }
   const std::string first = ItemDump(world.node(0).store().keyspace());
   for (int i = 1; i < world.size(); ++i) {
