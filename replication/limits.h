@@ -51,6 +51,9 @@ inline constexpr auto kDialBackoffFirst = 100ms;
 inline constexpr auto kDialBackoffLast = 3s;
 /// A second connection of one node is refused while the first was heard within this time.
 inline constexpr auto kLinkFresh = 1500ms;
+/// An established link on which nothing came for this long is closed, and its peer called again:
+/// members report once a second.
+inline constexpr auto kLinkSilent = 20s;
 
 // --- streams ---
 /// Bytes pushed to a peer and not yet acknowledged; beyond it anti-entropy takes over.

@@ -228,9 +228,17 @@ void Links::OnEstablishedMessage(Link& link, const PeerMessage& message, Instant
 
 void Links::OnTick(Instant now) {
   std::vector<LinkId> ids;
+  std::vector<LinkId> silent;
   for (const auto& [id, link] : links_) {
-    if (!link.handshake->established()) ids.push_back(id);
+    if (!link.handshake->established()) {
+      ids.push_back(id);
+    } else if (now >= link.heard + limits::kLinkSilent) {
+      silent.push_back(id);
+    }
   }
+  // Its other end may be gone without a word, or be another link than the peer's: a partition can
+  // leave two that each take one of them for theirs.
+  for (const LinkId id : silent) Close(id, "silent", now);
   for (const LinkId id : ids) {
     const auto found = links_.find(id);
     if (found == links_.end()) continue;
@@ -243,7 +251,11 @@ void Links::OnTick(Instant now) {
 
 Instant Links::NextTimer() const {
   Instant next = Instant::max();
-  for (const auto& [id, link] : links_) next = std::min(next, link.handshake->NextTimer());
+  for (const auto& [id, link] : links_) {
+    const bool established = link.handshake->established();
+    next = std::min(next,
+                    established ? link.heard + limits::kLinkSilent : link.handshake->NextTimer());
+  }
   return next;
 }
 

@@ -96,7 +96,11 @@ TEST_F(NodeTest, TwoNodesInOneProcessConverge) {
   Node a = Open(Options("a"));
   Node b = Open(Ephemeral("b"));
   ASSERT_TRUE(Eventually([&] { return Alive(a) == 2 && Alive(b) == 2; }));
-  EXPECT_EQ(a.Statistics().cluster_id, b.Statistics().cluster_id);
+  // Who is alive is known a moment before the other's state is taken.
+  ASSERT_TRUE(Eventually([&] {
+    const uint64_t cluster = a.Statistics().cluster_id;
+    return cluster != 0 && b.Statistics().cluster_id == cluster;
+  }));
   Counter at_a = a.GetCounter("hits");
   Counter at_b = b.GetCounter("hits");
   std::thread adding([&] {
