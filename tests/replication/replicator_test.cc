@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/replication/test_cluster.h"
 
 namespace starling {
@@ -75,6 +77,24 @@ TEST(Replicator, NodesThatWereCutOffMergeWhenTheyMeet) {
   EXPECT_EQ(nodes[2]->Get("n"), "100");
   cluster.Heal();
   EXPECT_TRUE(cluster.RunUntil([&] { return AllSee(nodes, "n", "300"); }, 6s));
+}
+
+TEST(Replicator, SilentLinkIsClosedAndThePeerCalledAgain) {
+  TestCluster cluster;
+  const auto nodes = StartCluster(cluster, {"a", "b", "c"});
+  cluster.Cut(*nodes[0], *nodes[1], /*silently=*/true);
+  const auto closed = [](TestNode* node) {
+    return std::count(node->closes().begin(), node->closes().end(), "silent");
+  };
+  cluster.Run(15s);
+  EXPECT_EQ(closed(nodes[0]) + closed(nodes[1]), 0) << "a pause, it may yet go on";
+  cluster.Run(10s);
+  EXPECT_EQ(closed(nodes[0]), 1);
+  EXPECT_EQ(closed(nodes[1]), 1);
+  EXPECT_EQ(closed(nodes[2]), 0);
+  cluster.Heal();
+  nodes[0]->Set("k", "v");
+  EXPECT_TRUE(cluster.RunUntil([&] { return AllSee(nodes, "k", "v"); }, 5s));
 }
 
 TEST(Replicator, KilledAndRestartedNodeCatchesUp) {
