@@ -31,6 +31,11 @@ Shard& Access::ShardOf(const KeyRef& key) {
   return *keyspace_.impl_->shards[index];
 }
 
+int64_t Access::NowMillis() {
+  if (now_millis_ == 0) now_millis_ = keyspace_.NowMillis();
+  return now_millis_;
+}
+
 // --- reading ---
 
 std::optional<KeyView> Access::Find(const KeyRef& key, bool touch) {
@@ -42,7 +47,7 @@ std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEn
   Shard& shard = ShardOf(key);
   entry = shard.Load(key);
   if (entry.handle == 0) return std::nullopt;
-  const int64_t now = keyspace_.NowMillis();
+  const int64_t now = NowMillis();
   if (Passed(entry.state, now)) return std::nullopt;
   const KeyView view = ViewOf(entry);
   if (view.type == KeyType::kNone) return std::nullopt;
@@ -134,7 +139,7 @@ LoadedEntry Access::LoadForWrite(const KeyRef& key) {
   Shard& shard = ShardOf(key);
   LoadedEntry entry = shard.Load(key);
   if (entry.handle == 0) return entry;
-  const int64_t now = keyspace_.NowMillis();
+  const int64_t now = NowMillis();
   shard.Touch(entry, Seconds(now));
   entry.state.accessed_seconds = Seconds(now);
   if (Passed(entry.state, now)) DeleteExpiredEntry(entry);
@@ -255,7 +260,7 @@ bool Access::SetDeadline(const KeyRef& key, int64_t deadline_millis) {
   LoadedEntry entry = LoadForWrite(key);
   if (entry.handle == 0) return false;
   const bool seen = ViewOf(entry).type != KeyType::kNone;
-  if (seen && deadline_millis <= keyspace_.NowMillis()) {
+  if (seen && deadline_millis <= NowMillis()) {
     Item item = ItemOf(Part::kCut, key);
     Write(entry, item);
   } else if (seen) {

@@ -1,6 +1,5 @@
 // Sorted sets and lists: positions, scores, ends.
 #include <algorithm>
-#include <cmath>
 
 #include "storage/access_parts.h"
 #include "storage/keyspace_impl.h"
@@ -74,32 +73,6 @@ std::optional<Value> Access::ElementAt(const KeyRef& key, size_t index) {
   return found;
 }
 
-// --- scores ---
-
-Result<double> Access::IncrementScore(const KeyRef& key, std::string_view member, double by) {
-  LoadedEntry entry = LoadForWrite(key);
-  Register current;
-  if (const auto element = entry.state.collection.Find(*entry.space, kMember, member);
-      element && element->live()) {
-    current = element->value;
-  }
-  const double sum = ScoreOf(current) + by;
-  if (std::isnan(sum)) {
-    Keep(entry);  // keeps the deletion of what had expired
-    return Error{Code::kOutOfRange, "the resulting score is not a number"};
-  }
-  const std::optional<Number> exact = ExactNumber(by);
-  // The whole must fit as well: a clamped sum would not be the score.
-  const bool fits = exact && Number::Sum(current.Sum(), *exact);
-  if (!fits || !AddToElement(entry, kMember, member, *exact)) {
-    ScoreText text;
-    WriteElement(entry, kMember, member, ScoreValue(sum, text));
-  }
-  const double score = ScoreOf(entry.state.collection.Find(*entry.space, kMember, member)->value);
-  Keep(entry);
-  return score;
-}
-
 // --- lists ---
 
 template <typename MakeId>
@@ -171,21 +144,6 @@ void Access::SetElementAt(const KeyRef& key, size_t index, const Value& payload)
   STARLING_CHECK(index < LiveOf(entry, kListElement));
   WriteElement(entry, kListElement, IdAt(entry, kListElement, index), payload);
   Keep(entry);
-}
-
-size_t Access::RemoveRange(const KeyRef& key, ElementType type, size_t first, size_t count) {
-  LoadedEntry entry = LoadForWrite(key);
-  std::vector<std::string> ids;
-  if (count > 0 && first < LiveOf(entry, type)) {
-    entry.state.collection.VisitInOrder(*entry.space, type, first, false,
-                                        [&](const Element& element) {
-                                          ids.emplace_back(element.id);
-                                          return ids.size() < count;
-                                        });
-  }
-  for (const std::string& id : ids) WriteRemoval(entry, type, id);
-  Keep(entry);
-  return ids.size();
 }
 
 }  // namespace starling

@@ -131,6 +131,50 @@ bool Collection::AllUpTo(Stamp reset) const {
 
 // --- changing ---
 
+ElementChange Collection::Note(ElementType type, CollectionPart::Change change,
+                               absl::FunctionRef<bool(CollectionPart::Change)> update) {
+  ElementChange done;
+  const bool was_packed = packed();
+  const ElementType packed_type = was_packed ? block()->type() : ElementType::kNone;
+  Stamp newest;
+  if (packed_type == type) {
+    newest = block()->newest();
+  } else if (const CollectionPart* const part = PartOf(type)) {
+    newest = part->newest();
+  }
+  done.changed = update([&](Element& element) {
+    done.before = element.value.Newest();
+    return change(element);
+  });
+  if (!done.changed) return done;
+  if (was_packed && !packed() && packed_type != ElementType::kList) done.indexed = packed_type;
+  if (packed() || type == ElementType::kList) done.block_before = newest;
+  return done;
+}
+
+ElementChange Collection::Update(CollectionSpace& space, ElementType type, std::string_view id,
+                                 CollectionPart::Change change) {
+  return Note(type, change, [&](CollectionPart::Change noted) {
+    if (BlockOf(type) != nullptr) return UpdateBlock(space, id, noted);
+    if (CollectionPart* const part = PartOf(type)) return part->Update(id, noted);
+    // The first of its type: room is made only for what counts.
+    Element fresh;
+    fresh.type = type;
+    fresh.id = id;
+    if (!noted(fresh)) return false;
+    Restore(space, fresh);
+    return true;
+  });
+}
+
+ElementChange Collection::UpdateAt(CollectionSpace& space, ElementType type, size_t position,
+                                   CollectionPart::Change change) {
+  return Note(type, change, [&](CollectionPart::Change noted) {
+    if (BlockOf(type) != nullptr) return UpdateBlockAt(space, position, noted);
+    return PartOf(type)->UpdateAt(position, noted);
+  });
+}
+
 bool Collection::UpdateBlock(CollectionSpace& space, std::string_view id,
                              CollectionPart::Change change) {
   ElementBlock::Cursor cursor(block(), space);
@@ -141,50 +185,57 @@ bool Collection::UpdateBlock(CollectionSpace& space, std::string_view id,
     found = ElementBlock::Find(cursor, id);
   }
   Element element;
-  if (found) element = cursor.Get();
+  if (found) cursor.GetTo(element);
   element.type = block()->type();
   element.id = id;
   if (!change(element)) return false;
-  if (FitsBlock(element)) {
-    Name(ElementBlock::Put(cursor, found, element));
-    LeaveBlockIfLarge(space);
-    return true;
-  }
-  // What was changed refers to the block, which is about to go: once more in the part.
-  const ElementType type = element.type;
-  NeedPart(space, type).Update(id, change);
+  PutInBlock(cursor, found, element, space);
   return true;
 }
 
-bool Collection::Merge(CollectionSpace& space, const Item& item, OriginIndex origin, Stamp reset) {
+bool Collection::UpdateBlockAt(CollectionSpace& space, size_t position,
+                               CollectionPart::Change change) {
+  ElementBlock::Cursor cursor(block(), space);
+  cursor.SkipLive(position);
+  Element element;
+  cursor.GetTo(element);
+  if (!change(element)) return false;
+  PutInBlock(cursor, true, element, space);
+  return true;
+}
+
+void Collection::PutInBlock(ElementBlock::Cursor& cursor, bool replace, Element& element,
+                            CollectionSpace& space) {
+  if (FitsBlock(element)) {
+    Name(ElementBlock::Put(cursor, replace, element));
+    return LeaveBlockIfLarge(space);
+  }
+  // No block has held it, so it borrows nothing from the one that is about to go.
+  NeedPart(space, element.type).Update(element.id, [&](Element& fresh) {
+    fresh.value = element.value;
+    return true;
+  });
+}
+
+bool Collection::MergeInto(Element& element, const Item& item, OriginIndex origin, Stamp reset,
+                           const OriginTable& origins) {
+  if (item.part == Part::kElementSlot) {
+    return element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
+                                   std::max(reset, element.value.version.stamp), origins);
+  }
+  if (item.stamp <= reset) return false;
   // An element may come without a payload; in memory only what is removed has none.
   const Value value = item.removed                            ? Value{}
                       : item.value.kind == Value::Kind::kNone ? Value::Bytes("")
                                                               : item.value;
-  const auto merge = [&](Element& element) {
-    if (item.part == Part::kElement) {
-      return item.stamp > reset &&
-             element.value.MergeBase({item.stamp, origin}, value, space.origins);
-    }
-    return element.value.MergeSlot({origin, item.at, item.stamp, item.value.number},
-                                   std::max(reset, element.value.version.stamp), space.origins);
-  };
-  if (none()) {
-    Element fresh;
-    fresh.type = item.element_type;
-    fresh.id = item.element;
-    if (!merge(fresh)) return false;
-    Restore(space, fresh);
-    return true;
-  }
-  if (BlockOf(item.element_type) != nullptr) return UpdateBlock(space, item.element, merge);
-  if (CollectionPart* const part = PartOf(item.element_type)) {
-    return part->Update(item.element, merge);
-  }
-  // The first of another type: parts are made only for what counts.
-  Element probe;
-  if (!merge(probe)) return false;
-  return NeedPart(space, item.element_type).Update(item.element, merge);
+  return element.value.MergeBase({item.stamp, origin}, value, origins);
+}
+
+ElementChange Collection::Merge(CollectionSpace& space, const Item& item, OriginIndex origin,
+                                Stamp reset) {
+  return Update(space, item.element_type, item.element, [&](Element& element) {
+    return MergeInto(element, item, origin, reset, space.origins);
+  });
 }
 
 void Collection::Restore(CollectionSpace& space, Element& element) {
@@ -333,9 +384,16 @@ bool Collection::Walk(CollectionSpace& space, ElementsWalked& walked, size_t cou
   for (; walked.type < kElementTypes; ++walked.type) {
     const CollectionPart* part = parts().of[walked.type].get();
     if (part == nullptr) continue;
-    if (!part->Walk(walked, count, visit)) return false;
+    if (!part->Walk(walked, {}, count, visit)) return false;
   }
   return true;
+}
+
+bool Collection::WalkBlocks(CollectionSpace& space, ElementsWalked& walked, Stamp since,
+                            size_t count, Visitor visit) const {
+  if (packed()) ForEach(space, visit);
+  const CollectionPart* const list = PartOf(ElementType::kList);
+  return list == nullptr || list->Walk(walked, since, count, visit);
 }
 
 Element Collection::Random(CollectionSpace& space, ElementType type,

@@ -32,6 +32,8 @@ class Collection {
   using OrderVisitor = CollectionPart::OrderVisitor;
 
   bool none() const { return bits_ == 0; }
+  /// Whether both name the same.
+  friend bool operator==(const Collection&, const Collection&) = default;
   /// Whether it is one packed block.
   bool packed() const { return bits_ != 0 && (bits_ & kPartsBit) == 0; }
 
@@ -49,9 +51,18 @@ class Collection {
 
   // What changes it may change its name: the key's state has to be saved when one of these says
   // that something changed.
-  /// Merges a kElement or kElementSlot item; returns whether it changed anything. What is not
-  /// younger than `reset` does not count.
-  bool Merge(CollectionSpace& space, const Item& item, OriginIndex origin, Stamp reset);
+  /// Gives `change` the element of `id`, or a fresh one, and keeps what it made of it. Called once;
+  /// what it is given borrows from the collection, which moves after it.
+  ElementChange Update(CollectionSpace& space, ElementType type, std::string_view id,
+                       CollectionPart::Change change);
+  /// The same with the live element at `position` < live(type) in order; sorted sets and lists.
+  ElementChange UpdateAt(CollectionSpace& space, ElementType type, size_t position,
+                         CollectionPart::Change change);
+  /// Merges a kElement or kElementSlot item. What is not younger than `reset` does not count.
+  ElementChange Merge(CollectionSpace& space, const Item& item, OriginIndex origin, Stamp reset);
+  /// Merges it into its element alone; returns whether that changed.
+  static bool MergeInto(Element& element, const Item& item, OriginIndex origin, Stamp reset,
+                        const OriginTable& origins);
   /// Drops what is not younger than `reset`; `changed(element, whole)` hears of each element that
   /// went whole or lost a part. Returns whether anything went. Costs nothing when nothing can be
   /// older.
@@ -78,6 +89,10 @@ class Collection {
   /// A step of about `count` elements of a walk over all types; true when it has come to the end.
   /// What is there throughout is visited at least once, also when the block is left meanwhile.
   bool Walk(CollectionSpace& space, ElementsWalked& walked, size_t count, Visitor visit) const;
+  /// The same over what stands in blocks, the one it is or a list's; blocks are left out that have
+  /// nothing later than `since`.
+  bool WalkBlocks(CollectionSpace& space, ElementsWalked& walked, Stamp since, size_t count,
+                  Visitor visit) const;
   /// A live element of `type` drawn uniformly; there must be one.
   Element Random(CollectionSpace& space, ElementType type, std::mt19937_64& random) const;
 
@@ -119,6 +134,12 @@ class Collection {
   ElementBlock::Cursor FindTombstone(CollectionSpace& space, const ElementName& name,
                                      const Version& version) const;
   bool UpdateBlock(CollectionSpace& space, std::string_view id, CollectionPart::Change change);
+  bool UpdateBlockAt(CollectionSpace& space, size_t position, CollectionPart::Change change);
+  void PutInBlock(ElementBlock::Cursor& cursor, bool replace, Element& element,
+                  CollectionSpace& space);
+  /// Runs `update(change)`, and `change` in it, and says what they have done.
+  ElementChange Note(ElementType type, CollectionPart::Change change,
+                     absl::FunctionRef<bool(CollectionPart::Change)> update);
 
   uintptr_t bits_ = 0;
 };

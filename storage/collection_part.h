@@ -23,11 +23,22 @@ struct ElementName {
   std::optional<std::string_view> list_id;
 };
 
+/// What a change has done, for those who note it for the next checkpoint.
+struct ElementChange {
+  bool changed = false;
+  Stamp before;  ///< The newest stamp of the element before.
+  /// Where the element stands in a block, its own or one of a list's: the newest stamp that any
+  /// element there had before (it may be gone).
+  std::optional<Stamp> block_before;
+  /// The type of a block that has become an index on the way.
+  ElementType indexed = ElementType::kNone;
+};
+
 /// How far a walk over a collection's elements has come; the first is at a fresh one.
 struct ElementsWalked {
   uint8_t type = 0;
   uint64_t scanned = 0;  ///< HandleTable's cursor.
-  std::string id;        ///< Lists: the last id visited.
+  std::string id;        ///< Lists: the next id.
 };
 
 class CollectionPart {
@@ -57,6 +68,8 @@ class CollectionPart {
   /// Gives `change` the element of `id`, or a fresh one, and keeps what it made of it. Returns what
   /// `change` did.
   virtual bool Update(std::string_view id, Change change) = 0;
+  /// The same with the live element at `position` < live() in order; sorted sets and lists only.
+  virtual bool UpdateAt(size_t position, Change change) = 0;
   /// Drops the element of this name if it is still the tombstone of `version`; returns whether.
   virtual bool Free(const ElementName& name, const Version& version, Visitor dropped) = 0;
   /// Drops what is not younger than `reset`.
@@ -67,8 +80,9 @@ class CollectionPart {
   virtual void ForEach(Visitor visit) const = 0;
   virtual void ForEachNamed(const ElementName& name, Visitor visit) const = 0;
   virtual uint64_t Scan(uint64_t cursor, size_t count, Visitor visit) const = 0;
-  /// A step of about `count` elements of a walk; true when it has come to the end.
-  virtual bool Walk(ElementsWalked& walked, size_t count, Visitor visit) const = 0;
+  /// A step of about `count` elements of a walk; true when it has come to the end. A list leaves
+  /// out blocks with nothing later than `since`.
+  virtual bool Walk(ElementsWalked& walked, Stamp since, size_t count, Visitor visit) const = 0;
   virtual Element Random(std::mt19937_64& random) const = 0;
 
   virtual std::optional<size_t> RankOf(std::string_view id) const = 0;

@@ -109,6 +109,8 @@ class ElementBlock::Cursor {
   /// Whether it stands behind the last element.
   bool AtEnd() const { return offset_ == block_->bytes_; }
   void Next();
+  /// The same place in `block`, which its block has become when what stands here was replaced.
+  Cursor MovedTo(ElementBlock* block) const;
   /// Behind the last element, without going there.
   void ToEnd();
   ElementBlock* block() const { return block_; }
@@ -118,6 +120,14 @@ class ElementBlock::Cursor {
   /// Whether the element is there for a client.
   bool live() const { return has_slots_ || kind_ > kNotLive; }
   Element Get() const;
+  /// The same into a fresh `element`.
+  void GetTo(Element& element) const;
+  /// What a client reads; borrows from the block, or from `text` (see Element::Payload).
+  Value Payload(ScoreText& text) const;
+  /// Moves on to the live element that has `count` others before it from here on.
+  void SkipLive(size_t count);
+  /// The id; of a list's element borrowed from the shard's scratch (collection_space.h).
+  std::string_view Id() const;
   /// The id where it is written out, which it is but in lists.
   std::string_view WrittenId() const { return id_; }
   /// Its version; where only slots are there, the birth of the first.
@@ -133,7 +143,6 @@ class ElementBlock::Cursor {
   static constexpr uint8_t kNotLive = 1;  // kinds up to this: absent, removed
 
   void Parse();
-  std::string_view Id() const;
   const char* LongPayload() const;
   void FreePayload();
 

@@ -76,6 +76,13 @@ void ElementBlock::Cursor::Next() {
   Parse();
 }
 
+ElementBlock::Cursor ElementBlock::Cursor::MovedTo(ElementBlock* block) const {
+  Cursor moved = *this;
+  moved.block_ = block;
+  moved.Parse();
+  return moved;
+}
+
 void ElementBlock::Cursor::ToEnd() {
   before_ = version_ = {block_->last_stamp_, block_->last_origin_};
   offset_ = end_ = block_->bytes_;
@@ -113,6 +120,11 @@ int ElementBlock::Cursor::CompareId(std::string_view id) const {
 
 Element ElementBlock::Cursor::Get() const {
   Element element;
+  GetTo(element);
+  return element;
+}
+
+void ElementBlock::Cursor::GetTo(Element& element) const {
   element.type = block_->type_;
   element.id = Id();
   if (kind_ != kAbsent) element.value.version = version_;
@@ -137,7 +149,24 @@ Element ElementBlock::Cursor::Get() const {
     PackedReader in = ReaderAt(slots_);
     ReadSlots(in, &element.value.slots, version_.stamp);
   }
-  return element;
+}
+
+Value ElementBlock::Cursor::Payload(ScoreText& text) const {
+  if (!has_slots_) {
+    if (kind_ == kInline) {
+      return Value::Bytes({reinterpret_cast<const char*>(payload_), payload_size_});
+    }
+    if (kind_ == kInteger) return Value::OfNumber({ReaderAt(payload_).Wide(), 0});
+  }
+  Element element;
+  GetTo(element);
+  return element.Payload(text);
+}
+
+void ElementBlock::Cursor::SkipLive(size_t count) {
+  for (;; Next()) {
+    if (live() && count-- == 0) return;
+  }
 }
 
 bool ElementBlock::Find(Cursor& cursor, std::string_view id) {

@@ -144,6 +144,16 @@ bool IndexedElements::Update(std::string_view id, Change change) {
   return true;
 }
 
+bool IndexedElements::UpdateAt(size_t position, Change change) {
+  const Handle old = order_->At(position).handle;
+  Element element = At(old);
+  const Stamp before = element.NewestLive();
+  const uint64_t hash = HashOf(element.id);
+  if (!change(element)) return false;
+  Store(hash, old, element, before);
+  return true;
+}
+
 bool IndexedElements::Free(const ElementName& name, const Version& version, Visitor dropped) {
   const Handle handle = FindTombstone(name.hash, version);
   if (handle == 0) return false;
@@ -217,7 +227,7 @@ uint64_t IndexedElements::Scan(uint64_t cursor, size_t count, Visitor visit) con
   return cursor;
 }
 
-bool IndexedElements::Walk(ElementsWalked& walked, size_t count, Visitor visit) const {
+bool IndexedElements::Walk(ElementsWalked& walked, Stamp, size_t count, Visitor visit) const {
   walked.scanned = Scan(walked.scanned, count, visit);
   return walked.scanned == 0;
 }

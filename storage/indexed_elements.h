@@ -26,13 +26,14 @@ class IndexedElements final : public CollectionPart {
   size_t memory_bytes() const override { return accounted_ + cell_bytes_ + payload_bytes_; }
   std::optional<Element> Find(std::string_view id) const override;
   bool Update(std::string_view id, Change change) override;
+  bool UpdateAt(size_t position, Change change) override;
   bool Free(const ElementName& name, const Version& version, Visitor dropped) override;
   void Purge(Stamp reset, PurgeVisitor changed) override;
   bool FreeSome(size_t limit) override;
   void ForEach(Visitor visit) const override;
   void ForEachNamed(const ElementName& name, Visitor visit) const override;
   uint64_t Scan(uint64_t cursor, size_t count, Visitor visit) const override;
-  bool Walk(ElementsWalked& walked, size_t count, Visitor visit) const override;
+  bool Walk(ElementsWalked& walked, Stamp since, size_t count, Visitor visit) const override;
   Element Random(std::mt19937_64& random) const override;
   std::optional<size_t> RankOf(std::string_view id) const override;
   size_t CountBelowScore(double score, bool inclusive) const override;

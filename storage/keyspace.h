@@ -33,6 +33,8 @@ namespace starling {
 
 class Shard;
 class Keyspace;
+struct Element;
+struct ElementChange;
 class OriginTable;
 struct LoadedEntry;
 struct SeenCollection;
@@ -171,9 +173,11 @@ class Access {
   void InsertElementAt(const KeyRef& key, size_t index, const Value& payload);
   /// Replaces the element at `index` < length.
   void SetElementAt(const KeyRef& key, size_t index, const Value& payload);
-  /// Removes up to `count` elements of a list or sorted set from position `first` on; returns how
-  /// many. Removing the last clears the key's deadline.
-  size_t RemoveRange(const KeyRef& key, ElementType type, size_t first, size_t count);
+  /// Removes up to `count` elements of a list or sorted set from position `first` on, or with
+  /// `reverse` from there back to the front; returns how many. `taken` sees each before it goes and
+  /// must not call the Access. Removing the last clears the key's deadline.
+  size_t RemoveRange(const KeyRef& key, ElementType type, size_t first, size_t count,
+                     bool reverse = false, const ElementVisitor& taken = nullptr);
 
   /// Writes the observed state of `from` under `to` with new stamps, replacing what is seen there.
   /// False when `from` is unseen.
@@ -199,10 +203,16 @@ class Access {
   void WriteStamped(LoadedEntry& entry, Item& item);
   void WriteElement(LoadedEntry& entry, ElementType type, std::string_view id,
                     const Value& payload);
-  /// Removes an element that is there, and the deadline of what was the last one.
-  void WriteRemoval(LoadedEntry& entry, ElementType type, std::string_view id);
-  /// False, with nothing written, where this node's own net would overflow.
-  bool AddToElement(LoadedEntry& entry, ElementType type, std::string_view id, const Number& by);
+  /// Writes what `decide(element as it stands, item)` makes of an item of the element, which is
+  /// found once; false: it has declined, and nothing was written.
+  template <typename Decide>
+  bool ChangeElement(LoadedEntry& entry, ElementType type, std::string_view id, Decide&& decide);
+  /// Draws the item's stamp and merges it into its element.
+  bool MergeOwn(Element& element, Item& item, Stamp reset);
+  /// Notes and records an item that was merged into the entry's collection.
+  void Wrote(LoadedEntry& entry, const Item& item, const ElementChange& change);
+  /// Removes the live element at a position.
+  void RemoveAt(LoadedEntry& entry, ElementType type, size_t position, const ElementVisitor& taken);
   /// A new list element with the id that `make_id(stamp)` gives.
   template <typename MakeId>
   void WriteListElement(LoadedEntry& entry, const Value& payload, MakeId&& make_id);
@@ -216,8 +226,12 @@ class Access {
   /// False, with nothing written, where this node's own net would overflow.
   bool AddToString(LoadedEntry& entry, const Number& by);
 
+  /// The hybrid clock as it was when this Access first asked.
+  int64_t NowMillis();
+
   Keyspace& keyspace_;
-  uint64_t shard_mask_;   // bit i: shard i is locked
+  uint64_t shard_mask_;  // bit i: shard i is locked
+  int64_t now_millis_ = 0;
   ScoreText score_text_;  // what a payload borrows that stands nowhere
 };
 
@@ -320,14 +334,16 @@ class Keyspace {
   using ChangedPtr = std::unique_ptr<Changed, ChangedDeleter>;
   /// Takes the names of all that changed or vanished, under all shard locks.
   ChangedPtr TakeChanged();
-  /// Names of vanished records that wait for a checkpoint: they take memory.
-  size_t erased_names() const;
+  /// Bytes of the names of vanished records that wait for a checkpoint.
+  size_t erased_name_bytes() const;
   /// Appends state records for the next about `limit` of them, as they stand now; false at the end.
   bool EncodeChanged(Changed& changed, size_t limit, std::vector<Engine::StateWrite>& writes);
   /// Puts back what was taken, because writing it failed.
   void PutBack(ChangedPtr changed);
   /// Takes over one record of the state family. Errors: kCorruption.
   Status RestoreRecord(std::string_view name, std::string_view value);
+  /// All records are restored: what changes from now on has changed since.
+  void EndRestore();
 
   /// Bytes in use by entries, collections and indexes.
   size_t memory_bytes() const;

@@ -303,7 +303,7 @@ void Keyspace::RaiseFloor(const VersionVector& floor) {
 }
 
 struct Keyspace::Changed {
-  std::vector<Shard::ChangedNames> shards;
+  std::vector<ChangedNames> shards;
   size_t shard = 0;
   bool database_cuts = true;
 };
@@ -317,13 +317,20 @@ Keyspace::ChangedPtr Keyspace::TakeChanged() {
   return changed;
 }
 
-size_t Keyspace::erased_names() const {
-  size_t names = 0;
+void Keyspace::EndRestore() {
   for (const auto& shard : impl_->shards) {
     std::lock_guard lock(shard->mutex);
-    names += shard->erased_names();
+    shard->EndRestore();
   }
-  return names;
+}
+
+size_t Keyspace::erased_name_bytes() const {
+  size_t bytes = 0;
+  for (const auto& shard : impl_->shards) {
+    std::lock_guard lock(shard->mutex);
+    bytes += shard->erased_bytes();
+  }
+  return bytes;
 }
 
 bool Keyspace::EncodeChanged(Changed& changed, size_t limit,

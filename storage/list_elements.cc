@@ -87,11 +87,39 @@ bool ListElements::Update(std::string_view id, Change change) {
   const Stamp before = element.NewestLive();
   if (!change(element)) return false;
   Measure measure(*this);
+  if (removed_ && removed_->block() == place.cursor.block()) removed_.reset();
   CountStamps(element);
   CountLive(before, element.NewestLive());
   if (!place.found) ++size_;
   Keep(place.ordinal, ElementBlock::Put(place.cursor, place.found, element));
   return true;
+}
+
+bool ListElements::UpdateAt(size_t position, Change change) {
+  const Tree::Place place = tree_.FindWeight(position);
+  ElementBlock::Cursor cursor = Begin(tree_.At(place.ordinal).block);
+  cursor.SkipLive(position - place.weight_before);
+  Element element;
+  cursor.GetTo(element);
+  const Stamp before = element.NewestLive();
+  if (!change(element)) return false;
+  Measure measure(*this);
+  CountStamps(element);
+  CountLive(before, element.NewestLive());
+  removed_.reset();
+  const size_t leaves = tree_.size();
+  ElementBlock* const block = ElementBlock::Put(cursor, true, element);
+  const size_t count = block->count();
+  Keep(place.ordinal, block);
+  const bool kept =
+      tree_.size() == leaves && tree_.At(place.ordinal).block == block && block->count() == count;
+  if (kept && position == place.weight_before) removed_ = cursor.MovedTo(block);
+  return true;
+}
+
+ElementBlock::Cursor ListElements::Begin(ElementBlock* block) const {
+  if (removed_ && removed_->block() == block) return *removed_;
+  return ElementBlock::Cursor(block, space_);
 }
 
 bool ListElements::Free(const ElementName& name, const Version& version, Visitor dropped) {
@@ -100,6 +128,7 @@ bool ListElements::Free(const ElementName& name, const Version& version, Visitor
   if (!IsTombstone(place, version)) return false;
   dropped(place.cursor.Get());
   Measure measure(*this);
+  removed_.reset();
   --size_;
   Keep(place.ordinal, ElementBlock::Erase(place.cursor));
   return true;
@@ -148,6 +177,7 @@ bool ListElements::JoinWithNext(size_t ordinal) {
 
 void ListElements::Purge(Stamp reset, PurgeVisitor changed) {
   Measure measure(*this);
+  removed_.reset();
   for (size_t ordinal = tree_.size(); ordinal-- > 0;) {
     ElementBlock* block = tree_.At(ordinal).block;
     if (block->oldest() > reset) continue;
@@ -172,6 +202,7 @@ void ListElements::Purge(Stamp reset, PurgeVisitor changed) {
 
 bool ListElements::FreeSome(size_t limit) {
   Measure measure(*this);
+  removed_.reset();
   size_t freed = 0;
   while (tree_.size() > 0 && freed < limit) {
     ElementBlock* const block = tree_.At(tree_.size() - 1).block;
@@ -204,25 +235,28 @@ uint64_t ListElements::Scan(uint64_t, size_t, Visitor visit) const {
   return 0;
 }
 
-bool ListElements::Walk(ElementsWalked& walked, size_t count, Visitor visit) const {
+bool ListElements::Walk(ElementsWalked& walked, Stamp since, size_t count, Visitor visit) const {
   size_t ordinal = 0;
   if (!walked.id.empty()) ordinal = Locate(walked.id).ordinal;
-  const std::string last = std::move(walked.id);
+  const std::string from = std::move(walked.id);
   walked.id.clear();
-  size_t visited = 0;
+  size_t steps = 0;
+  bool first = true;
   tree_.VisitFrom(ordinal, false, [&](const Leaf& leaf) {
+    const bool resumed = std::exchange(first, false);
     for (ElementBlock::Cursor cursor(leaf.block, space_); !cursor.AtEnd(); cursor.Next()) {
-      if (!last.empty() && cursor.CompareId(last) <= 0) continue;
-      if (visited == count) return false;
-      const Element element = cursor.Get();
-      // The last of this step: the next goes on behind it. Copied before the visitor moves it.
-      if (++visited == count) walked.id = element.id;
-      visit(element);
+      if (resumed && !from.empty() && cursor.CompareId(from) < 0) continue;
+      if (steps == count) {
+        walked.id = cursor.Id();
+        return false;
+      }
+      ++steps;
+      if (leaf.block->newest() <= since) break;  // leaving it out takes a step, too
+      visit(cursor.Get());
     }
     return true;
   });
-  if (visited < count) walked.id.clear();
-  return visited < count;
+  return walked.id.empty();
 }
 
 Element ListElements::Random(std::mt19937_64& random) const {
@@ -262,7 +296,7 @@ void ListElements::VisitInOrder(size_t first, bool reverse, OrderVisitor visit) 
     if (leaf.live == 0) return true;
     if (!reverse) {
       size_t skip = std::exchange(fresh, false) ? within : 0;
-      for (ElementBlock::Cursor cursor(leaf.block, space_); !cursor.AtEnd(); cursor.Next()) {
+      for (ElementBlock::Cursor cursor = Begin(leaf.block); !cursor.AtEnd(); cursor.Next()) {
         if (!cursor.live()) continue;
         if (skip > 0) {
           --skip;

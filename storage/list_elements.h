@@ -5,6 +5,7 @@
 /// thread-safe: the shard's mutex guards it.
 #pragma once
 
+#include <optional>
 #include <random>
 
 #include "storage/collection_part.h"
@@ -26,13 +27,14 @@ class ListElements final : public CollectionPart {
   size_t memory_bytes() const override { return bytes_; }
   std::optional<Element> Find(std::string_view id) const override;
   bool Update(std::string_view id, Change change) override;
+  bool UpdateAt(size_t position, Change change) override;
   bool Free(const ElementName& name, const Version& version, Visitor dropped) override;
   void Purge(Stamp reset, PurgeVisitor changed) override;
   bool FreeSome(size_t limit) override;
   void ForEach(Visitor visit) const override;
   void ForEachNamed(const ElementName& name, Visitor visit) const override;
   uint64_t Scan(uint64_t cursor, size_t count, Visitor visit) const override;
-  bool Walk(ElementsWalked& walked, size_t count, Visitor visit) const override;
+  bool Walk(ElementsWalked& walked, Stamp since, size_t count, Visitor visit) const override;
   Element Random(std::mt19937_64& random) const override;
   std::optional<size_t> RankOf(std::string_view id) const override;
   size_t CountBelowScore(double, bool) const override { return 0; }
@@ -60,11 +62,15 @@ class ListElements final : public CollectionPart {
   void Keep(size_t ordinal, ElementBlock* block);
   void Split(size_t ordinal, ElementBlock* block);
   bool JoinWithNext(size_t ordinal);
+  /// A cursor on the block's first element, or behind some that are not live.
+  ElementBlock::Cursor Begin(ElementBlock* block) const;
   static Leaf LeafFor(ElementBlock* block) { return {block, static_cast<uint32_t>(block->live())}; }
   class Measure;
   void CountTree();
 
   Tree tree_;  // never without a block, which may be empty when it is the only one
+  // Nothing before it in its block is live: where the front is popped from, the next pop goes on.
+  std::optional<ElementBlock::Cursor> removed_;
   size_t size_ = 0;
   size_t bytes_ = 0;       // of the space's bytes: all that is the list's
   size_t tree_bytes_ = 0;  // of them: this object and the tree

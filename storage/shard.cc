@@ -191,32 +191,66 @@ bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
 }
 
 bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin) {
-  if (!entry.state.collection.Merge(space_, item, origin, Reset(entry))) return false;
-  RecordChangedElement(entry, item.element_type, item.element);
+  const ElementChange change = entry.state.collection.Merge(space_, item, origin, Reset(entry));
+  if (change.changed) NoteElement(entry, item, origin, change);
+  return change.changed;
+}
+
+void Shard::NoteElement(const LoadedEntry& entry, const Item& item, OriginIndex origin,
+                        const ElementChange& change) {
+  newest_ = std::max(newest_, item.stamp);
   if (item.part == Part::kElement && item.removed) {
     AddElementTombstone(entry, item.element_type, item.element, {item.stamp, origin});
   }
-  return true;
+  const Stamp since = changed_.since;
+  if (change.indexed != ElementType::kNone) {
+    // What the key's note stood for has left the block.
+    entry.state.collection.ForEach(space_, [&](const Element& element) {
+      if (element.type == change.indexed && element.value.Newest() > since) {
+        RecordChangedElement(entry, element.type, element.id);
+      }
+    });
+  }
+  if (item.stamp > since && change.block_before) {
+    if (*change.block_before <= since) changed_.blocks.push_back(entry.key.hash);
+  } else if (item.stamp <= since || change.before <= since) {
+    // An old base may also have taken the slots with it that were later than `since`.
+    RecordChangedElement(entry, item.element_type, item.element);
+  }
 }
 
 void Shard::AddElementTombstone(const LoadedEntry& entry, ElementType type, std::string_view id,
                                 const Version& version) {
-  tombstones_.push_back(
-      {entry.key.hash, Collection::HashOf(space_, type, id), Tombstone::Kind::kElement, version,
-       type == ElementType::kList ? std::make_unique<const std::string>(id) : nullptr});
+  Tombstone tombstone{entry.key.hash, Collection::HashOf(space_, type, id),
+                      Tombstone::Kind::kElement, version, nullptr};
+  if (type == ElementType::kList) {
+    const auto size = static_cast<uint32_t>(id.size());
+    tombstone.list_id = std::make_unique_for_overwrite<char[]>(sizeof size + size);
+    std::memcpy(tombstone.list_id.get(), &size, sizeof size);
+    std::memcpy(tombstone.list_id.get() + sizeof size, id.data(), size);
+  }
+  tombstones_.push_back(std::move(tombstone));
+}
+
+ElementName Shard::Tombstone::name() const {
+  if (!list_id) return {element_hash, std::nullopt};
+  uint32_t size;
+  std::memcpy(&size, list_id.get(), sizeof size);
+  return {element_hash, std::string_view(list_id.get() + sizeof size, size)};
 }
 
 void Shard::RecordChangedElement(const LoadedEntry& entry, ElementType type, std::string_view id) {
   if (type == ElementType::kList) {
-    changed_.list_ids.append(id);
-    changed_.list_elements.emplace_back(entry.key.hash, changed_.list_ids.size());
+    changed_.lists.push_back(entry.key.hash);
+    changed_.list_ids.Add(id);
   } else {
     changed_.elements.emplace_back(entry.key.hash, Collection::HashOf(space_, type, id));
   }
 }
 
 void Shard::RecordErasedElement(const KeyRef& key, const Element& element) {
-  changed_.erased.push_back(
+  if (AddedAfter(element, maybe_saved_)) return;
+  changed_.erased.Add(
       StateName{StateName::Kind::kElement, key.database, key.name, element.type, element.id}
           .Encode());
 }
@@ -238,7 +272,7 @@ bool Shard::PurgeCollection(LoadedEntry& entry) {
 }
 
 void Shard::DropCollection(LoadedEntry& entry) {
-  changed_.erased_prefixes.push_back(
+  changed_.erased_prefixes.Add(
       StateName{StateName::Kind::kElement, entry.key.database, entry.key.name, {}, {}}
           .ElementPrefix());
   // Freed in slices (FreeDropped), so that deleting a large collection stalls nobody.
@@ -313,7 +347,7 @@ void Shard::Erase(LoadedEntry& entry) {
   Counts& counts = counts_[entry.key.database];
   counts.keys -= entry.state.counted ? 1 : 0;
   counts.with_deadline -= entry.state.counted_deadline ? 1 : 0;
-  changed_.erased.push_back(
+  changed_.erased.Add(
       StateName{StateName::Kind::kEntry, entry.key.database, entry.key.name, {}, {}}.Encode());
   table_.Erase(entry.key.hash, entry.handle, [this](Handle handle) { return HashOf(handle); });
   space_.outside_bytes -= entry.block_size;

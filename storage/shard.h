@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/changed_names.h"
 #include "storage/collection.h"
 #include "storage/entry.h"
 #include "storage/expiry_index.h"
@@ -41,23 +42,6 @@ class Shard {
     size_t keys = 0;
     size_t with_deadline = 0;
   };
-  /// What a checkpoint has to write.
-  struct ChangedNames {
-    std::vector<uint64_t> entries;                        ///< Key hashes.
-    std::vector<std::pair<uint64_t, uint64_t>> elements;  ///< (key hash, element hash)
-    /// Elements of lists, by id: (key hash, where its id ends in list_ids; it begins where the one
-    /// before it ends).
-    std::vector<std::pair<uint64_t, size_t>> list_elements;
-    std::string list_ids;
-    std::vector<std::string> erased;  ///< State names.
-    std::vector<std::string> erased_prefixes;
-    // How far EncodeChanged has come.
-    size_t next_entry = 0;
-    size_t next_element = 0;
-    size_t next_list_element = 0;
-    bool erased_done = false;
-  };
-
   Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins)
       : hash_seed_(hash_seed),
         origins_(origins),
@@ -77,6 +61,9 @@ class Shard {
   KeyRef KeyOf(Handle handle) const;
   /// Merges one item; returns whether the entry changed. The caller saves.
   bool Merge(LoadedEntry& entry, const Item& item, OriginIndex origin);
+  /// Notes what merging an element's item into the entry's collection has done.
+  void NoteElement(const LoadedEntry& entry, const Item& item, OriginIndex origin,
+                   const ElementChange& change);
   void Save(LoadedEntry& entry);
   /// What elements must be younger than to count.
   Stamp Reset(const LoadedEntry& entry) const;
@@ -115,9 +102,13 @@ class Shard {
 
   // --- checkpoint ---
   ChangedNames TakeChanged();
-  /// Names of vanished records that wait for the next checkpoint: they take memory.
-  size_t erased_names() const { return changed_.erased.size() + changed_.erased_prefixes.size(); }
-  /// Appends records for what `names` tells, as it stands now; false when it stopped at `limit`.
+  /// At start-up, when all records of the state family are restored: what changes from now on is
+  /// noted (changed_names.h).
+  void EndRestore() { changed_.since = maybe_saved_ = newest_; }
+  /// Bytes of the names of vanished records that wait for the next checkpoint.
+  size_t erased_bytes() const { return changed_.erased.bytes() + changed_.erased_prefixes.bytes(); }
+  /// Appends records for what `names` tells, as it stands now; false when it stopped at `limit`
+  /// records, or steps.
   bool EncodeChanged(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
   /// Puts all of it back for the next checkpoint.
   void PutBack(ChangedNames names);
@@ -132,12 +123,9 @@ class Shard {
     uint64_t element_hash;  // with kElement
     enum class Kind : uint8_t { kCut, kExpiry, kElement } kind;
     Version version;
-    std::unique_ptr<const std::string> list_id;  // with kElement of a list
+    std::unique_ptr<char[]> list_id;  // with kElement of a list: its length, its id
 
-    ElementName name() const {
-      return {element_hash, list_id ? std::optional<std::string_view>(*list_id)
-                                    : std::optional<std::string_view>()};
-    }
+    ElementName name() const;
   };
 
   std::vector<Handle> FindByHash(uint64_t hash) const;
@@ -148,6 +136,13 @@ class Shard {
                            const Version& version);
   /// Notes an element for the next checkpoint.
   void RecordChangedElement(const LoadedEntry& entry, ElementType type, std::string_view id);
+  /// Whether it is a list's element that was added after `stamp`. Others do not tell when.
+  static bool AddedAfter(const Element& element, Stamp stamp);
+  bool EncodeErased(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
+  bool EncodeEntries(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
+  bool EncodeBlocks(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
+  void EncodeElement(const LoadedEntry& entry, const Element& element,
+                     std::vector<Engine::StateWrite>& writes);
   /// Whether any entry of its key's hash still holds what the tombstone stands for.
   bool IsCurrent(const Tombstone& tombstone) const;
   /// Whether this entry does.
@@ -187,7 +182,9 @@ class Shard {
   std::deque<Tombstone> tombstones_;
   size_t compact_at_ = kCompactAt;
   std::vector<Collection> dropped_;
-  ChangedNames changed_;
+  ChangedNames changed_{Stamp{UINT64_MAX}};
+  Stamp maybe_saved_{UINT64_MAX};  // an element of a list that is younger has no record
+  Stamp newest_;                   // no element is newer
 };
 
 /// The hash of a key name in its database.

@@ -6,20 +6,58 @@
 
 namespace starling {
 
-Shard::ChangedNames Shard::TakeChanged() { return std::exchange(changed_, {}); }
+ChangedNames Shard::TakeChanged() {
+  changed_.taken = newest_;
+  maybe_saved_ = newest_;
+  return std::exchange(changed_, ChangedNames{newest_});
+}
+
+bool Shard::AddedAfter(const Element& element, Stamp stamp) {
+  if (element.type != ElementType::kList || element.id.size() < kListStepBytes) return false;
+  // The last step of its place; a hostile peer's may be later than the element itself.
+  const Stamp added = StampOfListStep(element.id.data() + element.id.size() - kListStepBytes);
+  return added > stamp && added <= element.value.Newest();
+}
 
 bool Shard::EncodeChanged(ChangedNames& names, size_t limit,
                           std::vector<Engine::StateWrite>& writes) {
-  if (!names.erased_done) {
-    names.erased_done = true;
-    for (const std::string& prefix : names.erased_prefixes) {
-      writes.push_back({prefix, std::nullopt, true});
-    }
-    for (const std::string& name : names.erased) writes.push_back({name, std::nullopt, false});
+  // What vanished goes first: what has come back since has a record behind it.
+  if (!EncodeErased(names, limit, writes) || !EncodeEntries(names, limit, writes) ||
+      !EncodeBlocks(names, limit, writes)) {
+    return false;
   }
-  for (; names.next_entry < names.entries.size(); ++names.next_entry) {
+  for (; names.next.element < names.elements.size(); ++names.next.element) {
     if (writes.size() >= limit) return false;
-    for (const Handle handle : FindByHash(names.entries[names.next_entry])) {
+    const auto [key_hash, element_hash] = names.elements[names.next.element];
+    EncodeElements(key_hash, {element_hash, std::nullopt}, writes);
+  }
+  for (; names.next.list < names.lists.size(); ++names.next.list) {
+    if (writes.size() >= limit) return false;
+    EncodeElements(names.lists[names.next.list], {0, names.list_ids.Next(names.next.list_id)},
+                   writes);
+  }
+  return true;
+}
+
+bool Shard::EncodeErased(ChangedNames& names, size_t limit,
+                         std::vector<Engine::StateWrite>& writes) {
+  while (!names.erased_prefixes.AtEnd(names.next.erased_prefix)) {
+    if (writes.size() >= limit) return false;
+    writes.push_back(
+        {std::string(names.erased_prefixes.Next(names.next.erased_prefix)), std::nullopt, true});
+  }
+  while (!names.erased.AtEnd(names.next.erased)) {
+    if (writes.size() >= limit) return false;
+    writes.push_back({std::string(names.erased.Next(names.next.erased)), std::nullopt, false});
+  }
+  return true;
+}
+
+bool Shard::EncodeEntries(ChangedNames& names, size_t limit,
+                          std::vector<Engine::StateWrite>& writes) {
+  for (; names.next.entry < names.entries.size(); ++names.next.entry) {
+    if (writes.size() >= limit) return false;
+    for (const Handle handle : FindByHash(names.entries[names.next.entry])) {
       LoadedEntry entry = LoadHandle(handle);
       if (!entry.state.changed) continue;
       writes.push_back(
@@ -29,32 +67,47 @@ bool Shard::EncodeChanged(ChangedNames& names, size_t limit,
       Repack(entry);
     }
   }
-  for (; names.next_element < names.elements.size(); ++names.next_element) {
-    if (writes.size() >= limit) return false;
-    const auto [key_hash, element_hash] = names.elements[names.next_element];
-    EncodeElements(key_hash, {element_hash, std::nullopt}, writes);
-  }
-  for (; names.next_list_element < names.list_elements.size(); ++names.next_list_element) {
-    if (writes.size() >= limit) return false;
-    const auto [key_hash, end] = names.list_elements[names.next_list_element];
-    const size_t begin =
-        names.next_list_element == 0 ? 0 : names.list_elements[names.next_list_element - 1].second;
-    const std::string_view ids = names.list_ids;
-    EncodeElements(key_hash, {0, ids.substr(begin, end - begin)}, writes);
+  return true;
+}
+
+bool Shard::EncodeBlocks(ChangedNames& names, size_t limit,
+                         std::vector<Engine::StateWrite>& writes) {
+  constexpr size_t kStep = 256;
+  size_t steps = writes.size();
+  for (; names.next.block < names.blocks.size(); ++names.next.block, names.next.in_block = {}) {
+    const std::vector<Handle> handles = FindByHash(names.blocks[names.next.block]);
+    for (const Handle handle : handles) {
+      const LoadedEntry entry = LoadHandle(handle);
+      const auto encode = [&](const Element& element) {
+        // What was added to a list after the names were taken may go without leaving a trace.
+        if (element.value.Newest() <= names.since || AddedAfter(element, names.taken)) return;
+        EncodeElement(entry, element, writes);
+      };
+      for (bool done = false; !done;) {
+        if (steps >= limit && handles.size() == 1) return false;
+        done = entry.state.collection.WalkBlocks(space_, names.next.in_block, names.since, kStep,
+                                                 encode);
+        steps += kStep;
+      }
+    }
   }
   return true;
+}
+
+void Shard::EncodeElement(const LoadedEntry& entry, const Element& element,
+                          std::vector<Engine::StateWrite>& writes) {
+  writes.push_back({StateName{StateName::Kind::kElement, entry.key.database, entry.key.name,
+                              element.type, element.id}
+                        .Encode(),
+                    starling::EncodeElement(element.value, origins_), false});
 }
 
 void Shard::EncodeElements(uint64_t key_hash, const ElementName& name,
                            std::vector<Engine::StateWrite>& writes) {
   for (const Handle handle : FindByHash(key_hash)) {
     const LoadedEntry entry = LoadHandle(handle);
-    entry.state.collection.ForEachNamed(space_, name, [&](const Element& element) {
-      writes.push_back({StateName{StateName::Kind::kElement, entry.key.database, entry.key.name,
-                                  element.type, element.id}
-                            .Encode(),
-                        EncodeElement(element.value, origins_), false});
-    });
+    entry.state.collection.ForEachNamed(
+        space_, name, [&](const Element& element) { EncodeElement(entry, element, writes); });
   }
 }
 
@@ -68,15 +121,7 @@ void Shard::PutBack(ChangedNames names) {
       changed_.entries.push_back(hash);
     }
   }
-  changed_.elements.insert(changed_.elements.end(), names.elements.begin(), names.elements.end());
-  for (const auto& [key_hash, end] : names.list_elements) {
-    changed_.list_elements.emplace_back(key_hash, changed_.list_ids.size() + end);
-  }
-  changed_.list_ids.append(names.list_ids);
-  // Erasing again what has come back meanwhile is mended by its own record, which is written after.
-  changed_.erased.insert(changed_.erased.end(), names.erased.begin(), names.erased.end());
-  changed_.erased_prefixes.insert(changed_.erased_prefixes.end(), names.erased_prefixes.begin(),
-                                  names.erased_prefixes.end());
+  changed_.PutBack(names);
 }
 
 Status Shard::Restore(const KeyRef& key, const StateName& name, std::string_view value) {
@@ -97,7 +142,7 @@ Status Shard::RestoreParts(LoadedEntry& entry, std::string_view value) {
   const bool held_parts = !entry.state.Empty();
   ApplyDatabaseCut(entry.state, entry.key.database);
   if (held_parts && entry.state.Empty()) {
-    changed_.erased.push_back(
+    changed_.erased.Add(
         StateName{StateName::Kind::kEntry, entry.key.database, entry.key.name, {}, {}}.Encode());
   }
   if (!entry.state.cut.none()) {
@@ -123,6 +168,7 @@ Status Shard::RestoreElement(LoadedEntry& entry, const StateName& name, std::str
   }
   entry.state.accessed_seconds = std::max(
       entry.state.accessed_seconds, static_cast<uint32_t>(element.value.Newest().millis() / 1000));
+  newest_ = std::max(newest_, element.value.Newest());
   entry.state.collection.Restore(space_, element);
   return {};
 }

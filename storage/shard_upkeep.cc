@@ -99,22 +99,24 @@ void Shard::CompactTombstones() {
 bool Shard::FreeOne(const Tombstone& tombstone) {
   for (const Handle handle : FindByHash(tombstone.key_hash)) {
     LoadedEntry entry = LoadHandle(handle);
-    if (!IsCurrent(entry, tombstone)) continue;
     KeyState& state = entry.state;
-    switch (tombstone.kind) {
-      case Tombstone::Kind::kCut:
-        state.cut = {};
-        state.cut_version = {};
-        break;
-      case Tombstone::Kind::kExpiry:
-        state.expiry_version = {};
-        state.deadline_millis = 0;
-        break;
-      case Tombstone::Kind::kElement:
-        state.collection.Free(
-            space_, tombstone.name(), tombstone.version,
-            [&](const Element& element) { RecordErasedElement(entry.key, element); });
-        break;
+    if (tombstone.kind == Tombstone::Kind::kElement) {
+      const Collection before = state.collection;
+      const bool freed = state.collection.Free(
+          space_, tombstone.name(), tombstone.version,
+          [&](const Element& element) { RecordErasedElement(entry.key, element); });
+      if (!freed) continue;
+      // What was removed already shows nowhere: the entry stands as it did.
+      if (state.collection != before || state.collection.size() == 0) Save(entry);
+      return true;
+    }
+    if (!IsCurrent(entry, tombstone)) continue;
+    if (tombstone.kind == Tombstone::Kind::kCut) {
+      state.cut = {};
+      state.cut_version = {};
+    } else {
+      state.expiry_version = {};
+      state.deadline_millis = 0;
     }
     Save(entry);
     return true;

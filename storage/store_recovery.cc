@@ -83,6 +83,7 @@ Status Store::Recover() {
   Result<std::string> reason = ReasonForNewIncarnation(*identity);
   if (!reason) return reason.error();
   if (Status status = ReadState(); !status) return status;
+  keyspace_->EndRestore();
   if (Status status = ReplayLog(); !status) return status;
 
   incarnation_ = *identity ? (*identity)->incarnation : 0;

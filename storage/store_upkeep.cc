@@ -37,7 +37,7 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
 
 bool Store::CheckpointDue(std::chrono::nanoseconds now) {
   // Names of what vanished wait in memory: after a mass deletion they must go soon.
-  constexpr size_t kMaxErasedNames = 200'000;
+  constexpr size_t kMaxErasedBytes = 16 << 20;
   // After a burst, the names of what changed give their memory back, and the next start is quick.
   constexpr std::chrono::seconds kQuiet{5};
   const uint64_t bytes = recovered_bytes_ + journal_->appended_bytes();
@@ -47,7 +47,7 @@ bool Store::CheckpointDue(std::chrono::nanoseconds now) {
   const bool worth = interval >= options_.checkpoint_log_bytes / 8 || WaitsToCheckpointOver();
   const bool quiet = now - quiet_since_ >= kQuiet && worth;
   return quiet || interval >= options_.checkpoint_log_bytes ||
-         keyspace_->erased_names() >= kMaxErasedNames;
+         keyspace_->erased_name_bytes() >= kMaxErasedBytes;
 }
 
 bool Store::WaitsToCheckpointOver() {

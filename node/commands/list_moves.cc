@@ -13,17 +13,19 @@ namespace {
 
 constexpr ElementType kElements = ElementType::kList;
 
+/// Takes `count` of `size` elements out of an end, each of them replied.
+void TakeFromEnd(Reply& reply, Access& access, const KeyRef& key, size_t size, size_t count,
+                 bool right) {
+  access.RemoveRange(key, kElements, right ? size - 1 : 0, count, right,
+                     [&reply](std::string_view, const Value& value) { ReplyValue(reply, value); });
+}
+
 /// Replies with up to `count` elements from an end of a list and takes them out.
 void PopSome(Reply& reply, Access& access, const KeyRef& key, size_t size, size_t count,
              bool right) {
   count = std::min(count, size);
   reply.Array(count);
-  access.ForEachInOrder(key, kElements, 0, count, right,
-                        [&reply](std::string_view, const Value& value) {
-                          ReplyValue(reply, value);
-                          return true;
-                        });
-  access.RemoveRange(key, kElements, right ? size - count : 0, count);
+  TakeFromEnd(reply, access, key, size, count, right);
 }
 
 void Pop(CommandContext& context, Arguments arguments, bool right) {
@@ -37,9 +39,7 @@ void Pop(CommandContext& context, Arguments arguments, bool right) {
   if (counted) {
     return PopSome(context.reply, list.access, list.key, list.size(), *count, right);
   }
-  const size_t place = right ? list.size() - 1 : 0;
-  ReplyValue(context.reply, list.access.ElementAt(list.key, place));
-  list.access.RemoveRange(list.key, kElements, place, 1);
+  TakeFromEnd(context.reply, list.access, list.key, list.size(), 1, right);
 }
 
 /// Whether an end is the right one; nothing, with the error sent, where it is neither.

@@ -141,12 +141,10 @@ std::vector<ScoredMember> TakeMembers(Access& access, const KeyRef& key, size_t 
                                       bool highest) {
   count = std::min(count, size);
   std::vector<ScoredMember> members;
-  access.ForEachInOrder(key, kMembers, 0, count, highest,
-                        [&members](std::string_view member, const Value& score) {
-                          members.push_back({std::string(member), ScoreOf(score)});
-                          return true;
-                        });
-  access.RemoveRange(key, kMembers, highest ? size - count : 0, count);
+  access.RemoveRange(key, kMembers, highest ? size - 1 : 0, count, highest,
+                     [&members](std::string_view member, const Value& score) {
+                       members.push_back({std::string(member), ScoreOf(score)});
+                     });
   return members;
 }
 

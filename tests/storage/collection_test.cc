@@ -116,10 +116,10 @@ class Rig {
                        ? Value::OfNumber({static_cast<int64_t>(random() % 100), 0})
                        : Value::Bytes(bytes);
     }
-    const bool changed = collection.Merge(space, item, origin, reset);
+    const bool changed = collection.Merge(space, item, origin, reset).changed;
     ASSERT_EQ(changed, model.Merge(item, origin, reset, origins));
     // The second time it changes nothing.
-    ASSERT_FALSE(collection.Merge(space, item, origin, reset));
+    ASSERT_FALSE(collection.Merge(space, item, origin, reset).changed);
   }
 
   void Purge() {
