@@ -1,5 +1,6 @@
 #include "node/reply.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -40,6 +41,22 @@ void Reply::Error(std::string_view text) {
 void Reply::Integer(int64_t value) { AppendHead(out_, ':', value); }
 
 void Reply::Bulk(std::string_view bytes) {
+  constexpr size_t kShort = 64;
+  if (bytes.size() < kShort) {
+    // Put together first: one append costs less than three.
+    char line[kShort + 8];
+    char* end = line;
+    *end++ = '$';
+    if (bytes.size() >= 10) *end++ = static_cast<char>('0' + bytes.size() / 10);
+    *end++ = static_cast<char>('0' + bytes.size() % 10);
+    *end++ = '\r';
+    *end++ = '\n';
+    end = std::copy(bytes.begin(), bytes.end(), end);
+    *end++ = '\r';
+    *end++ = '\n';
+    out_.append(line, static_cast<size_t>(end - line));
+    return;
+  }
   AppendHead(out_, '$', static_cast<int64_t>(bytes.size()));
   out_.append(bytes);
   out_.append("\r\n", 2);

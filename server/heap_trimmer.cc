@@ -9,7 +9,7 @@ namespace starling {
 namespace {
 
 constexpr auto kInterval = std::chrono::seconds(10);
-constexpr size_t kLeastFreeBytes = size_t{4} << 20;
+constexpr size_t kLeastFreeBytes = size_t{1} << 20;
 
 void Trim() {
 #if defined(__GLIBC__)

@@ -1,5 +1,6 @@
 // Reading and writing keys under their shards' locks.
 #include <algorithm>
+#include <bit>
 
 #include "storage/access_parts.h"
 #include "storage/keyspace_impl.h"
@@ -52,10 +53,22 @@ std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEn
   const KeyView view = ViewOf(entry);
   if (view.type == KeyType::kNone) return std::nullopt;
   if (touch && view.accessed_seconds != Seconds(now)) shard.Touch(entry, Seconds(now));
+  if (touch) {
+    last_seen_ = {key.name,
+                  key.hash,
+                  key.database,
+                  ElementTypeOf(view.type),
+                  std::bit_cast<uintptr_t>(entry.state.collection),
+                  entry.space};
+  }
   return view;
 }
 
 SeenCollection Access::Seen(const KeyRef& key, ElementType type) {
+  if (last_seen_.type == type && last_seen_.hash == key.hash && last_seen_.key == key.name &&
+      last_seen_.database == key.database) {
+    return {std::bit_cast<Collection>(last_seen_.collection), *last_seen_.space};
+  }
   LoadedEntry entry;
   const std::optional<KeyView> view = FindEntry(key, true, entry);
   const bool seen = view && ElementTypeOf(view->type) == type;
@@ -69,7 +82,8 @@ std::optional<size_t> Access::MemoryUsage(const KeyRef& key) {
 }
 
 bool Access::HasElement(const KeyRef& key, ElementType type, std::string_view id) {
-  return GetElement(key, type, id).has_value();
+  const auto [collection, space] = Seen(key, type);
+  return collection.Has(space, type, id);
 }
 
 std::optional<Value> Access::GetElement(const KeyRef& key, ElementType type, std::string_view id) {
@@ -81,9 +95,7 @@ std::optional<Value> Access::GetElement(const KeyRef& key, ElementType type, std
 
 void Access::ForEachElement(const KeyRef& key, ElementType type, const ElementVisitor& visit) {
   const auto [collection, space] = Seen(key, type);
-  collection.ForEach(space, [&](const Element& element) {
-    if (element.type == type && element.live()) visit(element.id, element.Payload(score_text_));
-  });
+  collection.ForEachLive(space, type, score_text_, visit);
 }
 
 uint64_t Access::ScanElements(const KeyRef& key, ElementType type, uint64_t cursor, size_t count,
@@ -136,6 +148,7 @@ void Access::DeleteExpiredEntry(LoadedEntry& entry) {
 }
 
 LoadedEntry Access::LoadForWrite(const KeyRef& key) {
+  last_seen_ = {};
   Shard& shard = ShardOf(key);
   LoadedEntry entry = shard.Load(key);
   if (entry.handle == 0) return entry;

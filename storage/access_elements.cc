@@ -122,6 +122,21 @@ Result<Number> Access::IncrementElementDecimal(const KeyRef& key, ElementType ty
   return sum;
 }
 
+void Access::ChangeScore(const KeyRef& key, std::string_view member, const ScoreDecision& decide) {
+  constexpr ElementType kMember = ElementType::kSortedSet;
+  LoadedEntry entry = LoadForWrite(key);
+  DropDeadlineOfNothing(entry);
+  ChangeElement(entry, kMember, member, [&](const Element& element, Item& item) {
+    std::optional<double> present;
+    if (element.live()) present = ScoreOf(element.value);
+    const std::optional<double> score = decide(present);
+    if (!score || score == present) return false;
+    item.value = ScoreValue(*score, score_text_);
+    return true;
+  });
+  Keep(entry);
+}
+
 Result<double> Access::IncrementScore(const KeyRef& key, std::string_view member, double by) {
   constexpr ElementType kMember = ElementType::kSortedSet;
   LoadedEntry entry = LoadForWrite(key);

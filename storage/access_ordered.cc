@@ -57,10 +57,15 @@ void Access::ForEachInOrder(const KeyRef& key, ElementType type, size_t first, s
   const auto [collection, space] = Seen(key, type);
   const size_t live = collection.live(type);
   if (first >= live || count == 0) return;
-  collection.VisitInOrder(space, type, reverse ? live - 1 - first : first, reverse,
-                          [&](const Element& element) {
-                            return visit(element.id, element.Payload(score_text_)) && --count > 0;
-                          });
+  if (!reverse) {
+    return collection.VisitLiveFrom(space, type, first, score_text_,
+                                    [&](std::string_view id, const Value& payload) {
+                                      return visit(id, payload) && --count > 0;
+                                    });
+  }
+  collection.VisitInOrder(space, type, live - 1 - first, reverse, [&](const Element& element) {
+    return visit(element.id, element.Payload(score_text_)) && --count > 0;
+  });
 }
 
 std::optional<Value> Access::ElementAt(const KeyRef& key, size_t index) {

@@ -41,6 +41,15 @@ class Collection {
   static ElementName NameOf(const CollectionSpace& space, ElementType type, std::string_view id);
 
   std::optional<Element> Find(CollectionSpace& space, ElementType type, std::string_view id) const;
+  /// Whether the element is there for a client.
+  bool Has(CollectionSpace& space, ElementType type, std::string_view id) const;
+  /// Visits live elements of a type with what a client reads, in order in lists; payloads may
+  /// borrow from `text`.
+  void ForEachLive(CollectionSpace& space, ElementType type, ScoreText& text,
+                   absl::FunctionRef<void(std::string_view id, const Value& payload)> visit) const;
+  /// The same in order from position `first` on, until `visit` says false; sorted sets and lists.
+  void VisitLiveFrom(CollectionSpace& space, ElementType type, size_t first, ScoreText& text,
+                     CollectionPart::PayloadVisitor visit) const;
   /// Live elements of a type.
   size_t live(ElementType type) const;
   /// Elements, tombstones included.

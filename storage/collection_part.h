@@ -77,6 +77,13 @@ class CollectionPart {
   /// Frees up to about `limit` elements; true when empty. The part is then of no further use.
   virtual bool FreeSome(size_t limit) = 0;
 
+  /// Visits id and payload; false ends the visit.
+  using PayloadVisitor = absl::FunctionRef<bool(std::string_view id, const Value& payload)>;
+  virtual bool Has(std::string_view id) const = 0;
+  /// Live elements, in no order but a list's; payloads may borrow from `text`.
+  virtual void ForEachLive(ScoreText& text, PayloadVisitor visit) const = 0;
+  /// Live elements in order, from position `first` on.
+  virtual void VisitLiveFrom(size_t first, ScoreText& text, PayloadVisitor visit) const = 0;
   virtual void ForEach(Visitor visit) const = 0;
   virtual void ForEachNamed(const ElementName& name, Visitor visit) const = 0;
   virtual uint64_t Scan(uint64_t cursor, size_t count, Visitor visit) const = 0;

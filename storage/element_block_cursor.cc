@@ -31,6 +31,13 @@ void ReadSlots(PackedReader& in, Slots* slots, Stamp near) {
   }
 }
 
+/// Behind the variable-length integer at `at`, however wide.
+const uint8_t* BehindVarint(const uint8_t* at) {
+  while (*at++ & 0x80) {
+  }
+  return at;
+}
+
 PackedReader ReaderAt(const uint8_t* at) { return PackedReader(at, at + (size_t{1} << 40)); }
 
 }  // namespace
@@ -61,13 +68,18 @@ void ElementBlock::Cursor::Parse() {
   payload_size_ = 0;
   if (kind_ == kInline || kind_ == kBlock) payload_size_ = in.Varint<uint32_t>();
   payload_ = in.at();
-  if (kind_ == kInline) in.Bytes(payload_size_);
-  if (kind_ == kBlock) in.Bytes(sizeof(const char*));
-  if (kind_ == kDecimal) in.Byte();
-  if (kind_ == kInteger || kind_ == kDecimal) in.Wide();
-  slots_ = in.at();
-  if (has_slots_) ReadSlots(in, nullptr, version_.stamp);
-  end_ = static_cast<uint32_t>(in.at() - block_->data());
+  slots_ = payload_;
+  if (kind_ == kInline) slots_ += payload_size_;
+  if (kind_ == kBlock) slots_ += sizeof(const char*);
+  if (kind_ == kDecimal) ++slots_;
+  if (kind_ == kInteger || kind_ == kDecimal) slots_ = BehindVarint(slots_);
+  const uint8_t* end = slots_;
+  if (has_slots_) {
+    PackedReader slots = ReaderAt(slots_);
+    ReadSlots(slots, nullptr, version_.stamp);
+    end = slots.at();
+  }
+  end_ = static_cast<uint32_t>(end - block_->data());
 }
 
 void ElementBlock::Cursor::Next() {
@@ -210,6 +222,17 @@ bool ElementBlock::VisitBackwards(ElementBlock* block, size_t live,
 
 double ElementBlock::Cursor::Score() const {
   if (kind_ == kInteger && !has_slots_) {
+    // Mostly it is short, and then it is itself a double.
+    constexpr uint64_t kExact = uint64_t{1} << 53;
+    uint64_t zigzag = 0;
+    const uint8_t* at = payload_;
+    for (unsigned shift = 0; shift < 56; shift += 7) {
+      zigzag |= static_cast<uint64_t>(*at & 0x7F) << shift;
+      if (*at++ >= 0x80) continue;
+      const double size = static_cast<double>((zigzag >> 1) + (zigzag & 1));
+      if ((zigzag >> 1) >= kExact) break;
+      return zigzag & 1 ? -size : size;
+    }
     return NearestDouble({ReaderAt(payload_).Wide(), 0});
   }
   return ScoreOf(Get().value);

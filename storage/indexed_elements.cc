@@ -52,6 +52,18 @@ std::string_view IndexedElements::IdAt(Handle handle) const {
   return in.Bytes(in.Varint());
 }
 
+bool IndexedElements::PayloadAt(Handle handle, std::string_view& id, Value& payload,
+                                ScoreText& text) const {
+  const uint8_t* cell = space_.slab.At(handle);
+  PackedReader in(cell, cell + kWholeCell);
+  id = in.Bytes(in.Varint());
+  if (UnpackPlainPayload(in, payload)) return payload.kind != Value::Kind::kNone;
+  const Element element = At(handle);
+  if (!element.live()) return false;
+  payload = element.Payload(text);
+  return true;
+}
+
 Handle IndexedElements::Pack(const Element& element) {
   const size_t payload = element.block == nullptr ? element.value.base.bytes.size() : 0;
   absl::InlinedVector<uint8_t, 512> scratch(element.id.size() + payload +
@@ -88,6 +100,14 @@ std::optional<Element> IndexedElements::Find(std::string_view id) const {
   const Handle handle = FindHandle(id, HashOf(id));
   if (handle == 0) return std::nullopt;
   return At(handle);
+}
+
+bool IndexedElements::Has(std::string_view id) const {
+  const Handle handle = FindHandle(id, HashOf(id));
+  std::string_view found;
+  Value payload;
+  ScoreText text;
+  return handle != 0 && PayloadAt(handle, found, payload, text);
 }
 
 Handle IndexedElements::FindTombstone(uint64_t hash, const Version& version) const {
@@ -210,6 +230,23 @@ void IndexedElements::ForEach(Visitor visit) const {
   table_.ForEach([&](Handle handle) { visit(At(handle)); });
 }
 
+void IndexedElements::ForEachLive(ScoreText& text, PayloadVisitor visit) const {
+  table_.ForEach([&](Handle handle) {
+    std::string_view id;
+    Value payload;
+    if (PayloadAt(handle, id, payload, text)) visit(id, payload);
+  });
+}
+
+void IndexedElements::VisitLiveFrom(size_t first, ScoreText& text, PayloadVisitor visit) const {
+  if (!order_) return;
+  order_->VisitFrom(first, false, [&](const OrderedHandle& each) {
+    std::string_view id;
+    Value payload;
+    return !PayloadAt(each.handle, id, payload, text) || visit(id, payload);
+  });
+}
+
 void IndexedElements::ForEachNamed(const ElementName& name, Visitor visit) const {
   table_.ForEachCandidate(static_cast<uint32_t>(name.hash), [&](Handle handle) {
     if (HashOfHandle(handle) == name.hash) visit(At(handle));
@@ -261,17 +298,18 @@ Element IndexedElements::Random(std::mt19937_64& random) const {
 // --- order ---
 
 size_t IndexedElements::PlaceOf(double score, std::string_view id) const {
-  return order_->PartitionPoint([&](OrderedHandle handle) {
-    const Element other = At(handle.handle);
-    const double other_score = ScoreOf(other.value);
-    return other_score != score ? other_score < score : other.id < id;
+  return order_->PartitionPoint([&](const OrderedHandle& other) {
+    const double other_score = other.score();
+    return other_score != score ? other_score < score : IdAt(other.handle) < id;
   });
 }
 
 void IndexedElements::EnterOrder(Handle handle) {
   if (!order_) return;
   const Element element = At(handle);
-  if (element.live()) order_->Insert(PlaceOf(ScoreOf(element.value), element.id), {handle});
+  if (!element.live()) return;
+  const double score = ScoreOf(element.value);
+  order_->Insert(PlaceOf(score, element.id), {handle, score});
 }
 
 void IndexedElements::LeaveOrder(Handle handle) {
@@ -291,15 +329,14 @@ std::optional<size_t> IndexedElements::RankOf(std::string_view id) const {
 
 size_t IndexedElements::CountBelowScore(double score, bool inclusive) const {
   if (!order_) return 0;
-  return order_->PartitionPoint([&](OrderedHandle other) {
-    const double other_score = ScoreOf(At(other.handle).value);
-    return inclusive ? other_score <= score : other_score < score;
+  return order_->PartitionPoint([&](const OrderedHandle& other) {
+    return inclusive ? other.score() <= score : other.score() < score;
   });
 }
 
 size_t IndexedElements::CountBelowId(std::string_view id, bool inclusive) const {
   if (!order_) return 0;
-  return order_->PartitionPoint([&](OrderedHandle handle) {
+  return order_->PartitionPoint([&](const OrderedHandle& handle) {
     const std::string_view other = IdAt(handle.handle);
     return inclusive ? other <= id : other < id;
   });
@@ -307,7 +344,8 @@ size_t IndexedElements::CountBelowId(std::string_view id, bool inclusive) const 
 
 void IndexedElements::VisitInOrder(size_t first, bool reverse, OrderVisitor visit) const {
   if (!order_) return;
-  order_->VisitFrom(first, reverse, [&](OrderedHandle each) { return visit(At(each.handle)); });
+  order_->VisitFrom(first, reverse,
+                    [&](const OrderedHandle& each) { return visit(At(each.handle)); });
 }
 
 }  // namespace starling

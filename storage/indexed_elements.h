@@ -4,6 +4,8 @@
 /// Not thread-safe: the shard's mutex guards it.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <memory>
 #include <random>
 #include <vector>
@@ -30,6 +32,9 @@ class IndexedElements final : public CollectionPart {
   bool Free(const ElementName& name, const Version& version, Visitor dropped) override;
   void Purge(Stamp reset, PurgeVisitor changed) override;
   bool FreeSome(size_t limit) override;
+  bool Has(std::string_view id) const override;
+  void ForEachLive(ScoreText& text, PayloadVisitor visit) const override;
+  void VisitLiveFrom(size_t first, ScoreText& text, PayloadVisitor visit) const override;
   void ForEach(Visitor visit) const override;
   void ForEachNamed(const ElementName& name, Visitor visit) const override;
   uint64_t Scan(uint64_t cursor, size_t count, Visitor visit) const override;
@@ -41,13 +46,23 @@ class IndexedElements final : public CollectionPart {
   void VisitInOrder(size_t first, bool reverse, OrderVisitor visit) const override;
 
  private:
+  /// A member where its order is kept, with its score: comparing reads the member itself only where
+  /// scores are equal.
   struct OrderedHandle {
     Handle handle = 0;
+    std::array<uint32_t, 2> score_bits{};  // of four bytes each, so that there is no padding
+
+    OrderedHandle() = default;
+    OrderedHandle(Handle member, double score)
+        : handle(member), score_bits(std::bit_cast<std::array<uint32_t, 2>>(score)) {}
+    double score() const { return std::bit_cast<double>(score_bits); }
     static constexpr size_t weight() { return 1; }
   };
   using Order = CountedTree<OrderedHandle>;
 
   Element At(Handle handle) const;
+  /// Whether it is live; then with its payload.
+  bool PayloadAt(Handle handle, std::string_view& id, Value& payload, ScoreText& text) const;
   std::string_view IdAt(Handle handle) const;
   uint64_t HashOf(std::string_view id) const { return HashElement(type_, id, space_.hash_seed); }
   uint64_t HashOfHandle(Handle handle) const { return HashOf(IdAt(handle)); }

@@ -33,6 +33,7 @@ namespace starling {
 
 class Shard;
 class Keyspace;
+struct CollectionSpace;
 struct Element;
 struct ElementChange;
 class OriginTable;
@@ -75,6 +76,8 @@ struct KeyView {
 /// What a scan step gives: where to go on (0: done) and what was found.
 using KeyVisitor = std::function<void(std::string_view name, const KeyView& view)>;
 using ElementVisitor = std::function<void(std::string_view id, const Value& payload)>;
+/// The score to write for a member that has `present`, if any; nothing leaves it as it is.
+using ScoreDecision = std::function<std::optional<double>(std::optional<double> present)>;
 /// The same, in order; false ends the visit.
 using OrderVisitor = std::function<bool(std::string_view id, const Value& payload)>;
 
@@ -160,6 +163,8 @@ class Access {
   /// sum is beyond 128 bits, or an integer beyond 64.
   Result<Number> IncrementElementDecimal(const KeyRef& key, ElementType type, std::string_view id,
                                          const Number& by);
+  /// Writes the score that `decide` gives, which is not NaN, unless it is the present one.
+  void ChangeScore(const KeyRef& key, std::string_view member, const ScoreDecision& decide);
   /// Adds to a score, 0 when missing; increments on several nodes add up where `by` is an exact
   /// number (score.h), else the sum is written as the score. `by` is not NaN. kOutOfRange (nothing
   /// changed): the sum is not a number (inf - inf).
@@ -232,6 +237,15 @@ class Access {
   Keyspace& keyspace_;
   uint64_t shard_mask_;  // bit i: shard i is locked
   int64_t now_millis_ = 0;
+  /// The collection seen last: asking it again costs no look-up of its key. Writing ends it.
+  struct {
+    std::string_view key;
+    uint64_t hash = 0;
+    uint8_t database = 0;
+    ElementType type = ElementType::kNone;  // kNone: there is none
+    uintptr_t collection = 0;
+    CollectionSpace* space = nullptr;
+  } last_seen_;
   ScoreText score_text_;  // what a payload borrows that stands nowhere
 };
 

@@ -55,6 +55,12 @@ ListElements::Place ListElements::Locate(std::string_view id) const {
     cursor.ToEnd();
     return {last, cursor, false};
   }
+  // Where a list is popped from, its first block is asked for again and again.
+  if (last > 0 && ElementBlock::Cursor(tree_.At(1).block, space_).CompareId(id) > 0) {
+    Place place{0, ElementBlock::Cursor(tree_.At(0).block, space_), false};
+    place.found = ElementBlock::Find(place.cursor, id);
+    return place;
+  }
   const size_t after = tree_.PartitionPoint([&](const Leaf& leaf) {
     return ElementBlock::Cursor(leaf.block, space_).CompareId(id) <= 0;
   });
@@ -68,6 +74,11 @@ std::optional<Element> ListElements::Find(std::string_view id) const {
   const Place place = Locate(id);
   if (!place.found) return std::nullopt;
   return place.cursor.Get();
+}
+
+bool ListElements::Has(std::string_view id) const {
+  const Place place = Locate(id);
+  return place.found && place.cursor.live();
 }
 
 bool ListElements::IsTombstone(const Place& place, const Version& version) const {
@@ -219,6 +230,24 @@ void ListElements::ForEach(Visitor visit) const {
   tree_.VisitFrom(0, false, [&](const Leaf& leaf) {
     for (ElementBlock::Cursor cursor(leaf.block, space_); !cursor.AtEnd(); cursor.Next()) {
       visit(cursor.Get());
+    }
+    return true;
+  });
+}
+
+void ListElements::ForEachLive(ScoreText& text, PayloadVisitor visit) const {
+  VisitLiveFrom(0, text, visit);
+}
+
+void ListElements::VisitLiveFrom(size_t first, ScoreText& text, PayloadVisitor visit) const {
+  if (first >= tree_.weight()) return;
+  const Tree::Place place = tree_.FindWeight(first);
+  size_t skip = first - place.weight_before;
+  tree_.VisitFrom(place.ordinal, false, [&](const Leaf& leaf) {
+    if (leaf.live == 0) return true;
+    ElementBlock::Cursor cursor = Begin(leaf.block);
+    for (cursor.SkipLive(std::exchange(skip, 0)); !cursor.AtEnd(); cursor.Next()) {
+      if (cursor.live() && !visit(cursor.Id(), cursor.Payload(text))) return false;
     }
     return true;
   });

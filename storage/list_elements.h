@@ -31,6 +31,9 @@ class ListElements final : public CollectionPart {
   bool Free(const ElementName& name, const Version& version, Visitor dropped) override;
   void Purge(Stamp reset, PurgeVisitor changed) override;
   bool FreeSome(size_t limit) override;
+  bool Has(std::string_view id) const override;
+  void ForEachLive(ScoreText& text, PayloadVisitor visit) const override;
+  void VisitLiveFrom(size_t first, ScoreText& text, PayloadVisitor visit) const override;
   void ForEach(Visitor visit) const override;
   void ForEachNamed(const ElementName& name, Visitor visit) const override;
   uint64_t Scan(uint64_t cursor, size_t count, Visitor visit) const override;

@@ -42,6 +42,23 @@ void PackRegister(PackedWriter& out, const Register& value, const char* block) {
   }
 }
 
+bool UnpackPlainPayload(PackedReader& in, Value& payload) {
+  const uint32_t kind = in.Varint<uint32_t>();
+  if (kind == kAbsent || kind > kNumberBase) return false;
+  in.Time();
+  in.Varint<OriginIndex>();
+  payload = {};
+  if (kind == kInline) {
+    payload = Value::Bytes(in.Bytes(in.Varint()));
+  } else if (kind == kBlock) {
+    const size_t size = in.Varint();
+    payload = Value::Bytes({in.Fixed<const char*>(), size});
+  } else if (kind == kNumberBase) {
+    payload = Value::OfNumber(in.OfNumber());
+  }
+  return true;
+}
+
 void UnpackRegister(PackedReader& in, Register& value, const char** block) {
   *block = nullptr;
   const uint32_t head = in.Varint<uint32_t>();

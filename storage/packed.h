@@ -141,6 +141,9 @@ inline constexpr size_t kMaxInlinePayload = 1024;
 size_t PackedRegisterBound(const Register& value);
 /// Packs base and slots; a payload longer than kMaxInlinePayload is written as (length, `block`).
 void PackRegister(PackedWriter& out, const Register& value, const char* block);
+/// Reads the payload of a register that has no slots: kNone where it is removed. False, with
+/// nothing told, where it has some.
+bool UnpackPlainPayload(PackedReader& in, Value& payload);
 /// The reverse. `block` receives the pointer of a long payload, else null.
 void UnpackRegister(PackedReader& in, Register& value, const char** block);
 

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include "node/arguments.h"
@@ -41,7 +40,7 @@ using MemberVisitor = std::function<void(std::string_view member)>;
 /// How sets are combined. `sets` is not empty; members borrow from the Access, each comes once.
 using Combine = void (*)(Access& access, SourceSets& sets, const MemberVisitor& visit);
 
-/// Members of one set, to be held against other sets of about its size or larger.
+/// Members of one set, to be held against other sets.
 class Candidates {
  public:
   Candidates(Access& access, const SourceSet& set) : access_(access) {
@@ -54,22 +53,9 @@ class Candidates {
 
   /// Counts a hit for each candidate that `other` has and that has `hits` already.
   void Hold(const SourceSet& other, size_t hits) {
-    // Asking for each costs finding key and element; a set of like size is faster walked.
-    constexpr size_t kLikeSize = 4;
-    if (other.size > kLikeSize * members_.size()) {
-      for (size_t i = 0; i < members_.size(); ++i) {
-        if (hits_[i] == hits && access_.HasElement(other.key, kMembers, members_[i])) ++hits_[i];
-      }
-      return;
+    for (size_t i = 0; i < members_.size(); ++i) {
+      if (hits_[i] == hits && access_.HasElement(other.key, kMembers, members_[i])) ++hits_[i];
     }
-    if (places_.empty()) {
-      places_.reserve(members_.size());
-      for (size_t i = 0; i < members_.size(); ++i) places_.emplace(members_[i], i);
-    }
-    access_.ForEachElement(other.key, kMembers, [&](std::string_view member, const Value&) {
-      const auto place = places_.find(member);
-      if (place != places_.end() && hits_[place->second] == hits) ++hits_[place->second];
-    });
   }
 
   void VisitWith(size_t hits, const MemberVisitor& visit) const {
@@ -82,7 +68,6 @@ class Candidates {
   Access& access_;
   std::vector<std::string_view> members_;
   std::vector<size_t> hits_;
-  absl::flat_hash_map<std::string_view, size_t> places_;  // in members_; filled when needed
 };
 
 void Intersect(Access& access, SourceSets& sets, const MemberVisitor& visit) {

@@ -75,28 +75,41 @@ struct AddCounts {
 
 enum class Added { kDone, kNotANumber };
 
-/// One score and member. `amount`: the score, or what is added to it.
-Added AddMember(CollectionAccess& set, std::string_view member, double amount,
-                const AddOptions& options, AddCounts& counts) {
+/// The score of one member.
+void SetScore(CollectionAccess& set, std::string_view member, double score,
+              const AddOptions& options, AddCounts& counts) {
+  set.access.ChangeScore(set.key, member,
+                         [&](std::optional<double> present) -> std::optional<double> {
+                           if (present ? options.if_none : options.if_some) return std::nullopt;
+                           if (present && options.if_less && score >= *present) return std::nullopt;
+                           if (present && options.if_greater && score <= *present)
+                             return std::nullopt;
+                           if (!present) {
+                             ++counts.added;
+                           } else if (score != *present) {
+                             ++counts.updated;
+                           }
+                           return score;
+                         });
+}
+
+/// One amount that is added to the score of a member.
+Added AddToScore(CollectionAccess& set, std::string_view member, double amount,
+                 const AddOptions& options, AddCounts& counts) {
   const std::optional<double> present = set.access.Score(set.key, member);
   if (present ? options.if_none : options.if_some) return Added::kDone;
   double score = amount;
   if (present) {
-    if (options.increment) score += *present;
+    score += *present;
     if (std::isnan(score)) return Added::kNotANumber;
     if (options.if_less && score >= *present) return Added::kDone;
     if (options.if_greater && score <= *present) return Added::kDone;
   }
   counts.score = score;
   if (present && score == *present) return Added::kDone;
-  if (options.increment) {
-    const Result<double> sum = set.access.IncrementScore(set.key, member, amount);
-    if (!sum) return Added::kNotANumber;
-    counts.score = *sum;
-  } else {
-    ScoreText text;
-    set.access.AddElement(set.key, kMembers, member, ScoreValue(score, text));
-  }
+  const Result<double> sum = set.access.IncrementScore(set.key, member, amount);
+  if (!sum) return Added::kNotANumber;
+  counts.score = *sum;
   ++(present ? counts.updated : counts.added);
   return Added::kDone;
 }
@@ -118,7 +131,10 @@ void AddMembers(CommandContext& context, Arguments arguments, AddOptions options
   if (!CheckType(context, set.view, KeyType::kSortedSet)) return;
   AddCounts counts;
   for (size_t i = 0; i < scores.size(); ++i) {
-    if (AddMember(set, pairs[2 * i + 1], scores[i], options, counts) == Added::kNotANumber) {
+    const std::string_view member = pairs[2 * i + 1];
+    if (!options.increment) {
+      SetScore(set, member, scores[i], options, counts);
+    } else if (AddToScore(set, member, scores[i], options, counts) == Added::kNotANumber) {
       return context.reply.Error("ERR resulting score is not a number (NaN)");
     }
   }
