@@ -8,7 +8,7 @@ from report import ratio
 from servers import redis_program
 
 SMALL, LARGE = 20, 500_000  # elements of a collection
-SMALL_KEYS = 20_000
+SMALL_KEYS = {False: 100_000, True: 25_000}  # collections of that size; with --quick
 MOST = {SMALL: 1.5, LARGE: 1.0}  # of Redis's bytes
 
 
@@ -29,17 +29,17 @@ KINDS = (
 )
 
 
-def commands(kind, size):
+def commands(kind, size, keys):
     step = min(size, 100)
-    for key in range(SMALL_KEYS if size == SMALL else 1):
+    for key in range(keys):
         for first in range(0, size, step):
             words = (w for i in range(first, first + step) for w in kind.words(key * size + i))
             yield (kind.command, f"collection:{key:06}", *words)
 
 
-def fill(server, kind, size):
+def fill(server, kind, size, keys):
     with server.client(timeout=60) as client:
-        for part in chunks(commands(kind, size), 100):
+        for part in chunks(commands(kind, size, keys), 100):
             for reply in client.pipeline(part):
                 if isinstance(reply, Exception):
                     raise reply
@@ -48,12 +48,12 @@ def fill(server, kind, size):
 class Measured:
     """One server with collections of one kind and size, and what it takes for them."""
 
-    def __init__(self, server, kind, size):
+    def __init__(self, server, kind, size, keys):
         self._server = server
         self._size = size
-        self._elements = size * (SMALL_KEYS if size == SMALL else 1)
+        self._elements = size * keys
         self._empty = server.resident_bytes()
-        fill(server, kind, size)
+        fill(server, kind, size, keys)
         self.loaded = self._each(server.resident_bytes())
 
     def settle(self):
@@ -68,7 +68,8 @@ class Measured:
 def measure(bench, report):
     report.section(
         "Bytes per element of collections",
-        f"{SMALL_KEYS:,} collections of {SMALL} elements, or one of {LARGE:,}: what the process "
+        f"{SMALL_KEYS[bench.quick]:,} collections of {SMALL} elements, or one of {LARGE:,}: what "
+        "the process "
         "takes more than when it was empty, by elements, keys included; `MEMORY USAGE` of one key "
         "by its elements. The ratio is starling's bytes by Redis's. Loaded: as soon as the last "
         "command was answered.")
@@ -76,12 +77,13 @@ def measure(bench, report):
         report.add("redis-server is not installed", "not measured")
         return
     for size, most in MOST.items():
+        keys = SMALL_KEYS[bench.quick] if size == SMALL else 1
         rows = []
         for kind in KINDS:
             name = f"{kind.name} of {size:,}"
             if bench.wants(name):
-                rows.append((name, Measured(bench.redis(), kind, size),
-                             Measured(bench.starling().nodes[0], kind, size)))
+                rows.append((name, Measured(bench.redis(), kind, size, keys),
+                             Measured(bench.starling().nodes[0], kind, size, keys)))
         for name, redis, node in rows:
             redis.settle()
             node.settle()
