@@ -98,8 +98,8 @@ TEST_F(NodeTest, TwoNodesInOneProcessConverge) {
   ASSERT_TRUE(Eventually([&] { return Alive(a) == 2 && Alive(b) == 2; }));
   // Who is alive is known a moment before the other's state is taken.
   ASSERT_TRUE(Eventually([&] {
-    const uint64_t cluster = a.Statistics().cluster_id;
-    return cluster != 0 && b.Statistics().cluster_id == cluster;
+    const std::string cluster = a.Statistics().cluster_id;
+    return !cluster.empty() && b.Statistics().cluster_id == cluster;
   }));
   Counter at_a = a.GetCounter("hits");
   Counter at_b = b.GetCounter("hits");
