@@ -46,6 +46,29 @@ Status Joining::WantAgain(const ClusterRecord& record) {
   return status;
 }
 
+Status Joining::CheckBegun(const std::vector<std::string>& pieces) {
+  Keyspace aside({.shards = 1}, store_.clock());
+  for (const std::string& piece : pieces) {
+    const auto decoded = DecodedBatch::Decode(piece);
+    if (!decoded) return decoded.error();
+    std::vector<Item> items;
+    for (const Item& item : decoded->items()) {
+      if (item.database == kClusterDatabase) items.push_back(item);
+    }
+    aside.Merge(items);
+  }
+  MemberList theirs(aside);
+  theirs.Refresh(target_);
+  if (theirs.IsMember(store_.name())) return {};
+  const MemberList::End* end = theirs.EndOf(store_.name());
+  if (end != nullptr && store_.origin().incarnation <= end->incarnation) {
+    const auto raised =
+        store_.RaiseIncarnation("the former one has ended", /*stamps=*/0, end->incarnation);
+    if (!raised) return raised.error();
+  }
+  return Error{Code::kUnavailable, "this node has not begun in the state that it was given"};
+}
+
 Result<Joining::Rewritten> Joining::WriteAgain(const std::vector<std::string>& pieces,
                                                const VersionVector& accepted) {
   Keyspace& keyspace = store_.keyspace();
@@ -67,6 +90,7 @@ Result<Joining::Rewritten> Joining::WriteAgain(const std::vector<std::string>& p
 
 Status Joining::Complete(WalkReceiver::Taken taken) {
   const ClusterRecord record = *target_;
+  if (Status begun = CheckBegun(taken.pieces); !begun) return begun;
   VersionVector accepted;
   for (const std::string& piece : taken.pieces) {
     auto decoded = DecodedBatch::Decode(piece);

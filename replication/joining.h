@@ -1,11 +1,14 @@
 /// Entering a cluster that exists: the whole state first, own writes after it (DESIGN.md section
 /// 3).
 ///
-/// A joiner, and a forgotten member that returns, begin a new incarnation, take a member's whole
-/// state, take out what they wrote beyond what the cluster accepts, and write that again with
-/// stamps after the state (COUNTEREXAMPLES 16, 18, 27). Not thread-safe.
+/// A joiner, and a forgotten member that returns, ask a member to write that they begin, take its
+/// whole state, take out what they wrote beyond what the cluster accepts, and write that again, as
+/// a new incarnation, with stamps after the state (COUNTEREXAMPLES 16, 18, 27). Not thread-safe.
 ///
-/// All of it is one atomic write: the state, the stream of what is written again, where the former
+/// They begin before they take the state, and what they were given has to say so: from there on no
+/// member frees what they may not know, and what was freed before is older than all they write.
+///
+/// The rest is one atomic write: the state, the stream of what is written again, where the former
 /// streams count to, the cluster's record. A crash before it leaves the node outside with all that
 /// it had, and it starts over; a crash after it finds the node inside. So nothing of its own is
 /// lost or counted twice, wherever it is killed (I2, I10). Where the disk fails in that write, only
@@ -53,8 +56,9 @@ class Joining {
   const std::optional<ClusterRecord>& target() const { return target_; }
 
   /// Takes the state and enters: afterwards the record is persisted and the target cleared. Errors:
-  /// the store's. Nothing has changed then but the incarnation, the target stays, and the next walk
-  /// starts over; unless the outcome is unknown (Store::ApplyWalk).
+  /// kUnavailable (in that state this node has not begun), the store's. Nothing has changed then
+  /// but the incarnation, the target stays, and the next walk starts over; unless the outcome is
+  /// unknown (Store::ApplyWalk).
   Status Complete(WalkReceiver::Taken taken);
 
   /// The stream of what this process wrote again when it entered last, if it did.
@@ -65,6 +69,8 @@ class Joining {
     Origin origin;
     Reissue::Written written;
   };
+  /// Checks that this node is a member in the state's own list.
+  Status CheckBegun(const std::vector<std::string>& pieces);
   /// Raises the incarnation, and writes what counts of the former ones again.
   Result<Rewritten> WriteAgain(const std::vector<std::string>& pieces,
                                const VersionVector& accepted);

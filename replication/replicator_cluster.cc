@@ -80,10 +80,29 @@ void Replicator::Impl::Meet(const ClusterRecord& record, Instant now) {
   }
   const bool alone = record.first_members.size() == 1 && record.first_members[0] == store_.name();
   if (created_with_us || alone) return Adopt(record, /*persisted=*/false, now);
+  Enter(record, 0);
+}
+
+/// `ended`: up to which incarnation this node's streams have ended, if they have.
+void Replicator::Impl::Enter(const ClusterRecord& record, uint64_t ended) {
   if (!joining_.target()) {
-    log_->info("event=joining cluster={} node={}", record.id, store_.name());
+    if (record_) {
+      // Once it has begun again nobody tells it any more: a restart has to know by itself.
+      if (const Status wanted = joining_.WantAgain(record); !wanted) {
+        log_->error("event=not_entered error=\"{}\"", wanted.error().message);
+        return;
+      }
+      log_->warn("event=forgotten node={} detail=\"returns by taking the whole state\"",
+                 store_.name());
+    } else {
+      log_->info("event=joining cluster={} node={}", record.id, store_.name());
+    }
   }
-  joining_.Want(record);
+  if (!record_) joining_.Want(record);
+  SilenceStreams();
+  if (store_.origin().incarnation > ended) return;
+  const auto raised = store_.RaiseIncarnation("the former one has ended", /*stamps=*/0, ended);
+  if (!raised) log_->error("event=incarnation_not_raised error=\"{}\"", raised.error().message);
 }
 
 void Replicator::Impl::Announce(NodeId peer) {
@@ -180,15 +199,7 @@ void Replicator::Impl::On(NodeId from, const ClusterAnnounce& message, Instant n
   }
   peer_cluster_[from] = message.record.id;
   if (!record_) return Meet(message.record, now);
-  if (message.forgotten && !OutgrownEnd(message)) {
-    if (!joining_.target()) {
-      log_->warn("event=forgotten node={} detail=\"returns by taking the whole state\"",
-                 store_.name());
-    }
-    joining_.Want(message.record);
-    SilenceStreams();
-    return;
-  }
+  if (message.forgotten && !OutgrownEnd(message)) return Enter(message.record, message.ended);
   Activate(from, now);
 }
 
@@ -209,9 +220,10 @@ void Replicator::Impl::On(NodeId from, const CreationAccept& message, Instant no
 }
 
 void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant) {
-  // Only for itself, only from within, and only by a member whose own entry counts.
+  // Only for itself, only of this cluster or of none, and only by a member whose own entry counts.
+  const uint64_t cluster = peer_cluster_[from];
   const bool sound = record_ && message.name == NameOfPeer(from) &&
-                     peer_cluster_[from] == record_->id && list_.IsMember(store_.id());
+                     (cluster == 0 || cluster == record_->id) && list_.IsMember(store_.id());
   if (!sound || list_.IsMember(message.name)) return;
   if (const MemberList::End* end = list_.EndOf(message.name)) {
     if (message.incarnation <= end->incarnation) return;
@@ -240,12 +252,17 @@ void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now)
 
 void Replicator::Impl::AdvanceJoining(Instant now) {
   if (!joining_.target() || walk_receiver_.busy() || store_.journal().in_doubt()) return;
+  if (now < next_entry_) return;
   std::vector<NodeId> able;
   for (const auto& [peer, cluster] : peer_cluster_) {
     if (cluster == joining_.target()->id) able.push_back(peer);
   }
   if (able.empty()) return;
-  walk_receiver_.Begin(able[asked_++ % able.size()], {}, /*whole=*/true, now);
+  next_entry_ = now + limits::kRoundInterval;
+  const NodeId asked = able[asked_++ % able.size()];
+  // In this order on one lane; where the first is lost the state is refused, and both asked again.
+  links_.Send(asked, Lane::kControl, BeginRequest{store_.name(), store_.origin().incarnation});
+  walk_receiver_.Begin(asked, {}, /*whole=*/true, now);
 }
 
 void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
@@ -265,6 +282,11 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   const Status status = target
                             ? joining_.Complete({taken.from, taken.whole, std::move(taken.pieces)})
                             : store_.ApplyWalk(taken.pieces, taken.whole);
+  if (!status && status.error().code == Code::kUnavailable) {
+    log_->info("event=walk_refused peer={} reason=\"{}\"", NameOfPeer(taken.from),
+               status.error().message);
+    return;
+  }
   if (!status) {
     log_->error("event=walk_refused peer={} error=\"{}\"", NameOfPeer(taken.from),
                 status.error().message);
@@ -275,25 +297,8 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   Emit(EventEffect::Kind::kWalkTaken, NameOfPeer(taken.from),
        whole ? "whole state" : "what the log no longer had");
   list_dirty_ = true;
-  if (target) {
-    Adopt(*target, /*persisted=*/true, now);
-    next_begin_ = now;
-    AskToBegin(now);
-  }
+  if (target) Adopt(*target, /*persisted=*/true, now);
   streams_.ReportToAll(now);
-}
-
-void Replicator::Impl::AskToBegin(Instant now) {
-  if (!record_ || joining_.target() || list_.IsMember(store_.id()) || now < next_begin_) return;
-  next_begin_ = now + limits::kRoundInterval;
-  std::vector<NodeId> able;
-  for (const auto& [peer, cluster] : peer_cluster_) {
-    if (cluster == record_->id && list_.IsMember(peer)) able.push_back(peer);
-  }
-  if (able.empty()) return;
-  // One writes it; the next is asked when that one does not.
-  links_.Send(able[asked_++ % able.size()], Lane::kControl,
-              BeginRequest{store_.name(), store_.origin().incarnation});
 }
 
 }  // namespace starling

@@ -262,9 +262,12 @@ void Replicator::Impl::Upkeep(Instant now) {
   FollowMembers(now);
   DropStrangers(now);
   SaveAddresses();
-  AskToBegin(now);
   EndEarlierStreams();
   MarkOver();
+  if (record_ && !list_.IsMember(store_.id())) {
+    const MemberList::End* end = list_.EndOf(store_.name());
+    Enter(*record_, end == nullptr ? 0 : end->incarnation);
+  }
   for (const auto& [peer, cluster] : peer_cluster_) {
     if (cluster == 0) Announce(peer);  // it may not have heard
   }

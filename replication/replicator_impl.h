@@ -82,9 +82,9 @@ struct Replicator::Impl final : public LinkHost {
   void AdvanceJoining(Instant now);
   void TakeWalk(WalkReceiver::Taken taken, Instant now);
   void SilenceStreams();
-  void AskToBegin(Instant now);
   void MarkOver();
   void EndEarlierStreams();
+  void Enter(const ClusterRecord& record, uint64_t ended);
   bool OutgrownEnd(const ClusterAnnounce& announce) const;
 
   // --- upkeep ---
@@ -130,8 +130,8 @@ struct Replicator::Impl final : public LinkHost {
   std::map<NodeId, Origin> peer_origin_;     // as last reported
   std::set<std::string> refused_folder_;     // logged once each
   Instant next_upkeep_{};
-  Instant next_begin_{};
-  size_t asked_ = 0;  // whom to ask next for the state, or to begin
+  Instant next_entry_{};
+  size_t asked_ = 0;  // whom to ask next to begin, and for the state
   bool list_dirty_ = true;
   Stamp own_start_;                 // where the own stream ended when this process began
   std::optional<Stamp> own_first_;  // the end of the first own batch since

@@ -252,10 +252,11 @@ bool Store::WaitsToFold() const {
   });
 }
 
-Result<Store::Between> Store::RaiseIncarnation(std::string_view reason, uint64_t stamps) {
+Result<Store::Between> Store::RaiseIncarnation(std::string_view reason, uint64_t stamps,
+                                               uint64_t above) {
   std::lock_guard applying(apply_mutex_);
   const Origin old = origin();
-  const Origin between{id_, NextIncarnation(incarnation_)};
+  const Origin between{id_, NextIncarnation(std::max(incarnation_, above))};
   const Origin next{id_, between.incarnation + 1};
   incarnation_ = next.incarnation;
   if (Status status = WriteIdentity(false); !status) return status.error();

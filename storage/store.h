@@ -110,9 +110,10 @@ class Store {
     Stamp before;   ///< ...and at or below this none of the new one's.
   };
   /// Starts a new incarnation, e.g. because a peer holds more of this origin than the node does.
-  /// Leaves `stamps` free between the two. Errors: the journal's; the incarnation may have risen
-  /// all the same.
-  Result<Between> RaiseIncarnation(std::string_view reason, uint64_t stamps = 0);
+  /// Leaves `stamps` free between the two, and rises beyond `above`. Errors: the journal's; the
+  /// incarnation may have risen all the same.
+  Result<Between> RaiseIncarnation(std::string_view reason, uint64_t stamps = 0,
+                                   uint64_t above = 0);
   /// Changes when the log is synced, from the next append on. Errors: kIo (a weaker setting is then
   /// not in force; a stronger one is, but a restart may not know it).
   Status SetAppendFsync(AppendFsync appendfsync);

@@ -267,6 +267,34 @@ TEST_F(Entering, AJoinerThatNeverWritesHoldsUpNobodysTombstones) {  // I9
   EXPECT_TRUE(Freed({0, 1, 2, 3}));
 }
 
+// D dies as soon as it has entered, having told nobody. Alone it writes k, which B then deletes.
+// Did the others know nothing of D, they would free the tombstone before D's write reaches them.
+TEST_F(Entering, WhatANodeWritesAsSoonAsItHasEnteredLivesOnAllOrOnNone) {  // I8, COUNTEREXAMPLES 18
+  bool entered = false;
+  for (uint64_t call = 1; call < 20 && !entered; ++call) {
+    Form(3);
+    Set(node(0), "k", "old");
+    ASSERT_TRUE(Agreed({0, 1, 2}));
+    SimNode& joiner = world().AddNode("D");
+    joiner.Start();
+    joiner.CrashInside(call, CrashKind::kKill, /*after=*/true);
+    ASSERT_TRUE(world().RunUntil([&] { return !joiner.up(); }, seconds(30)));
+    world().Partition(0b1000);
+    joiner.Start();
+    entered = joiner.replicator().cluster().has_value();
+  }
+  ASSERT_TRUE(entered);
+  SimNode& joiner = node(3);
+  Set(joiner, "k", "of the joiner");
+  world().RunFor(milliseconds(50));
+  Delete(node(1), "k");
+  world().RunFor(seconds(15));
+  for (int i = 0; i < 3; ++i) EXPECT_GT(Tombstones(node(i)), 0U) << node(i).name();
+  world().Heal();
+  EXPECT_TRUE(Settled({0, 1, 2, 3}, seconds(60)));
+  EXPECT_TRUE(Freed({0, 1, 2, 3}));
+}
+
 TEST_F(Entering, AForgottenMemberKilledAtAnyWriteOfItsReturnKeepsWhatItWroteAlone) {
   EXPECT_GE(AtEveryWrite({}, [&](const Death& death) { return Return(death); }), 2U);
   EXPECT_GE(AtEveryWrite({.kind = CrashKind::kPowerLoss},
