@@ -94,6 +94,11 @@ void MemoryDisk::RunFull(uint64_t after, bool unknown) {
   full_unknown_ = unknown;
 }
 
+bool MemoryDisk::full() const {
+  const std::lock_guard lock(*mutex_);
+  return full_in_ == uint64_t{0};
+}
+
 bool MemoryDisk::holds_unknown() const {
   const std::lock_guard lock(*mutex_);
   return holds_unknown_;

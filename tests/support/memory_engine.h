@@ -57,6 +57,8 @@ class MemoryDisk {
   /// HasSpace(). `unknown`: appends say kUnknownOutcome, and every other one has happened.
   void RunFull(uint64_t after, bool unknown = false);
   void HasSpace();
+  /// Whether the next write fails so.
+  bool full() const;
   /// The last `records` log appends become unreadable; the next open cuts and reports them.
   void CorruptLogTail(size_t records);
   /// A new disk in the place of this one: everything is gone.
