@@ -324,11 +324,24 @@ class Keyspace {
   struct Stability {
     VersionVector covered;  ///< Held by every member.
     Stamp passed;           ///< Every member's own stream is beyond this.
+
+    bool Covers(const Origin& origin, Stamp stamp) const {
+      return stamp <= passed && covered.Covers(origin, stamp);
+    }
   };
   /// Frees elements of deleted collections, at most about `limit`; returns how many.
   size_t FreeDropped(size_t limit);
-  /// Frees stable tombstones, at most `limit`; returns how many.
-  size_t FreeStable(const Stability& stability, size_t limit);
+  /// The last checkpoint: what it holds, and what was stable when its vector was taken.
+  struct Checkpointed {
+    VersionVector vector;
+    Stability stable;
+  };
+  /// Frees stable tombstones, at most `limit`; returns how many. One that the checkpoint holds must
+  /// have been stable then: the next checkpoint erases it, and a kill inside that leaves a state
+  /// without it, onto which all is replayed that came after the vector (I8). `held_back`: whether
+  /// one waits for that. Null: there is no checkpoint.
+  size_t FreeStable(const Stability& stability, size_t limit,
+                    const Checkpointed* checkpointed = nullptr, bool* held_back = nullptr);
   /// From now on slots of origins that `over` has as over may be folded (origin_table.h). Who lacks
   /// something of those streams needs the whole state: they become part of the floor first.
   void AllowFolding(const VersionVector& over);

@@ -263,14 +263,22 @@ size_t Keyspace::FreeDropped(size_t limit) {
   return freed;
 }
 
-size_t Keyspace::FreeStable(const Stability& stability, size_t limit) {
+size_t Keyspace::FreeStable(const Stability& stability, size_t limit,
+                            const Checkpointed* checkpointed, bool* held_back) {
+  const Shard::Freeable may_free = [&](const Origin& origin, Stamp stamp) {
+    if (!stability.Covers(origin, stamp)) return false;
+    const bool replayable = checkpointed != nullptr && checkpointed->vector.Covers(origin, stamp) &&
+                            !checkpointed->stable.Covers(origin, stamp);
+    if (replayable && held_back != nullptr) *held_back = true;
+    return !replayable;
+  };
   size_t freed = 0;
   VersionVector raised;
   for (const auto& shard : impl_->shards) {
     if (freed >= limit) break;
     // The floor is raised before the lock is released: nobody sees a freed state above its floor.
     std::lock_guard lock(shard->mutex);
-    freed += shard->FreeStable(stability, limit - freed, raised);
+    freed += shard->FreeStable(may_free, limit - freed, raised);
     RaiseFloor(raised);
   }
   return freed;

@@ -94,8 +94,10 @@ class Shard {
   size_t Expire(int64_t now_millis, size_t limit, const std::function<void(LoadedEntry&)>& expired);
   /// Looks again at an entry at `millis` (a deletion that was put off).
   void LookAgain(LoadedEntry& entry, int64_t millis);
-  /// Looks at up to `limit` tombstones, frees those that are stable and raises `floor` by them.
-  size_t FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor);
+  /// Whether the tombstone of this version may go.
+  using Freeable = std::function<bool(const Origin&, Stamp)>;
+  /// Looks at up to `limit` tombstones, frees those that may go and raises `floor` by them.
+  size_t FreeStable(const Freeable& may_free, size_t limit, VersionVector& floor);
   size_t tombstones() const { return tombstones_.size(); }
   /// Frees elements of dropped collections.
   size_t FreeDropped(size_t limit);

@@ -40,7 +40,7 @@ void Shard::LookAgain(LoadedEntry& entry, int64_t millis) {
   Repack(entry);
 }
 
-size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, VersionVector& floor) {
+size_t Shard::FreeStable(const Freeable& may_free, size_t limit, VersionVector& floor) {
   size_t freed = 0;
   // Those that are not stable yet go to the end: one origin that lags holds up no other's.
   for (size_t looks = std::min(limit, tombstones_.size()); looks > 0; --looks) {
@@ -48,7 +48,7 @@ size_t Shard::FreeStable(const Keyspace::Stability& stability, size_t limit, Ver
     tombstones_.pop_front();
     const Origin& origin = origins_.At(tombstone.version.origin);
     const Stamp stamp = tombstone.version.stamp;
-    if (stamp > stability.passed || !stability.covered.Covers(origin, stamp)) {
+    if (!may_free(origin, stamp)) {
       // One that something newer has replaced waits for nobody: others may know nothing of it any
       // more, and nobody would move its stream for it.
       if (IsCurrent(tombstone)) tombstones_.push_back(std::move(tombstone));

@@ -19,6 +19,10 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
     }
   }
   const size_t deleted = keyspace_->DeleteExpired(kSlice, options_.foreign_expiry_delay);
+  {
+    std::lock_guard lock(mutex_);
+    stable_ = stability;
+  }
   const size_t freed = FreeStable(stability, kSlice);
   AllowFolding(stability);
   const size_t dropped = keyspace_->FreeDropped(kSlice);
@@ -44,7 +48,8 @@ bool Store::CheckpointDue(std::chrono::nanoseconds now) {
   if (bytes != seen_bytes_) quiet_since_ = now;
   seen_bytes_ = bytes;
   const uint64_t interval = bytes - checkpoint_bytes_;
-  const bool worth = interval >= options_.checkpoint_log_bytes / 8 || WaitsToCheckpointOver();
+  const bool worth =
+      interval >= options_.checkpoint_log_bytes / 8 || held_back_ || WaitsToCheckpointOver();
   const bool quiet = now - quiet_since_ >= kQuiet && worth;
   return quiet || interval >= options_.checkpoint_log_bytes ||
          keyspace_->erased_name_bytes() >= kMaxErasedBytes;
@@ -63,7 +68,12 @@ size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
   // Not while a checkpoint is writing: it has taken the names of what changed, and what is freed
   // before its record is written would stay on disk as it was, under a vector that says otherwise.
   std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
-  return lock.owns_lock() ? keyspace_->FreeStable(stability, limit) : 0;
+  if (!lock.owns_lock()) return 0;
+  bool held_back = false;
+  const Keyspace::Checkpointed checkpointed{checkpoint_vector_, checkpoint_stable_};
+  const size_t freed = keyspace_->FreeStable(stability, limit, &checkpointed, &held_back);
+  held_back_ = held_back;
+  return freed;
 }
 
 void Store::AllowFolding(const Keyspace::Stability& stability) {
@@ -97,8 +107,12 @@ Status Store::Checkpoint() {
   const uint64_t interval = bytes - checkpoint_bytes_.exchange(bytes);
   // Taken before the changed names: all that it covers is in memory and marked.
   StateVector reached;
+  Keyspace::Stability stable;
   {
     std::lock_guard applying(apply_mutex_);
+    std::unique_lock before(mutex_);
+    stable = stable_;
+    before.unlock();
     reached.vector = vector();
     std::lock_guard guard(mutex_);
     reached.walks = walks_;
@@ -112,6 +126,7 @@ Status Store::Checkpoint() {
   const bool keep = interval <= 2 * options_.checkpoint_log_bytes;
   previous_vector_ = keep ? checkpoint_vector_ : reached.vector;
   checkpoint_vector_ = reached.vector;
+  checkpoint_stable_ = std::move(stable);
   const uint64_t walks = std::exchange(checkpoint_walks_, reached.walks);
   DropOldLog();
   for (uint64_t number = walks + 1; number <= reached.walks; ++number) {

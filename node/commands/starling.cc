@@ -79,6 +79,10 @@ void Join(CommandContext& context, Arguments arguments) {
 }
 
 void Backup(CommandContext& context, Arguments arguments) {
+  // Relative to what: the client does not know where the daemon was started.
+  if (!arguments[2].starts_with('/')) {
+    return context.reply.Error("ERR BACKUP needs a path that begins with '/'");
+  }
   ReplyStatus(context, context.services.Backup(std::string(arguments[2])));
 }
 

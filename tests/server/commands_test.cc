@@ -266,6 +266,8 @@ TEST(Daemon, StartsFromABackup) {
     EXPECT_EQ(client.Ask({"STARLING", "BACKUP", folder / "backup"}), "+OK\r\n");
     EXPECT_EQ(client.Ask({"SET", "a", "2"}), "+OK\r\n");
     EXPECT_THAT(client.Ask({"STARLING", "BACKUP", folder / "backup"}), StartsWith("-ERR "));
+    EXPECT_THAT(client.Ask({"STARLING", "BACKUP", "backup"}),
+                StartsWith("-ERR BACKUP needs a path"));
   }
   Settings settings = OnDisk(folder / "restored");
   settings.restore = folder / "backup";
