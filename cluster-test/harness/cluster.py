@@ -34,11 +34,14 @@ class Cluster:
         return [node for node in self.nodes if node.running()]
 
     def wait_agreed(self, timeout=30.0):
-        """Until every running node sees exactly the running ones alive."""
+        """Until every running node is in one cluster and sees exactly the running ones alive."""
         expected = {node.name for node in self.running()}
 
         def agreed():
-            return all(expected == alive(node) for node in self.running())
+            # Who is alive is known a moment before the other's state is taken.
+            ids = {cluster_id(node) for node in self.running()}
+            return (len(ids) <= 1 and b"none" not in ids and
+                    all(expected == alive(node) for node in self.running()))
         eventually(f"all of {sorted(expected)} see each other alive", agreed, timeout)
 
     def wait_same(self, value, *words, timeout=30.0):
@@ -64,6 +67,12 @@ class Cluster:
 def alive(node):
     """Names of the members that `node` holds to be alive."""
     return {name for name, state in node.members().items() if state == "alive"}
+
+
+def cluster_id(node):
+    """The cluster that `node` is in; b"none" as long as it is in none."""
+    lines = node.call("INFO", "starling").split(b"\r\n")
+    return next(line.partition(b":")[2] for line in lines if line.startswith(b"cluster_id:"))
 
 
 def visible_state(node, database=0):

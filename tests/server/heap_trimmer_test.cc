@@ -5,7 +5,7 @@
 namespace starling {
 namespace {
 
-TEST(HeapTrimmer, LeavesASmallHeapAlone) { EXPECT_FALSE(WorthTrimming(1 << 20, 3 << 20)); }
+TEST(HeapTrimmer, LeavesASmallHeapAlone) { EXPECT_FALSE(WorthTrimming(1 << 20, 1 << 20)); }
 
 TEST(HeapTrimmer, LeavesALittleFreeSpaceInALargeHeapAlone) {
   EXPECT_FALSE(WorthTrimming(size_t{1} << 30, 32 << 20));
