@@ -36,6 +36,7 @@ bool Ending::Write(const std::vector<const VersionVector*>& others) {
   list_.WriteOver(store_.name(), over);
   if (const Status committed = store_.journal().Commit(); !committed) {
     log_->error("event=over_not_written error=\"{}\"", committed.error().message);
+    return true;
   }
   log_->info("event=earlier_streams_over node={} streams={} present={}", store_.name(),
              over.streams.entries().size(), present.incarnation);

@@ -194,10 +194,9 @@ class Store {
   uint64_t walks_ = 0;               // taken so far; names their log records
 
   std::mutex checkpoint_mutex_;
-  VersionVector checkpoint_vector_;        // to which the state family is complete
-  Keyspace::Stability checkpoint_stable_;  // what was stable when it was taken
-  std::atomic<bool> held_back_{false};     // tombstones wait for a checkpoint
-  VersionVector previous_vector_;          // of the checkpoint before: the log below it is dropped
+  Keyspace::Checkpointed checkpointed_;  // to what the state family is complete
+  std::atomic<bool> held_back_{false};   // tombstones wait for a checkpoint
+  VersionVector previous_vector_;        // of the checkpoint before: the log below it is dropped
   uint64_t checkpoint_walks_ = 0;
   uint64_t recovered_bytes_ = 0;               // of log that was replayed at the start
   std::atomic<uint64_t> checkpoint_bytes_{0};  // journal's appended bytes at the last checkpoint

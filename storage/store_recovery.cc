@@ -118,7 +118,7 @@ Status Store::ReadState() {
     }
     return {};
   });
-  checkpoint_vector_ = previous_vector_ = vector_;
+  checkpointed_.vector = previous_vector_ = vector_;
   checkpoint_walks_ = walks_;
   clock_.Observe(vector_.Newest());
   return status;

@@ -60,7 +60,7 @@ bool Store::WaitsToCheckpointOver() {
   if (!writing.owns_lock()) return false;
   std::lock_guard lock(mutex_);
   return std::any_of(over_at_.begin(), over_at_.end(), [this](const auto& over) {
-    return vector_.OverUpTo(over.first) > checkpoint_vector_.OverUpTo(over.first);
+    return vector_.OverUpTo(over.first) > checkpointed_.vector.OverUpTo(over.first);
   });
 }
 
@@ -70,8 +70,7 @@ size_t Store::FreeStable(const Keyspace::Stability& stability, size_t limit) {
   std::unique_lock lock(checkpoint_mutex_, std::try_to_lock);
   if (!lock.owns_lock()) return 0;
   bool held_back = false;
-  const Keyspace::Checkpointed checkpointed{checkpoint_vector_, checkpoint_stable_};
-  const size_t freed = keyspace_->FreeStable(stability, limit, &checkpointed, &held_back);
+  const size_t freed = keyspace_->FreeStable(stability, limit, &checkpointed_, &held_back);
   held_back_ = held_back;
   return freed;
 }
@@ -90,7 +89,7 @@ void Store::AllowFolding(const Keyspace::Stability& stability) {
       // between two of the slots must be known.
       if (stability.passed < at) continue;
       const uint64_t incarnation =
-          std::min({vector_.OverUpTo(node), checkpoint_vector_.OverUpTo(node),
+          std::min({vector_.OverUpTo(node), checkpointed_.vector.OverUpTo(node),
                     stability.covered.OverUpTo(node)});
       if (incarnation != 0) over.Set({node, incarnation}, VersionVector::kOver);
     }
@@ -110,12 +109,13 @@ Status Store::Checkpoint() {
   Keyspace::Stability stable;
   {
     std::lock_guard applying(apply_mutex_);
-    std::unique_lock before(mutex_);
-    stable = stable_;
-    before.unlock();
+    {
+      // Before the vector: what becomes stable between the two is not yet called so.
+      std::lock_guard guard(mutex_);
+      stable = stable_;
+      reached.walks = walks_;
+    }
     reached.vector = vector();
-    std::lock_guard guard(mutex_);
-    reached.walks = walks_;
   }
   if (Status status = WriteChanged(); !status) return status;
   Status status = engine_->WriteState({{std::string(kVectorRecord), reached.Encode()}});
@@ -124,9 +124,8 @@ Status Store::Checkpoint() {
   // The interval's log stays for peers that lag, unless it is long (this node has caught up with
   // others in one go): those who lack it take a walk then (I9).
   const bool keep = interval <= 2 * options_.checkpoint_log_bytes;
-  previous_vector_ = keep ? checkpoint_vector_ : reached.vector;
-  checkpoint_vector_ = reached.vector;
-  checkpoint_stable_ = std::move(stable);
+  previous_vector_ = keep ? checkpointed_.vector : reached.vector;
+  checkpointed_ = {reached.vector, std::move(stable)};
   const uint64_t walks = std::exchange(checkpoint_walks_, reached.walks);
   DropOldLog();
   for (uint64_t number = walks + 1; number <= reached.walks; ++number) {

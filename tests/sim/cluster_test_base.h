@@ -27,6 +27,9 @@ class ClusterTest : public ::testing::Test {
     options.seed = 7;
     options.nodes = nodes;
     options.appendfsync = appendfsync;
+    Form(options);
+  }
+  void Form(const WorldOptions& options) {
     world_ = std::make_unique<World>(options);
     world_->StartAll();
     ASSERT_TRUE(world_->RunUntil([&] { return world_->Formed(); }, seconds(30)));
