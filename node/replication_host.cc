@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include <spdlog/fmt/fmt.h>
+
 #include "node/address.h"
 #include "node/random_number.h"
 
@@ -281,11 +283,21 @@ void ReplicationHost::CarryOut() {
 
 void ReplicationHost::Tell(const EventEffect& event) {
   for (const EventWord& known : kEventWords) {
-    if (known.kind == event.kind) {
-      log_->log(known.level, "{}: member={} detail={}", known.word, event.member, event.detail);
-    }
+    if (known.kind == event.kind) LogEvent(event, known.word, known.level);
   }
   if (listener_) listener_(event);
+}
+
+void ReplicationHost::LogEvent(const EventEffect& event, const char* word,
+                               spdlog::level::level_enum level) {
+  std::string line = fmt::format("{}: member={} detail={}", word, event.member, event.detail);
+  // Who is refused calls again, every few seconds.
+  if (event.kind == EventEffect::Kind::kPeerRefused) {
+    const std::optional<uint64_t> left_out = refusals_.Pass(line, Now());
+    if (!left_out) return;
+    if (*left_out > 0) line += fmt::format(" repeated={}", *left_out);
+  }
+  log_->log(level, line);
 }
 
 void ReplicationHost::EndBurst() {

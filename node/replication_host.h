@@ -24,6 +24,7 @@
 
 #include "node/folder_watch.h"
 #include "node/meeting_folder.h"
+#include "node/repeat_filter.h"
 #include "node/runtime.h"
 #include "node/seed_resolver.h"
 #include "node/transport.h"
@@ -81,6 +82,7 @@ class ReplicationHost final : private TransportHandler {
   void EndBurst();
   void ArmTimer();
   void Tell(const EventEffect& event);
+  void LogEvent(const EventEffect& event, const char* word, spdlog::level::level_enum level);
   /// Posts to the thread, or runs at once where it has ended.
   void Dispatch(std::function<void()> work);
 
@@ -89,6 +91,7 @@ class ReplicationHost final : private TransportHandler {
   TimeSource& time_;
   EventListener listener_;
   std::shared_ptr<spdlog::logger> log_;
+  RepeatFilter refusals_{std::chrono::minutes(1)};
 
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};

@@ -49,14 +49,16 @@ void Dialer::OnFound(const Address& address, NodeId node, bool self) {
   entry->second.dialling = false;
   entry->second.node = node;
   entry->second.self = self;
-  entry->second.pause = {};
 }
 
 void Dialer::OnFailed(const Address& address, Instant now) {
   const auto found = entries_.find(address);
   if (found == entries_.end()) return;
-  Entry& entry = found->second;
-  entry.dialling = false;
+  found->second.dialling = false;
+  PutOff(found->second, now);
+}
+
+void Dialer::PutOff(Entry& entry, Instant now) {
   entry.pause = std::clamp<std::chrono::nanoseconds>(entry.pause * 2, limits::kDialBackoffFirst,
                                                      limits::kDialBackoffLast);
   // Up to a quarter less, so that two nodes that dial each other do not stay in step.
@@ -65,11 +67,22 @@ void Dialer::OnFailed(const Address& address, Instant now) {
   entry.next = now + entry.pause - std::chrono::nanoseconds(jitter);
 }
 
-void Dialer::OnLost(NodeId node, bool at_once, Instant now) {
+void Dialer::OnLinked(NodeId node, Instant now) {
+  for (auto& [address, entry] : entries_) {
+    if (entry.node == node) entry.linked = now;
+  }
+}
+
+void Dialer::OnLost(NodeId node, Instant now) {
   for (auto& [address, entry] : entries_) {
     if (entry.node != node) continue;
     entry.dialling = false;
-    entry.next = at_once ? now : now + limits::kDialBackoffFirst;
+    if (now >= entry.linked + limits::kLinkSettled) {
+      entry.pause = {};
+      entry.next = now;
+    } else {
+      PutOff(entry, now);
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 /// Whom to call: addresses from seeds, the meeting folder and other members, with back-off.
 ///
 /// An address is dialled while no link to its node stands; which node lives there is learned from
-/// handshakes. After a lost link it is dialled at once, then with growing pauses. A state machine
-/// without I/O; not thread-safe.
+/// handshakes. After a lost link it is dialled at once, then with growing pauses; so too where a
+/// link is lost as soon as it stands (the peer refuses it). A state machine without I/O; not
+/// thread-safe.
 #pragma once
 
 #include <functional>
@@ -33,8 +34,11 @@ class Dialer {
   /// The node found at a dialled address; `self`: this one.
   void OnFound(const Address& address, NodeId node, bool self);
   void OnFailed(const Address& address, Instant now);
-  /// A link to `node` was lost: dial again soon; `at_once`: now.
-  void OnLost(NodeId node, bool at_once, Instant now);
+  /// A link to `node` stands, dialled or not.
+  void OnLinked(NodeId node, Instant now);
+  /// The link to `node` was lost: its addresses are dialled now, or after the next longer pause if
+  /// it stood for less than kLinkSettled.
+  void OnLost(NodeId node, Instant now);
 
   /// Addresses to dial now; each is on its way until OnFound or OnFailed.
   std::vector<Address> Due(Instant now, const Connected& connected);
@@ -49,8 +53,11 @@ class Dialer {
     bool self = false;
     bool dialling = false;
     Instant next{};
+    Instant linked{};  // when the last link to the node stood
     std::chrono::nanoseconds pause{0};
   };
+
+  void PutOff(Entry& entry, Instant now);
 
   bool Wanted(const Entry& entry, const Connected& connected) const;
 

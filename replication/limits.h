@@ -49,6 +49,8 @@ inline constexpr auto kHandshakeTime = 5s;
 inline constexpr auto kHandshakeResend = 500ms;
 inline constexpr auto kDialBackoffFirst = 100ms;
 inline constexpr auto kDialBackoffLast = 3s;
+/// A link that stood for less was no success: its peer is called again after the next longer pause.
+inline constexpr auto kLinkSettled = 1s;
 /// A second connection of one node is refused while the first was heard within this time.
 inline constexpr auto kLinkFresh = 1500ms;
 /// An established link on which nothing came for this long is closed, and its peer called again:

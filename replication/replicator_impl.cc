@@ -129,6 +129,7 @@ void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& di
                               Instant now) {
   if (!dialled.empty()) dialer_.OnFound(dialled, peer, /*self=*/false);
   if (!hello.address.empty()) dialer_.SetMember(peer, hello.address, now);
+  dialer_.OnLinked(peer, now);
   clocks_.Note(peer, Ahead(hello.clock));
   swim_.OnLinked(hello.node_name, hello.address, now);
   stability_.OnLink(peer);
@@ -150,13 +151,17 @@ void Replicator::Impl::OnPeerLost(NodeId peer, const std::string& name, Instant 
   peer_cluster_.erase(peer);
   if (creation_) creation_->RemovePeer(name);
   swim_.OnUnlinked(name, now);
-  dialer_.OnLost(peer, /*at_once=*/true, now);
+  dialer_.OnLost(peer, now);
 }
 
 void Replicator::Impl::OnDialEnded(const Address& dialled, const std::optional<Hello>& peer,
                                    Instant now) {
-  if (peer && peer->node_name != store_.name()) {
-    dialer_.OnFound(dialled, NodeId::FromName(peer->node_name), false);
+  if (peer) {
+    const bool self = peer->session == session_;
+    // Another process of the own name is called again: it may go, and another come in its place.
+    if (self || peer->node_name != store_.name()) {
+      dialer_.OnFound(dialled, NodeId::FromName(peer->node_name), self);
+    }
   }
   dialer_.OnFailed(dialled, now);
 }

@@ -46,11 +46,31 @@ TEST_F(DialerTest, ANodeThatIsLinkedIsNotDialledUnderAnyOfItsAddresses) {
   dialer.Due(0s, connected);
   dialer.OnFound("127.0.0.1:1", b, false);
   dialer.OnFound("localhost:1", b, false);
+  dialer.OnLinked(b, 1s);
   linked.insert(b);
   EXPECT_EQ(dialer.Due(10s, connected), Addresses{});
   linked.clear();
-  dialer.OnLost(b, /*at_once=*/true, 11s);
+  dialer.OnLost(b, 11s);
   EXPECT_EQ(dialer.Due(11s, connected).size(), 2u);
+}
+
+TEST_F(DialerTest, APeerThatEndsEachLinkAtOnceIsCalledWithGrowingPauses) {
+  dialer.Set(Dialer::kSeed, {"b:1"}, true, 0s);
+  Instant now = 0s;
+  int calls = 0;
+  for (; now < Instant(60s); now = std::max(now + 10ms, dialer.NextTimer(connected))) {
+    if (dialer.Due(now, connected).empty()) continue;
+    ++calls;
+    dialer.OnFound("b:1", b, false);
+    dialer.OnLinked(b, now);
+    dialer.OnLost(b, now + 1ms);
+  }
+  EXPECT_LT(calls, 60s / (limits::kDialBackoffLast / 2));
+  // A link that stands makes up for them.
+  ASSERT_EQ(dialer.Due(now, connected).size(), 1u);
+  dialer.OnLinked(b, now);
+  dialer.OnLost(b, now + limits::kLinkSettled);
+  EXPECT_EQ(dialer.Due(now + limits::kLinkSettled, connected).size(), 1u);
 }
 
 TEST_F(DialerTest, AnAddressThatIsTheNodeItselfIsLeftAlone) {
