@@ -37,7 +37,7 @@ size_t Collection::CountBelowScore(CollectionSpace& space, double score, bool in
   if (BlockOf(kType) == nullptr) return 0;
   size_t below = 0;
   for (ElementBlock::Cursor cursor(block(), space); !cursor.AtEnd(); cursor.Next()) {
-    if (!cursor.live()) break;  // tombstones stand behind
+    if (!cursor.live()) continue;
     const double other = cursor.Score();
     if (inclusive ? other > score : other >= score) break;
     ++below;

@@ -228,26 +228,33 @@ ElementBlock* ElementBlock::PutByScore(Cursor& cursor, bool replace, Element& el
   // What the element borrows from the block moves with the first change.
   const std::string id(element.id);
   std::string bytes;
-  ElementBlock* block = cursor.block_;
   if (replace) {
     element.id = id;
     if (element.value.base.kind == Value::Kind::kBytes && element.block == nullptr) {
       bytes = element.value.base.bytes;
       element.value.base.bytes = bytes;
     }
-    block = Change(cursor, true, nullptr);
+    cursor = Cursor(Change(cursor, true, nullptr), *cursor.space_);
   }
-  Cursor place(block, *cursor.space_);
-  if (element.live()) {
-    const double score = ScoreOf(element.value);
-    for (; !place.AtEnd() && place.live(); place.Next()) {
-      const double other = place.Score();
-      if (other != score ? other > score : place.id_ > element.id) break;
-    }
-  } else {
-    place.ToEnd();
-  }
+  Cursor place = PlaceByScore(cursor, element);
   return Change(place, false, &element);
+}
+
+ElementBlock::Cursor ElementBlock::PlaceByScore(const Cursor& searched, const Element& element) {
+  Cursor place(searched.block_, *searched.space_);
+  if (!element.live()) return place;
+  const double score = ScoreOf(element.value);
+  const auto stands_before = [&](const Cursor& other) {
+    if (!other.live()) return true;
+    const double its = other.Score();
+    return its != score ? its < score : other.id_ < element.id;
+  };
+  // Mostly it has the highest score, and the search for it has ended behind the last member.
+  if (searched.AtEnd() && searched.HasPrevious() && stands_before(searched.Previous())) {
+    return searched;
+  }
+  while (!place.AtEnd() && stands_before(place)) place.Next();
+  return place;
 }
 
 ElementBlock* ElementBlock::Erase(Cursor& cursor) {

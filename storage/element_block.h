@@ -5,8 +5,9 @@
 /// not written, and a list element's id is not where it is the place of its own version (it is
 /// until LSET). An ordinary element costs two or three bytes beside its id and payload, in a list
 /// one or two.
-/// Found by scanning. Sorted sets stand in order of (score, id), removed members behind the live
-/// ones; lists in order of their ids; hashes and sets as they came.
+/// Found by scanning. Sorted sets stand in order of (score, id), removed members before the live
+/// ones, where they are soon found when they are freed; lists in order of their ids; hashes and
+/// sets as they came.
 ///
 /// Owns the long payloads of its elements. Changing it may move it: the functions that do return
 /// the new place, and they say so before they fail (they do not fail: memory that is not there ends
@@ -83,6 +84,8 @@ class ElementBlock {
   /// untouched.
   static ElementBlock* Change(Cursor& cursor, bool remove, const Element* add);
   static ElementBlock* PutByScore(Cursor& cursor, bool replace, Element& element);
+  /// Where a sorted set's member goes that is not in the block, through which `searched` has gone.
+  static Cursor PlaceByScore(const Cursor& searched, const Element& element);
   uint8_t* Encode(uint8_t* out, const Element& element, Version& before,
                   const CollectionSpace& space) const;
   const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(this + 1); }
@@ -109,6 +112,9 @@ class ElementBlock::Cursor {
   /// Whether it stands behind the last element.
   bool AtEnd() const { return offset_ == block_->bytes_; }
   void Next();
+  /// Whether Next() has brought it here, and a cursor where it came from.
+  bool HasPrevious() const { return previous_ != offset_; }
+  Cursor Previous() const;
   /// The same place in `block`, which its block has become when what stands here was replaced.
   Cursor MovedTo(ElementBlock* block) const;
   /// Behind the last element, without going there.
@@ -150,7 +156,9 @@ class ElementBlock::Cursor {
   CollectionSpace* space_;
   uint32_t offset_ = 0;
   uint32_t end_ = 0;
-  Version before_;  // of the elements before: what differences refer to
+  uint32_t previous_ = 0;    // offset of the element before; its own where that is not known
+  Version before_;           // of the elements before: what differences refer to
+  Version before_previous_;  // the same of the one before
   Version version_;
   uint8_t kind_ = 0;
   uint8_t id_form_ = 0;

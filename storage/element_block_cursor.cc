@@ -11,24 +11,29 @@ namespace {
 
 using namespace element_block_format;
 
-Stamp ReadStamp(PackedReader& in, Stamp near) {
-  const uint64_t head = in.Varint();
+// Scans are made of these three. A block holds what Encode wrote: nothing is checked.
+
+inline uint64_t ReadVarint(const uint8_t*& at) {
+  uint64_t value = *at & 0x7F;
+  for (unsigned shift = 7; *at++ & 0x80; shift += 7) {
+    value |= static_cast<uint64_t>(*at & 0x7F) << shift;
+  }
+  return value;
+}
+
+inline std::string_view ReadBytes(const uint8_t*& at) {
+  const size_t size = ReadVarint(at);
+  at += size;
+  return {reinterpret_cast<const char*>(at - size), size};
+}
+
+inline Stamp ReadStamp(const uint8_t*& at, Stamp near) {
+  const uint64_t head = ReadVarint(at);
   const uint64_t zigzag = head >> 1;
   const uint64_t difference = zigzag >> 1 ^ (~(zigzag & 1) + 1);
   if ((head & 1) == 0) return Stamp{near.value + difference};
   const uint64_t millis = static_cast<uint64_t>(near.millis()) + difference;
-  return Stamp{millis << Stamp::kLogicalBits | in.Varint()};
-}
-
-void ReadSlots(PackedReader& in, Slots* slots, Stamp near) {
-  for (size_t left = in.Varint(); left > 0; --left) {
-    Slot slot;
-    slot.origin = in.Varint<OriginIndex>();
-    slot.born = ReadStamp(in, near);
-    slot.stamp = ReadStamp(in, slot.born);
-    slot.net = in.OfNumber();
-    if (slots != nullptr) slots->push_back(slot);
-  }
+  return Stamp{millis << Stamp::kLogicalBits | ReadVarint(at)};
 }
 
 /// Behind the variable-length integer at `at`, however wide.
@@ -40,52 +45,71 @@ const uint8_t* BehindVarint(const uint8_t* at) {
 
 PackedReader ReaderAt(const uint8_t* at) { return PackedReader(at, at + (size_t{1} << 40)); }
 
+/// Reads slots into `slots`, or over them where it is null; returns what is behind.
+const uint8_t* ReadSlots(const uint8_t* at, Slots* slots, Stamp near) {
+  for (size_t left = ReadVarint(at); left > 0; --left) {
+    Slot slot;
+    slot.origin = static_cast<OriginIndex>(ReadVarint(at));
+    slot.born = ReadStamp(at, near);
+    slot.stamp = ReadStamp(at, slot.born);
+    PackedReader net = ReaderAt(at);
+    slot.net = net.OfNumber();
+    at = net.at();
+    if (slots != nullptr) slots->push_back(slot);
+  }
+  return at;
+}
+
 }  // namespace
 
 void ElementBlock::Cursor::Parse() {
   if (AtEnd()) return;
-  const uint8_t* const begin = block_->data() + offset_;
-  PackedReader in = ReaderAt(begin);
-  const uint8_t head = in.Byte();
+  const uint8_t* at = block_->data() + offset_;
+  const uint8_t head = *at++;
   version_ = before_;
   if (head & kShort) [[likely]] {
     kind_ = kInline;
     has_slots_ = false;
     id_form_ = block_->type_ == ElementType::kList ? kOwnRight : kWrittenOut;
-    version_.stamp = head & kNext ? before_.stamp.next() : ReadStamp(in, before_.stamp);
+    version_.stamp = head & kNext ? before_.stamp.next() : ReadStamp(at, before_.stamp);
     payload_size_ = head & kShortLength;
-    id_ = id_form_ == kWrittenOut ? in.Bytes(in.Varint()) : std::string_view();
-    payload_ = in.at();
+    id_ = id_form_ == kWrittenOut ? ReadBytes(at) : std::string_view();
+    payload_ = at;
     end_ = static_cast<uint32_t>(payload_ + payload_size_ - block_->data());
     return;
   }
   kind_ = head & kKindMask;
   has_slots_ = head & kHasSlots;
   id_form_ = head >> kIdFormShift;
-  version_.stamp = ReadStamp(in, before_.stamp);
-  if (!(head & kSameOrigin)) version_.origin = in.Varint<OriginIndex>();
-  id_ = id_form_ == kWrittenOut ? in.Bytes(in.Varint()) : std::string_view();
+  version_.stamp = ReadStamp(at, before_.stamp);
+  if (!(head & kSameOrigin)) version_.origin = static_cast<OriginIndex>(ReadVarint(at));
+  id_ = id_form_ == kWrittenOut ? ReadBytes(at) : std::string_view();
   payload_size_ = 0;
-  if (kind_ == kInline || kind_ == kBlock) payload_size_ = in.Varint<uint32_t>();
-  payload_ = in.at();
+  if (kind_ == kInline || kind_ == kBlock) payload_size_ = static_cast<uint32_t>(ReadVarint(at));
+  payload_ = at;
   slots_ = payload_;
   if (kind_ == kInline) slots_ += payload_size_;
   if (kind_ == kBlock) slots_ += sizeof(const char*);
   if (kind_ == kDecimal) ++slots_;
   if (kind_ == kInteger || kind_ == kDecimal) slots_ = BehindVarint(slots_);
-  const uint8_t* end = slots_;
-  if (has_slots_) {
-    PackedReader slots = ReaderAt(slots_);
-    ReadSlots(slots, nullptr, version_.stamp);
-    end = slots.at();
-  }
+  const uint8_t* const end = has_slots_ ? ReadSlots(slots_, nullptr, version_.stamp) : slots_;
   end_ = static_cast<uint32_t>(end - block_->data());
 }
 
 void ElementBlock::Cursor::Next() {
+  previous_ = offset_;
+  before_previous_ = before_;
   before_ = version_;
   offset_ = end_;
   Parse();
+}
+
+ElementBlock::Cursor ElementBlock::Cursor::Previous() const {
+  Cursor previous = *this;
+  previous.offset_ = previous_;
+  previous.before_ = before_previous_;
+  previous.Parse();
+  return previous;
 }
 
 ElementBlock::Cursor ElementBlock::Cursor::MovedTo(ElementBlock* block) const {
@@ -97,7 +121,7 @@ ElementBlock::Cursor ElementBlock::Cursor::MovedTo(ElementBlock* block) const {
 
 void ElementBlock::Cursor::ToEnd() {
   before_ = version_ = {block_->last_stamp_, block_->last_origin_};
-  offset_ = end_ = block_->bytes_;
+  offset_ = previous_ = end_ = block_->bytes_;
 }
 
 const char* ElementBlock::Cursor::LongPayload() const {
@@ -157,10 +181,7 @@ void ElementBlock::Cursor::GetTo(Element& element) const {
     default:
       break;
   }
-  if (has_slots_) {
-    PackedReader in = ReaderAt(slots_);
-    ReadSlots(in, &element.value.slots, version_.stamp);
-  }
+  if (has_slots_) ReadSlots(slots_, &element.value.slots, version_.stamp);
 }
 
 Value ElementBlock::Cursor::Payload(ScoreText& text) const {
