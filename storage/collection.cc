@@ -134,6 +134,14 @@ size_t Collection::size() const {
   return size;
 }
 
+size_t Collection::tombstones() const {
+  if (none()) return 0;
+  if (packed()) return block()->count() - block()->live();
+  size_t tombstones = 0;
+  for (const auto& part : parts().of) tombstones += part ? part->size() - part->live() : 0;
+  return tombstones;
+}
+
 Stamp Collection::NewestLive(CollectionSpace& space, ElementType type) const {
   Stamp newest;
   if (ElementBlock* const block = BlockOf(type)) {
@@ -168,6 +176,7 @@ ElementChange Collection::Note(ElementType type, CollectionPart::Change change,
   }
   done.changed = update([&](Element& element) {
     done.before = element.value.Newest();
+    done.was_tombstone = !element.none() && !element.live();
     return change(element);
   });
   if (!done.changed) return done;
@@ -319,20 +328,25 @@ bool Collection::HasTombstone(CollectionSpace& space, const ElementName& name,
   return has;
 }
 
-bool Collection::Free(CollectionSpace& space, const ElementName& name, const Version& version,
-                      Visitor dropped) {
-  if (none()) return false;
-  if (!packed()) {
-    return std::any_of(parts().of.begin(), parts().of.end(), [&](const auto& part) {
-      return part && (part->type() == ElementType::kList) == name.list_id.has_value() &&
-             part->Free(name, version, dropped);
-    });
+size_t Collection::Free(CollectionSpace& space, std::span<ElementTombstone> tombstones,
+                        Visitor dropped) {
+  size_t freed = 0;
+  if (packed()) {
+    for (const auto& [name, version] : tombstones) {
+      ElementBlock::Cursor cursor = FindTombstone(space, name, version);
+      if (cursor.AtEnd()) continue;
+      dropped(cursor.Get());
+      Name(ElementBlock::Erase(cursor));
+      ++freed;
+    }
+  } else if (!none() && !tombstones.empty()) {
+    const bool lists = tombstones.front().name.list_id.has_value();
+    for (const auto& part : parts().of) {
+      const bool is_list = part && part->type() == ElementType::kList;
+      if (part && is_list == lists) freed += part->Free(tombstones, dropped);
+    }
   }
-  ElementBlock::Cursor cursor = FindTombstone(space, name, version);
-  if (cursor.AtEnd()) return false;
-  dropped(cursor.Get());
-  Name(ElementBlock::Erase(cursor));
-  return true;
+  return freed;
 }
 
 bool Collection::FreeSome(CollectionSpace& space, size_t limit) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <span>
 #include <string_view>
 
 #include "storage/collection_part.h"
@@ -54,6 +55,7 @@ class Collection {
   size_t live(ElementType type) const;
   /// Elements, tombstones included.
   size_t size() const;
+  size_t tombstones() const;
   /// The newest stamp of what is live of a type, the same on every node that holds the same. Costs
   /// a walk over the elements after the newest has gone.
   Stamp NewestLive(CollectionSpace& space, ElementType type) const;
@@ -80,9 +82,9 @@ class Collection {
   bool AllUpTo(Stamp reset) const;
   /// Whether the element of this name is still the tombstone of `version`.
   bool HasTombstone(CollectionSpace& space, const ElementName& name, const Version& version) const;
-  /// Drops that tombstone; returns whether it was there.
-  bool Free(CollectionSpace& space, const ElementName& name, const Version& version,
-            Visitor dropped);
+  /// Drops those of the tombstones that are there, which are all of lists or all of other types,
+  /// and may reorder them; returns how many.
+  size_t Free(CollectionSpace& space, std::span<ElementTombstone> tombstones, Visitor dropped);
   /// Adds an element that is not there, as it stood on disk.
   void Restore(CollectionSpace& space, Element& element);
   /// Frees about `limit` elements of a collection that nothing refers to any more; true when

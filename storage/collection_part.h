@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 
 #include <absl/functional/function_ref.h>
@@ -23,10 +24,17 @@ struct ElementName {
   std::optional<std::string_view> list_id;
 };
 
+/// A removed element that may be freed while it still is what it was.
+struct ElementTombstone {
+  ElementName name;
+  Version version;
+};
+
 /// What a change has done, for those who note it for the next checkpoint.
 struct ElementChange {
   bool changed = false;
-  Stamp before;  ///< The newest stamp of the element before.
+  Stamp before;                ///< The newest stamp of the element before.
+  bool was_tombstone = false;  ///< It was there, and removed.
   /// Where the element stands in a block, its own or one of a list's: the newest stamp that any
   /// element there had before (it may be gone).
   std::optional<Stamp> block_before;
@@ -70,8 +78,8 @@ class CollectionPart {
   virtual bool Update(std::string_view id, Change change) = 0;
   /// The same with the live element at `position` < live() in order; sorted sets and lists only.
   virtual bool UpdateAt(size_t position, Change change) = 0;
-  /// Drops the element of this name if it is still the tombstone of `version`; returns whether.
-  virtual bool Free(const ElementName& name, const Version& version, Visitor dropped) = 0;
+  /// Drops those elements that are still these tombstones, which it may reorder; returns how many.
+  virtual size_t Free(std::span<ElementTombstone> tombstones, Visitor dropped) = 0;
   /// Drops what is not younger than `reset`.
   virtual void Purge(Stamp reset, PurgeVisitor changed) = 0;
   /// Frees up to about `limit` elements; true when empty. The part is then of no further use.

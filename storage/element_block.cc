@@ -53,12 +53,13 @@ IdForm FormOf(const Element& element, const OriginTable& origins) {
   if (element.type != ElementType::kList || version.none() || id.size() != kListStepBytes) {
     return kWrittenOut;
   }
-  if (StampOfListStep(id.data()) != version.stamp) return kWrittenOut;
   const auto side = static_cast<ListSide>(id[0]);
   if (side != ListSide::kLeft && side != ListSide::kRight) return kWrittenOut;
+  const Stamp stamp = StampOfListStep(id.data());
   char own[kListStepBytes];
-  WriteListStep(own, side, version.stamp, origins.At(version.origin));
+  WriteListStep(own, side, stamp, origins.At(version.origin));
   if (std::memcmp(own, id.data(), kListStepBytes) != 0) return kWrittenOut;
+  if (stamp != version.stamp) return kStep;
   return side == ListSide::kLeft ? kOwnLeft : kOwnRight;
 }
 
@@ -159,6 +160,9 @@ uint8_t* ElementBlock::Encode(uint8_t* to, const Element& element, Version& befo
   if (form == kWrittenOut) {
     out.Varint(element.id.size());
     out.Bytes(element.id);
+  } else if (form == kStep) {
+    out.Byte(static_cast<uint8_t>(element.id[0]));
+    WriteStamp(out, StampOfListStep(element.id.data()), anchor.stamp);
   }
   if (!is_short && (kind == kInline || kind == kBlock)) out.Varint(value.base.bytes.size());
   if (kind == kInline) out.Bytes(value.base.bytes);
@@ -169,14 +173,17 @@ uint8_t* ElementBlock::Encode(uint8_t* to, const Element& element, Version& befo
   return out.at();
 }
 
-ElementBlock* ElementBlock::Change(Cursor& cursor, bool remove, const Element* add) {
+ElementBlock* ElementBlock::Change(Cursor& cursor, size_t remove, const Element* add) {
   ElementBlock* block = cursor.block_;
   CollectionSpace& space = *cursor.space_;
   const size_t offset = cursor.offset_;
-  const int live = (add != nullptr && add->live() ? 1 : 0) - (remove && cursor.live() ? 1 : 0);
-  const int count = (add != nullptr ? 1 : 0) - (remove ? 1 : 0);
+  size_t live = block->live_ + (add != nullptr && add->live() ? 1 : 0);
+  const size_t count = block->count_ + (add != nullptr ? 1 : 0) - remove;
   Cursor next = cursor;
-  if (remove) next.Next();
+  for (; remove > 0; --remove) {
+    live -= next.live() ? 1 : 0;
+    next.Next();
+  }
   // The element behind it refers to what stands before it: it is written anew as well.
   const size_t next_bound =
       next.AtEnd() ? 0 : (next.end_ - next.offset_) * (next.has_slots_ ? 4 : 1) + 96;
@@ -209,8 +216,8 @@ ElementBlock* ElementBlock::Change(Cursor& cursor, bool remove, const Element* a
   std::memmove(at + size, block->data() + end, block->bytes_ - end);
   std::memcpy(at, scratch.data(), size);
   block->bytes_ = static_cast<uint32_t>(bytes);
-  block->live_ = static_cast<uint16_t>(block->live_ + live);
-  block->count_ = static_cast<uint16_t>(block->count_ + count);
+  block->live_ = static_cast<uint16_t>(live);
+  block->count_ = static_cast<uint16_t>(count);
   if (block->capacity_ > bytes + bytes / 4 + 64) block = Resize(block, bytes, space);
   return block;
 }
@@ -221,7 +228,7 @@ ElementBlock* ElementBlock::Put(Cursor& cursor, bool replace, Element& element) 
   element.block = KeepPayload(element.value, element.block);
   if (element.block != nullptr) space.outside_bytes += element.value.base.bytes.size();
   if (element.type == ElementType::kSortedSet) return PutByScore(cursor, replace, element);
-  return Change(cursor, replace, &element);
+  return Change(cursor, replace ? 1 : 0, &element);
 }
 
 ElementBlock* ElementBlock::PutByScore(Cursor& cursor, bool replace, Element& element) {
@@ -234,10 +241,10 @@ ElementBlock* ElementBlock::PutByScore(Cursor& cursor, bool replace, Element& el
       bytes = element.value.base.bytes;
       element.value.base.bytes = bytes;
     }
-    cursor = Cursor(Change(cursor, true, nullptr), *cursor.space_);
+    cursor = Cursor(Change(cursor, 1, nullptr), *cursor.space_);
   }
   Cursor place = PlaceByScore(cursor, element);
-  return Change(place, false, &element);
+  return Change(place, 0, &element);
 }
 
 ElementBlock::Cursor ElementBlock::PlaceByScore(const Cursor& searched, const Element& element) {
@@ -257,9 +264,10 @@ ElementBlock::Cursor ElementBlock::PlaceByScore(const Cursor& searched, const El
   return place;
 }
 
-ElementBlock* ElementBlock::Erase(Cursor& cursor) {
-  cursor.FreePayload();
-  return Change(cursor, true, nullptr);
+ElementBlock* ElementBlock::Erase(Cursor& cursor, size_t count) {
+  Cursor gone = cursor;
+  for (size_t i = 0; i < count; ++i, gone.Next()) gone.FreePayload();
+  return Change(cursor, count, nullptr);
 }
 
 ElementBlock* ElementBlock::Purge(ElementBlock* block, Stamp reset, const PurgeVisitor& changed,
@@ -275,7 +283,7 @@ ElementBlock* ElementBlock::Purge(ElementBlock* block, Stamp reset, const PurgeV
     end.ToEnd();
     // Its payload stays where it is; a member whose score has changed finds its new place.
     left = element.type == ElementType::kSortedSet ? PutByScore(end, false, element)
-                                                   : Change(end, false, &element);
+                                                   : Change(end, 0, &element);
   }
   space.outside_bytes -= block->memory_bytes();
   std::free(block);
@@ -295,7 +303,7 @@ ElementBlock* ElementBlock::SplitOff(Cursor& cursor, ElementBlock*& block) {
     Cursor end(rest, space);
     end.ToEnd();
     const Element element = cursor.Get();
-    rest = Change(end, false, &element);
+    rest = Change(end, 0, &element);
   }
   block->bytes_ = static_cast<uint32_t>(offset);
   block->count_ = static_cast<uint16_t>(block->count_ - rest->count_);
@@ -312,7 +320,7 @@ ElementBlock* ElementBlock::Append(ElementBlock* to, ElementBlock* from, Collect
     Cursor end(to, space);
     end.ToEnd();
     const Element element = cursor.Get();
-    to = Change(end, false, &element);
+    to = Change(end, 0, &element);
   }
   space.outside_bytes -= from->memory_bytes();
   std::free(from);

@@ -3,11 +3,11 @@
 /// Memory: a header, then the elements, each `[head][stamp][origin][id][payload][slots]` with all
 /// that can be elided left out: stamps are differences to the element before, an origin like its is
 /// not written, and a list element's id is not where it is the place of its own version (it is
-/// until LSET). An ordinary element costs two or three bytes beside its id and payload, in a list
-/// one or two.
-/// Found by scanning. Sorted sets stand in order of (score, id), removed members before the live
-/// ones, where they are soon found when they are freed; lists in order of their ids; hashes and
-/// sets as they came.
+/// until it is set or removed; then its stamp is enough, if its own node does that). An ordinary
+/// element costs two or three bytes beside its id and payload, in a list one or two. Found by
+/// scanning. Sorted sets stand in order of (score, id), removed members before the live ones, where
+/// they are soon found when they are freed; lists in order of their ids; hashes and sets as they
+/// came.
 ///
 /// Owns the long payloads of its elements. Changing it may move it: the functions that do return
 /// the new place, and they say so before they fail (they do not fail: memory that is not there ends
@@ -52,8 +52,8 @@ class ElementBlock {
   /// Puts `element` where the cursor stands: in place of what is there (`replace`), else before it.
   /// Takes over the element's long payload. A sorted set's member goes to the place of its score.
   static ElementBlock* Put(Cursor& cursor, bool replace, Element& element);
-  /// Removes what the cursor stands on; its long payload is freed.
-  static ElementBlock* Erase(Cursor& cursor);
+  /// Removes `count` elements from where the cursor stands on; their long payloads are freed.
+  static ElementBlock* Erase(Cursor& cursor, size_t count = 1);
   /// Drops what is not younger than `reset`; `changed(element, whole)` hears of each element that
   /// went whole or lost a part.
   using PurgeVisitor = absl::FunctionRef<void(const Element&, bool whole)>;
@@ -80,9 +80,9 @@ class ElementBlock {
   friend class Cursor;
 
   static ElementBlock* Resize(ElementBlock* block, size_t capacity, CollectionSpace& space);
-  /// Replaces what stands at the cursor (with `remove`) by `add` (may be null), long payloads
-  /// untouched.
-  static ElementBlock* Change(Cursor& cursor, bool remove, const Element* add);
+  /// Replaces `remove` elements from where the cursor stands on by `add` (may be null), long
+  /// payloads untouched.
+  static ElementBlock* Change(Cursor& cursor, size_t remove, const Element* add);
   static ElementBlock* PutByScore(Cursor& cursor, bool replace, Element& element);
   /// Where a sorted set's member goes that is not in the block, through which `searched` has gone.
   static Cursor PlaceByScore(const Cursor& searched, const Element& element);
@@ -149,6 +149,7 @@ class ElementBlock::Cursor {
   static constexpr uint8_t kNotLive = 1;  // kinds up to this: absent, removed
 
   void Parse();
+  void ParseId(const uint8_t*& at, uint8_t form);
   const char* LongPayload() const;
   void FreePayload();
 
@@ -161,9 +162,11 @@ class ElementBlock::Cursor {
   Version before_previous_;  // the same of the one before
   Version version_;
   uint8_t kind_ = 0;
-  uint8_t id_form_ = 0;
+  bool written_out_ = true;
   bool has_slots_ = false;
-  std::string_view id_;
+  std::string_view id_;  // where it is written out; else a step of version_.origin:
+  Stamp step_stamp_;
+  ListSide step_side_ = ListSide::kRight;
   const uint8_t* payload_ = nullptr;
   uint32_t payload_size_ = 0;
   const uint8_t* slots_ = nullptr;

@@ -62,6 +62,20 @@ const uint8_t* ReadSlots(const uint8_t* at, Slots* slots, Stamp near) {
 
 }  // namespace
 
+inline void ElementBlock::Cursor::ParseId(const uint8_t*& at, uint8_t form) {
+  written_out_ = form == kWrittenOut;
+  if (written_out_) {
+    id_ = ReadBytes(at);
+    return;
+  }
+  id_ = {};
+  step_stamp_ = version_.stamp;
+  step_side_ = form == kOwnLeft ? ListSide::kLeft : ListSide::kRight;
+  if (form != kStep) return;
+  step_side_ = static_cast<ListSide>(*at++);
+  step_stamp_ = ReadStamp(at, version_.stamp);
+}
+
 void ElementBlock::Cursor::Parse() {
   if (AtEnd()) return;
   const uint8_t* at = block_->data() + offset_;
@@ -70,20 +84,18 @@ void ElementBlock::Cursor::Parse() {
   if (head & kShort) [[likely]] {
     kind_ = kInline;
     has_slots_ = false;
-    id_form_ = block_->type_ == ElementType::kList ? kOwnRight : kWrittenOut;
     version_.stamp = head & kNext ? before_.stamp.next() : ReadStamp(at, before_.stamp);
     payload_size_ = head & kShortLength;
-    id_ = id_form_ == kWrittenOut ? ReadBytes(at) : std::string_view();
+    ParseId(at, block_->type_ == ElementType::kList ? kOwnRight : kWrittenOut);
     payload_ = at;
     end_ = static_cast<uint32_t>(payload_ + payload_size_ - block_->data());
     return;
   }
   kind_ = head & kKindMask;
   has_slots_ = head & kHasSlots;
-  id_form_ = head >> kIdFormShift;
   version_.stamp = ReadStamp(at, before_.stamp);
   if (!(head & kSameOrigin)) version_.origin = static_cast<OriginIndex>(ReadVarint(at));
-  id_ = id_form_ == kWrittenOut ? ReadBytes(at) : std::string_view();
+  ParseId(at, head >> kIdFormShift);
   payload_size_ = 0;
   if (kind_ == kInline || kind_ == kBlock) payload_size_ = static_cast<uint32_t>(ReadVarint(at));
   payload_ = at;
@@ -137,19 +149,21 @@ void ElementBlock::Cursor::FreePayload() {
 }
 
 std::string_view ElementBlock::Cursor::Id() const {
-  if (id_form_ == kWrittenOut) return id_;
-  WriteListStep(space_->id_text.data(), id_form_ == kOwnRight ? ListSide::kRight : ListSide::kLeft,
-                version_.stamp, space_->origins.At(version_.origin));
+  if (written_out_) return id_;
+  WriteListStep(space_->id_text.data(), step_side_, step_stamp_,
+                space_->origins.At(version_.origin));
   return {space_->id_text.data(), kListStepBytes};
 }
 
 int ElementBlock::Cursor::CompareId(std::string_view id) const {
-  if (id_form_ != kWrittenOut && id.size() >= kListStepBytes) {
-    const int side = id_form_ == kOwnRight ? 2 : 1;
+  if (!written_out_ && id.size() >= kListStepBytes) {
+    const int side = static_cast<int>(step_side_);
     const int other_side = static_cast<uint8_t>(id[0]);
     if (side != other_side) return side - other_side;
     const Stamp other = StampOfListStep(id.data());
-    if (other != version_.stamp) return (version_.stamp < other) == (side == 2) ? -1 : 1;
+    if (other != step_stamp_) {
+      return (step_stamp_ < other) == (step_side_ == ListSide::kRight) ? -1 : 1;
+    }
   }
   return Id().compare(id);
 }

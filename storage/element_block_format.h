@@ -18,6 +18,8 @@ inline constexpr uint8_t kSameOrigin = 16;
 inline constexpr int kIdFormShift = 5;
 
 enum Kind : uint8_t { kAbsent, kRemoved, kInline, kBlock, kInteger, kDecimal };
-enum IdForm : uint8_t { kWrittenOut, kOwnRight, kOwnLeft };
+/// Where a list element's id is one step of the version's origin, that step's side and stamp say
+/// all; where its stamp is also the version's, the side alone does.
+enum IdForm : uint8_t { kWrittenOut, kOwnRight, kOwnLeft, kStep };
 
 }  // namespace starling::element_block_format

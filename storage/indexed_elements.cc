@@ -174,14 +174,18 @@ bool IndexedElements::UpdateAt(size_t position, Change change) {
   return true;
 }
 
-bool IndexedElements::Free(const ElementName& name, const Version& version, Visitor dropped) {
-  const Handle handle = FindTombstone(name.hash, version);
-  if (handle == 0) return false;
-  dropped(At(handle));
-  Remove(name.hash, handle);
-  Release(handle);
+size_t IndexedElements::Free(std::span<ElementTombstone> tombstones, Visitor dropped) {
+  size_t freed = 0;
+  for (const auto& [name, version] : tombstones) {
+    const Handle handle = FindTombstone(name.hash, version);
+    if (handle == 0) continue;
+    dropped(At(handle));
+    Remove(name.hash, handle);
+    Release(handle);
+    ++freed;
+  }
   Account();
-  return true;
+  return freed;
 }
 
 void IndexedElements::Purge(Stamp reset, PurgeVisitor changed) {

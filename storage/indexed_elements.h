@@ -29,7 +29,7 @@ class IndexedElements final : public CollectionPart {
   std::optional<Element> Find(std::string_view id) const override;
   bool Update(std::string_view id, Change change) override;
   bool UpdateAt(size_t position, Change change) override;
-  bool Free(const ElementName& name, const Version& version, Visitor dropped) override;
+  size_t Free(std::span<ElementTombstone> tombstones, Visitor dropped) override;
   void Purge(Stamp reset, PurgeVisitor changed) override;
   bool FreeSome(size_t limit) override;
   bool Has(std::string_view id) const override;

@@ -81,10 +81,10 @@ bool ListElements::Has(std::string_view id) const {
   return place.found && place.cursor.live();
 }
 
-bool ListElements::IsTombstone(const Place& place, const Version& version) const {
-  if (!place.found || place.cursor.live()) return false;
-  const Version own = place.cursor.Get().value.version;
-  return own.stamp == version.stamp && own.origin == version.origin;
+bool ListElements::Stands(const ElementBlock::Cursor& cursor, const ElementTombstone& tombstone) {
+  return !cursor.AtEnd() && !cursor.live() && cursor.version().stamp == tombstone.version.stamp &&
+         cursor.version().origin == tombstone.version.origin &&
+         cursor.CompareId(*tombstone.name.list_id) == 0;
 }
 
 // --- changing ---
@@ -133,16 +133,31 @@ ElementBlock::Cursor ListElements::Begin(ElementBlock* block) const {
   return ElementBlock::Cursor(block, space_);
 }
 
-bool ListElements::Free(const ElementName& name, const Version& version, Visitor dropped) {
-  if (!name.list_id) return false;
-  Place place = Locate(*name.list_id);
-  if (!IsTombstone(place, version)) return false;
-  dropped(place.cursor.Get());
-  Measure measure(*this);
-  removed_.reset();
-  --size_;
-  Keep(place.ordinal, ElementBlock::Erase(place.cursor));
-  return true;
+size_t ListElements::Free(std::span<ElementTombstone> tombstones, Visitor dropped) {
+  // What was popped stands side by side and goes at once.
+  std::sort(tombstones.begin(), tombstones.end(),
+            [](const auto& a, const auto& b) { return *a.name.list_id < *b.name.list_id; });
+  size_t freed = 0;
+  for (size_t next = 0; next < tombstones.size();) {
+    Place place = Locate(*tombstones[next].name.list_id);
+    size_t run = 0;
+    for (ElementBlock::Cursor cursor = place.cursor;
+         next < tombstones.size() && Stands(cursor, tombstones[next]); cursor.Next()) {
+      dropped(cursor.Get());
+      ++run;
+      ++next;
+    }
+    if (run == 0) {
+      ++next;
+      continue;
+    }
+    Measure measure(*this);
+    removed_.reset();
+    size_ -= run;
+    freed += run;
+    Keep(place.ordinal, ElementBlock::Erase(place.cursor, run));
+  }
+  return freed;
 }
 
 void ListElements::Keep(size_t ordinal, ElementBlock* block) {

@@ -28,7 +28,7 @@ class ListElements final : public CollectionPart {
   std::optional<Element> Find(std::string_view id) const override;
   bool Update(std::string_view id, Change change) override;
   bool UpdateAt(size_t position, Change change) override;
-  bool Free(const ElementName& name, const Version& version, Visitor dropped) override;
+  size_t Free(std::span<ElementTombstone> tombstones, Visitor dropped) override;
   void Purge(Stamp reset, PurgeVisitor changed) override;
   bool FreeSome(size_t limit) override;
   bool Has(std::string_view id) const override;
@@ -59,7 +59,7 @@ class ListElements final : public CollectionPart {
   };
   /// Where the element of `id` stands or would stand.
   Place Locate(std::string_view id) const;
-  bool IsTombstone(const Place& place, const Version& version) const;
+  static bool Stands(const ElementBlock::Cursor& cursor, const ElementTombstone& tombstone);
   /// Keeps what became of a block: in its place, split where it is too long, joined with a
   /// neighbour where both are short, or gone where it is empty and not the last.
   void Keep(size_t ordinal, ElementBlock* block);

@@ -199,6 +199,7 @@ bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origi
 void Shard::NoteElement(const LoadedEntry& entry, const Item& item, OriginIndex origin,
                         const ElementChange& change) {
   newest_ = std::max(newest_, item.stamp);
+  maybe_replaced_ += change.was_tombstone ? 1 : 0;
   if (item.part == Part::kElement && item.removed) {
     AddElementTombstone(entry, item.element_type, item.element, {item.stamp, origin});
   }
@@ -260,6 +261,7 @@ bool Shard::PurgeCollection(LoadedEntry& entry) {
   if (collection.none()) return false;
   const Stamp reset = Reset(entry);
   const auto record = [&](const Element& element, bool whole) {
+    maybe_replaced_ += element.live() ? 0 : 1;
     if (whole) {
       RecordErasedElement(entry.key, element);
     } else {
@@ -275,6 +277,7 @@ void Shard::DropCollection(LoadedEntry& entry) {
   changed_.erased_prefixes.Add(
       StateName{StateName::Kind::kElement, entry.key.database, entry.key.name, {}, {}}
           .ElementPrefix());
+  maybe_replaced_ += entry.state.collection.tombstones();
   // Freed in slices (FreeDropped), so that deleting a large collection stalls nobody.
   dropped_.push_back(entry.state.collection);
   entry.state.collection = {};
@@ -317,7 +320,8 @@ void Shard::Save(LoadedEntry& entry) {
     changed_.entries.push_back(entry.key.hash);
   }
   Repack(entry);
-  if (tombstones_.size() >= compact_at_) CompactTombstones();
+  const size_t tombstones = tombstones_.size();
+  if (tombstones >= kCompactAt && maybe_replaced_ >= tombstones / 2) CompactTombstones();
 }
 
 void Shard::Repack(LoadedEntry& entry) {

@@ -133,6 +133,7 @@ class Shard {
   std::vector<Handle> FindByHash(uint64_t hash) const;
   void AddTombstone(uint64_t key_hash, Tombstone::Kind kind, const Version& version) {
     tombstones_.push_back({key_hash, 0, kind, version, nullptr});
+    ++maybe_replaced_;  // it may itself replace one
   }
   void AddElementTombstone(const LoadedEntry& entry, ElementType type, std::string_view id,
                            const Version& version);
@@ -168,6 +169,9 @@ class Shard {
   void Repack(LoadedEntry& entry);
   void Erase(LoadedEntry& entry);
   bool FreeOne(const Tombstone& tombstone);
+  /// Frees those that are still there of one key's elements, all of lists or all of other types;
+  /// `floor` is raised by them. Returns how many.
+  size_t FreeElements(const std::vector<Tombstone>& tombstones, VersionVector& floor);
   void RecordErasedElement(const KeyRef& key, const Element& element);
 
   static constexpr size_t kCompactAt = 4096;
@@ -182,7 +186,7 @@ class Shard {
   std::array<Stamp, kAllDatabases> database_cuts_{};
   std::array<Version, kAllDatabases> database_cut_versions_{};
   std::deque<Tombstone> tombstones_;
-  size_t compact_at_ = kCompactAt;
+  size_t maybe_replaced_ = 0;  // of them, counted since they were last gone through
   std::vector<Collection> dropped_;
   ChangedNames changed_{Stamp{UINT64_MAX}};
   Stamp maybe_saved_{UINT64_MAX};  // an element of a list that is younger has no record

@@ -79,8 +79,10 @@ bool Shard::EncodeBlocks(ChangedNames& names, size_t limit,
     for (const Handle handle : handles) {
       const LoadedEntry entry = LoadHandle(handle);
       const auto encode = [&](const Element& element) {
-        // What was added to a list after the names were taken may go without leaving a trace.
+        // What was added to a list after the names were taken may go without leaving a trace. What
+        // was removed since then is in the log that is kept, and noted for the next checkpoint.
         if (element.value.Newest() <= names.since || AddedAfter(element, names.taken)) return;
+        if (!element.live() && element.value.version.stamp > names.taken) return;
         EncodeElement(entry, element, writes);
       };
       for (bool done = false; !done;) {

@@ -41,7 +41,13 @@ void Shard::LookAgain(LoadedEntry& entry, int64_t millis) {
 }
 
 size_t Shard::FreeStable(const Freeable& may_free, size_t limit, VersionVector& floor) {
+  constexpr size_t kLongestRun = 128;
   size_t freed = 0;
+  std::vector<Tombstone> run;  // elements of one key: mostly what stands side by side
+  const auto free_run = [&] {
+    if (!run.empty()) freed += FreeElements(run, floor);
+    run.clear();
+  };
   // Those that are not stable yet go to the end: one origin that lags holds up no other's.
   for (size_t looks = std::min(limit, tombstones_.size()); looks > 0; --looks) {
     Tombstone tombstone = std::move(tombstones_.front());
@@ -52,12 +58,18 @@ size_t Shard::FreeStable(const Freeable& may_free, size_t limit, VersionVector& 
       // One that something newer has replaced waits for nobody: others may know nothing of it any
       // more, and nobody would move its stream for it.
       if (IsCurrent(tombstone)) tombstones_.push_back(std::move(tombstone));
-      continue;
+    } else if (tombstone.kind == Tombstone::Kind::kElement) {
+      const bool goes_on = !run.empty() && run.size() < kLongestRun &&
+                           run.front().key_hash == tombstone.key_hash &&
+                           (run.front().list_id == nullptr) == (tombstone.list_id == nullptr);
+      if (!goes_on) free_run();
+      run.push_back(std::move(tombstone));
+    } else if (FreeOne(tombstone)) {
+      floor.Raise(origin, stamp);
+      ++freed;
     }
-    if (!FreeOne(tombstone)) continue;
-    floor.Raise(origin, stamp);
-    ++freed;
   }
+  free_run();
   return freed;
 }
 
@@ -93,23 +105,13 @@ void Shard::CompactTombstones() {
     if (first && IsCurrent(tombstone)) current.push_back(std::move(tombstone));
   }
   tombstones_.swap(current);
-  compact_at_ = std::max(kCompactAt, 2 * tombstones_.size());
+  maybe_replaced_ = 0;
 }
 
 bool Shard::FreeOne(const Tombstone& tombstone) {
   for (const Handle handle : FindByHash(tombstone.key_hash)) {
     LoadedEntry entry = LoadHandle(handle);
     KeyState& state = entry.state;
-    if (tombstone.kind == Tombstone::Kind::kElement) {
-      const Collection before = state.collection;
-      const bool freed = state.collection.Free(
-          space_, tombstone.name(), tombstone.version,
-          [&](const Element& element) { RecordErasedElement(entry.key, element); });
-      if (!freed) continue;
-      // What was removed already shows nowhere: the entry stands as it did.
-      if (state.collection != before || state.collection.size() == 0) Save(entry);
-      return true;
-    }
     if (!IsCurrent(entry, tombstone)) continue;
     if (tombstone.kind == Tombstone::Kind::kCut) {
       state.cut = {};
@@ -122,6 +124,27 @@ bool Shard::FreeOne(const Tombstone& tombstone) {
     return true;
   }
   return false;
+}
+
+size_t Shard::FreeElements(const std::vector<Tombstone>& tombstones, VersionVector& floor) {
+  std::vector<ElementTombstone> named;
+  named.reserve(tombstones.size());
+  for (const Tombstone& one : tombstones) named.push_back({one.name(), one.version});
+  size_t freed = 0;
+  for (const Handle handle : FindByHash(tombstones.front().key_hash)) {
+    LoadedEntry entry = LoadHandle(handle);
+    Collection& collection = entry.state.collection;
+    const Collection before = collection;
+    const size_t of_entry = collection.Free(space_, named, [&](const Element& element) {
+      const Version& version = element.value.version;
+      RecordErasedElement(entry.key, element);
+      floor.Raise(origins_.At(version.origin), version.stamp);
+    });
+    // What was removed already shows nowhere: the entry stands as it did.
+    if (of_entry > 0 && (collection != before || collection.size() == 0)) Save(entry);
+    freed += of_entry;
+  }
+  return freed;
 }
 
 size_t Shard::FreeDropped(size_t limit) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "storage/list_position.h"
 #include "tests/storage/one_node.h"
@@ -128,23 +129,31 @@ class Rig {
     model.Purge(reset);
   }
 
-  void FreeATombstone() {
-    std::vector<Model::Name> gone;
+  void FreeTombstones() {
+    const bool of_lists = random() % 2 == 0;
+    std::set<Model::Name> freed;
+    std::vector<ElementTombstone> asked;
     for (const auto& [name, kept] : model.elements()) {
-      if (!IsLive(kept.value)) gone.push_back(name);
+      const auto& [type, id] = name;
+      if ((type == ElementType::kList) != of_lists || random() % 4 == 0) continue;
+      Version version = kept.value.version;
+      const ElementName named = Collection::NameOf(space, type, id);
+      const bool gone = !IsLive(kept.value);
+      EXPECT_EQ(collection.HasTombstone(space, named, version), gone);
+      // One that something else has replaced stays.
+      const bool replaced = random() % 4 == 0;
+      if (replaced) version.stamp = version.stamp.next();
+      if (gone && !replaced) freed.insert(name);
+      asked.push_back({named, version});
     }
-    if (gone.empty()) return;
-    const auto& [type, id] = gone[random() % gone.size()];
-    const Version version = model.elements()[{type, id}].value.version;
-    const ElementName name = Collection::NameOf(space, type, id);
-    EXPECT_TRUE(collection.HasTombstone(space, name, version));
-    EXPECT_FALSE(collection.Free(space, name, {version.stamp.next(), version.origin},
-                                 [](const Element&) {}));
-    bool heard = false;
-    EXPECT_TRUE(collection.Free(space, name, version,
-                                [&](const Element& element) { heard = element.id == id; }));
-    EXPECT_TRUE(heard);
-    model.elements().erase({type, id});
+    std::shuffle(asked.begin(), asked.end(), random);
+    std::set<Model::Name> heard;
+    const size_t count = collection.Free(space, asked, [&](const Element& element) {
+      heard.insert({element.type, std::string(element.id)});
+    });
+    EXPECT_EQ(count, freed.size());
+    EXPECT_EQ(heard, freed);
+    for (const Model::Name& name : freed) model.elements().erase(name);
   }
 
   void Compare() {
@@ -268,7 +277,7 @@ TEST_P(Collections, HoldWhatAMapOfRegistersHolds) {
   for (int step = 0; step < 2500; ++step) {
     const uint64_t choice = rig.random() % 300;
     if (choice == 0) rig.Purge();
-    if (choice < 60) rig.FreeATombstone();
+    if (choice < 60) rig.FreeTombstones();
     rig.Write(mixed && choice % 3 == 0 ? kTypes[rig.random() % 5] : main, ids);
     if (step % 50 == 0) rig.Compare();
     if (testing::Test::HasFatalFailure()) return;
