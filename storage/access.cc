@@ -53,14 +53,13 @@ std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEn
   const KeyView view = ViewOf(entry);
   if (view.type == KeyType::kNone) return std::nullopt;
   if (touch && view.accessed_seconds != Seconds(now)) shard.Touch(entry, Seconds(now));
-  if (touch) {
-    last_seen_ = {key.name,
-                  key.hash,
-                  key.database,
-                  ElementTypeOf(view.type),
-                  std::bit_cast<uintptr_t>(entry.state.collection),
-                  entry.space};
-  }
+  // Who has only looked (OBJECT ENCODING) does not touch it by reading its elements, either.
+  last_seen_ = {key.name,
+                key.hash,
+                key.database,
+                ElementTypeOf(view.type),
+                std::bit_cast<uintptr_t>(entry.state.collection),
+                entry.space};
   return view;
 }
 

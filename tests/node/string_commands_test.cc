@@ -33,6 +33,15 @@ TEST_F(StringCommandsTest, ObjectIdletimeCountsSecondsSinceTheLastUse) {
   EXPECT_EQ(node_.Do("OBJECT IDLETIME k"), ":0\r\n");
 }
 
+TEST_F(StringCommandsTest, ObjectEncodingOfACollectionIsNoUseOfIt) {
+  node_.Do("HSET h f v");
+  time_.Advance(std::chrono::seconds(7));
+  EXPECT_EQ(node_.Do("OBJECT ENCODING h"), "$8\r\nlistpack\r\n");
+  EXPECT_EQ(node_.Do("OBJECT IDLETIME h"), ":7\r\n");
+  node_.Do("HGET h f");
+  EXPECT_EQ(node_.Do("OBJECT IDLETIME h"), ":0\r\n");
+}
+
 TEST_F(StringCommandsTest, NoStringGrowsBeyond512Megabytes) {
   const std::string error = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
   EXPECT_EQ(node_.Do("SETRANGE k 536870912 x"), error);
