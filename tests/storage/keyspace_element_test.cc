@@ -165,6 +165,28 @@ TEST(KeyspaceSets, RandomMembersAreDrawnFairly) {
   }
 }
 
+TEST(KeyspaceSets, RandomMembersAreDrawnFairlyFromAmongManyRemoved) {
+  OneNode node;
+  std::mt19937_64 random(7);
+  for (int i = 0; i < 5000; ++i) node.Add("s", Member(i));
+  int left = 5000;
+  for (const int members : {50, 5}) {
+    while (left > members) {
+      node.Lock("s").RemoveElement(node.Ref("s"), ElementType::kSet, Member(--left));
+    }
+    std::map<std::string, int> drawn;
+    for (int i = 0; i < members * 200; ++i) {
+      Access access = node.Lock("s");
+      ++drawn[std::string(access.RandomElement(node.Ref("s"), ElementType::kSet, random))];
+    }
+    EXPECT_EQ(drawn.size(), static_cast<size_t>(members));
+    for (const auto& [member, count] : drawn) {
+      EXPECT_GT(count, 100) << member;
+      EXPECT_LT(count, 320) << member;
+    }
+  }
+}
+
 TEST(KeyspaceSets, TwoNodesCanCreateOneAtOnce) {
   OneNode a(1), b(2);
   a.Add("s", "from a");
