@@ -86,6 +86,19 @@ inline constexpr size_t kStagedBytes = size_t{64} << 30;
 inline constexpr auto kWalkResend = 1s;
 inline constexpr auto kWalkIdle = 20s;
 
+// --- lease ---
+inline constexpr auto kLease = 2s;
+/// The part of a lease that its holder does not use: clocks of two nodes may run so much apart.
+inline constexpr int kLeaseMargin = 20;
+/// Voters whose lease lapses at the same time stand for election within this time of each other.
+inline constexpr auto kElectionSpread = 150ms;
+/// Without a majority by then an election has failed.
+inline constexpr auto kElectionTime = 500ms;
+/// Who has not answered a candidate or a recovering voter is asked again.
+inline constexpr auto kVoteResend = 100ms;
+/// Renewals of which the answers are waited for.
+inline constexpr size_t kRenewals = 16;
+
 // --- membership ---
 inline constexpr auto kProbePeriod = 300ms;
 /// Without an answer for so long, others are asked to ping.

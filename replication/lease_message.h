@@ -1,0 +1,99 @@
+/// What voters, candidates and the leaseholder say to each other, and what a voter must not forget.
+///
+/// Value types. Machines rely on no order: each message may be lost, doubled or late; `attempt` and
+/// `sequence` tell a late one from what was asked for last.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "storage/origin.h"
+#include "storage/version_vector.h"
+
+namespace starling {
+
+/// Who counts for majorities. A later version replaces an earlier one whole.
+struct VoterSet {
+  uint64_t version = 0;
+  std::vector<std::string> names;  ///< Sorted; empty: nobody votes here.
+
+  size_t majority() const { return names.size() / 2 + 1; }
+  bool Has(std::string_view name) const {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  }
+};
+
+/// "May I have epoch `epoch`?" A trial only asks whether the answer would be yes.
+struct LeaseRequest {
+  bool trial = false;
+  uint64_t epoch = 0;
+  uint64_t attempt = 0;  ///< Random, never used twice.
+  uint64_t voters = 0;   ///< The version of the candidate's voter set.
+};
+struct LeaseGrant {
+  bool trial = false;
+  uint64_t epoch = 0;
+  uint64_t attempt = 0;
+  VersionVector vector;  ///< What the voter holds, taken after its promise. Empty for a trial.
+};
+/// No to a request (`attempt` is its) or to a renewal (`attempt` is 0).
+struct LeaseDenial {
+  enum class Reason : uint8_t {
+    kPromised = 1,    ///< An epoch as high or higher was promised.
+    kHeld = 2,        ///< The lease has not lapsed here.
+    kVoters = 3,      ///< The candidate's voter set is older than the voter's.
+    kRecovering = 4,  ///< The voter may have lost something.
+    kFailed = 5,      ///< The promise could not be written.
+  };
+  Reason reason = Reason::kPromised;
+  uint64_t epoch = 0;  ///< Which was asked for.
+  uint64_t attempt = 0;
+  uint64_t promised = 0;
+};
+
+/// "I hold epoch `epoch`: prolong my lease."
+struct LeaseRenewal {
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+};
+struct LeaseRenewed {
+  uint64_t epoch = 0;
+  uint64_t sequence = 0;
+};
+/// The holder, or a candidate without a majority, gives the epoch back.
+struct LeaseResignation {
+  uint64_t epoch = 0;
+};
+
+/// "I may have lost something: what have you promised, and what do you hold?"
+struct RecoveryRequest {
+  uint64_t incarnation = 0;  ///< The sender's; names this recovery, over restarts too.
+};
+struct RecoveryReport {
+  uint64_t asked = 0;  ///< The incarnation that asked.
+  uint64_t promised = 0;
+  uint64_t incarnation = 0;          ///< The sender's.
+  bool recovering = false;           ///< The sender may have lost something itself.
+  std::vector<Origin> resumed_with;  ///< Voters that were recovering when the sender resumed.
+  VersionVector vector;
+};
+
+using LeaseMessage = std::variant<LeaseRequest, LeaseGrant, LeaseDenial, LeaseRenewal, LeaseRenewed,
+                                  LeaseResignation, RecoveryRequest, RecoveryReport>;
+
+/// Persisted before anybody hears of what it says (DESIGN.md section 6).
+struct LeaseRecord {
+  /// Of this node when it wrote the record: it rises whenever the node cannot prove that it holds
+  /// all it ever said. A record of an earlier one is no proof either.
+  uint64_t incarnation = 0;
+  uint64_t promised_epoch = 0;
+  std::vector<Origin> resumed_with;  ///< As in RecoveryReport.
+
+  friend bool operator==(const LeaseRecord&, const LeaseRecord&) = default;
+};
+
+}  // namespace starling
