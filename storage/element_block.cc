@@ -208,9 +208,10 @@ ElementBlock* ElementBlock::Change(Cursor& cursor, size_t remove, const Element*
   const size_t size = static_cast<size_t>(to - scratch.data());
   const size_t bytes = block->bytes_ + size - (end - offset);
   if (bytes > block->capacity_) {
-    // A list's leaf grows on; other blocks are small, and there are many of them.
-    const size_t slack = block->type_ == ElementType::kList && at_end && offset > 0 ? bytes / 8 : 0;
-    block = Resize(block, bytes + slack, space);
+    // A list's leaf grows on at its ends; other blocks are small, and there are many of them.
+    const bool grows =
+        block->type_ == ElementType::kList && block->bytes_ > 0 && (at_end || offset == 0);
+    block = Resize(block, bytes + (grows ? bytes / 8 : 0), space);
   }
   uint8_t* const at = block->data() + offset;
   std::memmove(at + size, block->data() + end, block->bytes_ - end);
@@ -297,17 +298,28 @@ ElementBlock* ElementBlock::SplitOff(Cursor& cursor, ElementBlock*& block) {
   ElementBlock* rest = New(block->type_, space);
   const size_t offset = cursor.offset_;
   const Version last = cursor.before_;
-  size_t live = 0;
-  for (; !cursor.AtEnd(); cursor.Next()) {
-    live += cursor.live() ? 1 : 0;
-    Cursor end(rest, space);
-    end.ToEnd();
-    const Element element = cursor.Get();
-    rest = Change(end, 0, &element);
+  // The first refers to what stood before it and is written anew; the others move as they are.
+  const Element first = cursor.Get();
+  Cursor begin(rest, space);
+  rest = Change(begin, 0, &first);
+  const size_t others = block->bytes_ - cursor.end_;
+  if (others > 0) {
+    rest = Resize(rest, rest->bytes_ + others, space);
+    std::memcpy(rest->data() + rest->bytes_, block->data() + cursor.end_, others);
+    rest->bytes_ = static_cast<uint32_t>(rest->bytes_ + others);
+    rest->newest_ = block->newest_;
+    rest->oldest_ = block->oldest_;
+    rest->last_stamp_ = block->last_stamp_;
+    rest->last_origin_ = block->last_origin_;
+    rest->ends_right_ = block->ends_right_;
+  }
+  for (cursor.Next(); !cursor.AtEnd(); cursor.Next()) {
+    ++rest->count_;
+    rest->live_ = static_cast<uint16_t>(rest->live_ + (cursor.live() ? 1 : 0));
   }
   block->bytes_ = static_cast<uint32_t>(offset);
   block->count_ = static_cast<uint16_t>(block->count_ - rest->count_);
-  block->live_ = static_cast<uint16_t>(block->live_ - live);
+  block->live_ = static_cast<uint16_t>(block->live_ - rest->live_);
   block->last_stamp_ = last.stamp;
   block->last_origin_ = last.origin;
   block->ends_right_ = false;
