@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "node/client_state.h"
+#include "node/client_transaction.h"
 #include "node/reply.h"
 #include "storage/keyspace.h"
 #include "storage/store.h"
@@ -29,6 +30,7 @@ struct CommandContext {
   ClientState& client;
   Reply& reply;
   std::mt19937_64& random;
+  ClientTransaction& transaction;
 
   Keyspace& keyspace() { return store.keyspace(); }
   KeyRef Key(std::string_view name) { return keyspace().Ref(client.database, name); }
@@ -50,6 +52,14 @@ enum CommandFlag : uint32_t {
   kSkipMonitor = 1 << 11,
   kSkipSlowlog = 1 << 12,
   kAllowBusy = 1 << 13,
+  kNoMulti = 1 << 14,  ///< Refused within MULTI.
+  // From here on not Redis's.
+  /// Not queued by MULTI: it works on the transaction itself, or on the connection as a whole.
+  kAtOnce = 1 << 15,
+  /// Uses keys that its row does not tell: of other databases, or named by a pattern.
+  kOtherKeys = 1 << 16,
+  /// Asks other threads, or waits for a disk or a peer: never runs while its thread holds shards.
+  kOutside = 1 << 17,
 };
 
 struct CommandSpec {
@@ -76,6 +86,7 @@ std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ConnectionCommands();
+std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> StarlingCommands();
 
@@ -116,8 +127,19 @@ class CommandTable {
 
 /// Checks name, arity, authentication (ClientState::authenticated, which the session sets at once
 /// where no password is asked) and that the node may write; then runs the command and counts it.
-/// Exactly one reply (none where CLIENT REPLY says so). `arguments` is not empty. Does not commit:
-/// whoever sends the reply commits the journal before.
+/// Between MULTI and EXEC it is queued instead. Exactly one reply (none where CLIENT REPLY says
+/// so). `arguments` is not empty. Does not commit: whoever sends the reply commits the journal
+/// before.
 void RunCommand(const CommandTable& table, CommandContext& context, Arguments arguments);
+
+/// Runs a command that was admitted before, and counts it. One reply, or none where CLIENT REPLY
+/// writes none.
+void RunAdmitted(const CommandTable::Resolved& resolved, CommandContext& context,
+                 Arguments arguments);
+
+/// Refuses a request for `error` ("ERR ...") before it runs: replies, and ends or breaks the
+/// client's transaction as Redis does.
+void Refuse(const CommandTable::Resolved& resolved, CommandContext& context,
+            std::string_view error);
 
 }  // namespace starling

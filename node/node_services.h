@@ -54,6 +54,9 @@ struct ClientInfo {
   uint64_t input_bytes = 0;   ///< Unparsed request bytes.
   uint64_t output_bytes = 0;  ///< Replies not yet sent.
   int descriptor = -1;
+  int queued = -1;             ///< Commands queued since MULTI; -1: none is open.
+  uint64_t queued_bytes = 0;   ///< What they take.
+  bool watch_touched = false;  ///< A watched key has changed: EXEC will answer nil.
 };
 
 class NodeServices {

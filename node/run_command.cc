@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "node/command.h"
@@ -36,38 +37,65 @@ std::string UnknownSubcommand(Arguments arguments) {
   return text.append(" HELP.");
 }
 
+bool IsExec(const CommandSpec& row) { return std::strcmp(row.name, "exec") == 0; }
+
 bool ArityFits(const CommandSpec& row, size_t words) {
   int64_t count = static_cast<int64_t>(words);
   return row.arity >= 0 ? count == row.arity : count >= -row.arity;
 }
 
-/// Replies with an error and returns false where the request may not run.
-bool Admit(const CommandTable::Resolved& resolved, CommandContext& context, Arguments arguments) {
+constexpr std::string_view kReadOnlyLog =
+    "MISCONF An append to the log failed, so this node no longer writes. See its log for the "
+    "reason and restart it.";
+
+/// Why the request may not run; empty: it may.
+std::string Objection(const CommandTable::Resolved& resolved, CommandContext& context,
+                      Arguments arguments) {
   if (resolved.row == nullptr) {
-    context.reply.Error(resolved.runner == nullptr ? UnknownCommand(arguments)
-                                                   : UnknownSubcommand(arguments));
-    return false;
+    return resolved.runner == nullptr ? UnknownCommand(arguments) : UnknownSubcommand(arguments);
   }
   const CommandSpec& row = *resolved.row;
   if (!ArityFits(row, arguments.size())) {
-    context.reply.Error(std::string("ERR wrong number of arguments for '") + row.name +
-                        "' command");
-    return false;
+    return std::string("ERR wrong number of arguments for '") + row.name + "' command";
   }
   if (!context.client.authenticated && (row.flags & kNoAuth) == 0) {
-    context.reply.Error("NOAUTH Authentication required.");
-    return false;
+    return "NOAUTH Authentication required.";
   }
-  if ((row.flags & kWrite) != 0 && context.store.journal().read_only()) {
-    context.reply.Error(
-        "MISCONF An append to the log failed, so this node no longer writes. See its log for the "
-        "reason and restart it.");
-    return false;
+  if (context.transaction.open() && (row.flags & kNoMulti) != 0) {
+    return "ERR Command not allowed inside a transaction";
   }
-  return true;
+  const bool writes =
+      (row.flags & kWrite) != 0 || (IsExec(row) && (context.transaction.flags() & kWrite) != 0);
+  if (writes && context.store.journal().read_only()) return std::string(kReadOnlyLog);
+  return {};
 }
 
 }  // namespace
+
+void RunAdmitted(const CommandTable::Resolved& resolved, CommandContext& context,
+                 Arguments arguments) {
+  const std::string& out = context.reply.out();
+  const size_t start = out.size();
+  resolved.runner->run(context, arguments);
+  const bool failed = out.size() > start && out[start] == '-';
+  context.services.CountCommand(*resolved.row,
+                                failed ? CommandOutcome::kFailed : CommandOutcome::kDone);
+}
+
+void Refuse(const CommandTable::Resolved& resolved, CommandContext& context,
+            std::string_view error) {
+  if (resolved.row != nullptr) {
+    context.services.CountCommand(*resolved.row, CommandOutcome::kRejected);
+  }
+  if (resolved.row == nullptr || !IsExec(*resolved.row)) {
+    context.transaction.Break();
+    return context.reply.Error(error);
+  }
+  constexpr std::string_view kGeneric = "ERR ";
+  if (error.starts_with(kGeneric)) error.remove_prefix(kGeneric.size());
+  context.transaction.Discard();
+  context.reply.Error("EXECABORT Transaction discarded because of: " + std::string(error));
+}
 
 void RunCommand(const CommandTable& table, CommandContext& context, Arguments arguments) {
   ClientState& client = context.client;
@@ -79,15 +107,16 @@ void RunCommand(const CommandTable& table, CommandContext& context, Arguments ar
   if (skip) client.reply_mode = ClientState::ReplyMode::kOn;
 
   CommandTable::Resolved resolved = table.Resolve(arguments);
-  if (Admit(resolved, context, arguments)) {
+  const std::string objection = Objection(resolved, context, arguments);
+  if (!objection.empty()) {
+    Refuse(resolved, context, objection);
+  } else if (context.transaction.open() && (resolved.row->flags & kAtOnce) == 0) {
+    context.transaction.Queue(*resolved.row, *resolved.runner, arguments);
+    context.reply.Simple("QUEUED");
+  } else {
     client.last_command = resolved.row->name;
     ++client.commands;
-    resolved.runner->run(context, arguments);
-    bool failed = out.size() > start && out[start] == '-';
-    context.services.CountCommand(*resolved.row,
-                                  failed ? CommandOutcome::kFailed : CommandOutcome::kDone);
-  } else if (resolved.row != nullptr) {
-    context.services.CountCommand(*resolved.row, CommandOutcome::kRejected);
+    RunAdmitted(resolved, context, arguments);
   }
 
   bool silent = skip || (off && client.reply_mode == ClientState::ReplyMode::kOff);

@@ -27,17 +27,15 @@ constexpr std::string_view kNoLog =
     "MISCONF An append to the log failed, so this node serves no keys until one succeeds. See its "
     "log for the reason.";
 
-bool UsesKeys(const CommandTable& commands, Arguments words) {
-  CommandTable::Resolved resolved = commands.Resolve(words);
-  return resolved.row != nullptr && (resolved.row->flags & (kWrite | kReadOnly)) != 0;
-}
-
 bool WouldBlock(int failure) { return failure == EAGAIN || failure == EWOULDBLOCK; }
 
 }  // namespace
 
 Session::Session(IoThread& thread, Descriptor socket, ClientState state)
-    : thread_(thread), socket_(std::move(socket)), state_(std::move(state)) {
+    : thread_(thread),
+      socket_(std::move(socket)),
+      state_(std::move(state)),
+      transaction_(thread.shared().store.keyspace()) {
   thread_.loop().Watch(socket_.get(), this, {});
 }
 
@@ -75,8 +73,9 @@ void Session::Execute() {
   while (!closed_ && !state_.close_after_reply && ParseBatch()) {
     if (!RunBatch() || thread_.batch().exhausted) break;
   }
-  if (!closed_ && input_.size() > thread_.settings().client_query_buffer_limit) {
-    CutOff("a request above client-query-buffer-limit");
+  const size_t limit = thread_.settings().client_query_buffer_limit;
+  if (!closed_ && input_.size() + transaction_.bytes() > limit) {
+    CutOff("a request or transaction above client-query-buffer-limit");
   }
 }
 
@@ -159,11 +158,19 @@ bool Session::MustWait(Arguments words) {
   SharedState& shared = thread_.shared();
   if (!shared.pause.active()) return false;
   CommandTable::Resolved resolved = shared.commands.Resolve(words);
-  const uint32_t flags = resolved.row == nullptr ? 0 : resolved.row->flags;
+  uint32_t flags = resolved.row == nullptr ? 0 : resolved.row->flags;
+  if ((flags & kAtOnce) != 0) flags |= transaction_.flags();  // EXEC
   if (!shared.pause.Holds(flags, thread_.Now())) return false;
   paused_ = true;
   thread_.AddPaused(*this);
   return true;
+}
+
+bool Session::UsesKeys(Arguments words) const {
+  const CommandSpec* row = thread_.shared().commands.Resolve(words).row;
+  if (row == nullptr) return false;
+  const uint32_t flags = (row->flags & kAtOnce) != 0 ? transaction_.flags() : row->flags;
+  return (flags & (kWrite | kReadOnly)) != 0;
 }
 
 void Session::RunOne(Arguments words) {
@@ -171,10 +178,11 @@ void Session::RunOne(Arguments words) {
   SharedState& shared = thread_.shared();
   const size_t start = out_.size();
   Reply reply(out_, state_.protocol);
-  if (thread_.turn_without_log() && UsesKeys(shared.commands, words)) {
-    reply.Error(kNoLog);
+  CommandContext context{shared.store, thread_.services(), state_,
+                         reply,        thread_.random(),   transaction_};
+  if (thread_.turn_without_log() && UsesKeys(words)) {
+    Refuse(shared.commands.Resolve(words), context, kNoLog);
   } else {
-    CommandContext context{shared.store, thread_.services(), state_, reply, thread_.random()};
     RunCommand(shared.commands, context, words);
   }
   thread_.counters().commands_processed.Add(1);
@@ -289,6 +297,9 @@ ClientInfo Session::Describe() const {
   info.input_bytes = input_.size();
   info.output_bytes = output_pending();
   info.descriptor = socket_.get();
+  if (transaction_.open()) info.queued = static_cast<int>(transaction_.size());
+  info.queued_bytes = transaction_.queued_bytes();
+  info.watch_touched = transaction_.watches().touched();
   return info;
 }
 

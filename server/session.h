@@ -2,8 +2,8 @@
 ///
 /// Belongs to one I/O thread and is used on it only, under that thread's mutex (io_thread.h).
 /// Replies of a turn leave together after the journal's commit (I7); a failed commit replaces them
-/// (I13). Invariant (I9): input is bounded by `client-query-buffer-limit`, output by
-/// `client-output-buffer-limit`.
+/// (I13). Invariant (I9): input, with what MULTI has queued, is bounded by
+/// `client-query-buffer-limit`, output by `client-output-buffer-limit`.
 #pragma once
 
 #include <chrono>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "node/client_state.h"
+#include "node/client_transaction.h"
 #include "node/command.h"
 #include "node/node_services.h"
 #include "server/descriptor.h"
@@ -50,7 +51,8 @@ class Session {
   bool has_more() const { return more_; }
   uint64_t id() const { return state_.id; }
   ClientInfo Describe() const;
-  size_t input_capacity() const { return input_.capacity(); }
+  /// Bytes that requests take: those not yet run, and those that wait for EXEC.
+  size_t input_capacity() const { return input_.capacity() + transaction_.bytes(); }
   size_t output_pending() const { return out_.size() - sent_; }
 
  private:
@@ -62,6 +64,8 @@ class Session {
   /// Runs the batch; false where the rest has to wait or the session ends.
   bool RunBatch();
   void RunOne(Arguments words);
+  /// Whether the request reads or writes keys, an EXEC's queue included.
+  bool UsesKeys(Arguments words) const;
   bool MustWait(Arguments words);
   void RefuseProtocol();
   void PrefetchKeys();
@@ -75,6 +79,7 @@ class Session {
   ClientState state_;
   InputBuffer input_;
   RespParser parser_;
+  ClientTransaction transaction_;
 
   // Replies: [0, sent_) have left, [sent_, committed_) may leave, the rest waits for the commit.
   std::string out_;

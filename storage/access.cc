@@ -33,7 +33,11 @@ Shard& Access::ShardOf(const KeyRef& key) {
 }
 
 int64_t Access::NowMillis() {
-  if (now_millis_ == 0) now_millis_ = keyspace_.NowMillis();
+  if (now_millis_ == 0) {
+    const auto first = static_cast<size_t>(std::countr_zero(shard_mask_));
+    now_millis_ = keyspace_.impl_->shards[first]->held_at_millis;
+    if (now_millis_ == 0) now_millis_ = keyspace_.NowMillis();
+  }
   return now_millis_;
 }
 
@@ -146,6 +150,16 @@ void Access::DeleteExpiredEntry(LoadedEntry& entry) {
   Write(entry, item);
 }
 
+void Access::OutliveTransaction(LoadedEntry& entry) {
+  // Of what a transaction writes after the deadline, its deletion would leave a part: the own slot
+  // of an INCR, without an expiry.
+  constexpr int64_t kAhead = 2;  // milliseconds: the stamps drawn next are within them
+  const int64_t now = keyspace_.NowMillis();
+  if (now < entry.state.deadline_millis) return;
+  if (ViewOf(entry).type == KeyType::kNone) return;
+  WriteExpiry(entry, now + kAhead);
+}
+
 LoadedEntry Access::LoadForWrite(const KeyRef& key) {
   last_seen_ = {};
   Shard& shard = ShardOf(key);
@@ -154,7 +168,11 @@ LoadedEntry Access::LoadForWrite(const KeyRef& key) {
   const int64_t now = NowMillis();
   shard.Touch(entry, Seconds(now));
   entry.state.accessed_seconds = Seconds(now);
-  if (Passed(entry.state, now)) DeleteExpiredEntry(entry);
+  if (Passed(entry.state, now)) {
+    DeleteExpiredEntry(entry);
+  } else if (shard.held_at_millis != 0 && entry.state.HasDeadline()) {
+    OutliveTransaction(entry);
+  }
   return entry;
 }
 

@@ -17,6 +17,7 @@ bool Access::MergeOwn(Element& element, Item& item, Stamp reset) {
 void Access::Wrote(LoadedEntry& entry, const Item& item, const ElementChange& change) {
   Shard& shard = ShardOf(entry.key);
   shard.NoteElement(entry, item, keyspace_.impl_->own, change);
+  if (!shard.watches.empty()) shard.watches.Touch(entry.key.hash, item);
   entry.state.accessed_seconds = static_cast<uint32_t>(item.stamp.millis() / 1000);
   entry.merged = true;
   shard.pending.Record(item, entry.key.hash);

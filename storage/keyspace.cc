@@ -82,7 +82,7 @@ size_t Keyspace::SizeWithDeadline(uint8_t database) const {
 }
 
 uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const KeyVisitor& visit) {
-  const int64_t now = NowMillis();
+  const int64_t clock = NowMillis();
   count = std::max<size_t>(count, 1);
   size_t index = cursor >> kShardShift;
   uint64_t position = static_cast<uint32_t>(cursor);
@@ -90,6 +90,7 @@ uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const K
     Shard& shard = *impl_->shards[index];
     std::lock_guard lock(shard.mutex);
     if (visited >= count) return static_cast<uint64_t>(index) << kShardShift;
+    const int64_t now = shard.held_at_millis != 0 ? shard.held_at_millis : clock;
     position = shard.Scan(position, count - visited, [&](Handle handle) {
       ++visited;
       const LoadedEntry entry = shard.LoadForView(handle);
@@ -105,7 +106,7 @@ uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const K
 }
 
 std::optional<std::string> Keyspace::RandomKey(uint8_t database, std::mt19937_64& random) {
-  const int64_t now = NowMillis();
+  const int64_t clock = NowMillis();
   // A shard by its share of the keys, then a bucket of it, then one of its visible keys.
   for (int tries = 0; tries < 100; ++tries) {
     const size_t total = Size(database);
@@ -118,6 +119,7 @@ std::optional<std::string> Keyspace::RandomKey(uint8_t database, std::mt19937_64
         place -= keys;
         continue;
       }
+      const int64_t now = shard->held_at_millis != 0 ? shard->held_at_millis : clock;
       for (int buckets = 0; buckets < 100; ++buckets) {
         std::vector<Handle> bucket;
         shard->RandomBucket(random, bucket);

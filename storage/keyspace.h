@@ -5,6 +5,8 @@
 /// Access is atomic and travels whole (I6). No system call is made under a lock. Views borrowed
 /// from an Access end with the next write through it.
 ///
+/// A thread can hold shards over several accesses (held_shards.h): transactions and scripts.
+///
 /// Every write draws its own stamp under the lock and is recorded for the next flush (journal.h).
 #pragma once
 
@@ -198,6 +200,9 @@ class Access {
   SeenCollection Seen(const KeyRef& key, ElementType type);
   /// The entry, loaded, with its expiry applied: deleted by an item when it has passed.
   LoadedEntry LoadForWrite(const KeyRef& key);
+  /// Within a transaction, for which time stands still: puts off a deadline that the clock has
+  /// meanwhile reached, so that what is written now is deleted with the rest of the key.
+  void OutliveTransaction(LoadedEntry& entry);
   /// Deletes an expired entry by the cut that all nodes write: the last stamp of its deadline.
   void DeleteExpiredEntry(LoadedEntry& entry);
   /// Saves the entry if anything was written to it.
@@ -377,6 +382,8 @@ class Keyspace {
 
  private:
   friend class Access;
+  friend class HeldShards;
+  friend class Watches;
   struct Impl;
 
   std::unique_ptr<Generation> Close(OriginIndex next, uint64_t gap);

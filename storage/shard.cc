@@ -154,7 +154,7 @@ Stamp Shard::Reset(const LoadedEntry& entry) const {
   return std::max(entry.state.Reset(), database_cuts_[entry.key.database]);
 }
 
-bool Shard::Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
+bool Shard::MergePart(LoadedEntry& entry, const Item& item, OriginIndex origin) {
   const Version version{item.stamp, origin};
   const Stamp database_cut = database_cuts_[entry.key.database];
   switch (item.part) {
@@ -378,6 +378,7 @@ bool Shard::MergeDatabaseCut(uint8_t database, Stamp at, const Version& version)
        !Later(version, database_cut_versions_[database], origins_))) {
     return false;
   }
+  if (!watches.empty()) watches.TouchDatabase(database);
   database_cuts_[database] = at;
   database_cut_versions_[database] = version;
   return true;
@@ -404,6 +405,7 @@ void Shard::Clear() {
     Erase(entry);
   }
   tombstones_.clear();
+  watches.TouchAll();
 }
 
 std::vector<Handle> Shard::FindByHash(uint64_t hash) const {

@@ -9,7 +9,6 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,7 +19,9 @@
 #include "storage/handle_table.h"
 #include "storage/keyspace.h"
 #include "storage/pending.h"
+#include "storage/shard_mutex.h"
 #include "storage/slab.h"
+#include "storage/watch.h"
 
 namespace starling {
 
@@ -49,8 +50,11 @@ class Shard {
         expiry_(now_millis) {}
   ~Shard();
 
-  std::mutex mutex;
+  ShardMutex mutex;
   PendingBuffer pending;
+  WatchTable watches;
+  /// While a transaction holds the shard: the time that it sees. Else 0.
+  int64_t held_at_millis = 0;
 
   // --- entries ---
   LoadedEntry Load(const KeyRef& key);
@@ -60,7 +64,11 @@ class Shard {
   LoadedEntry LoadForView(Handle handle) const;
   KeyRef KeyOf(Handle handle) const;
   /// Merges one item; returns whether the entry changed. The caller saves.
-  bool Merge(LoadedEntry& entry, const Item& item, OriginIndex origin);
+  bool Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
+    const bool changed = MergePart(entry, item, origin);
+    if (changed && !watches.empty()) watches.Touch(entry.key.hash, item);
+    return changed;
+  }
   /// Notes what merging an element's item into the entry's collection has done.
   void NoteElement(const LoadedEntry& entry, const Item& item, OriginIndex origin,
                    const ElementChange& change);
@@ -161,6 +169,7 @@ class Shard {
                       std::vector<Engine::StateWrite>& writes);
   Status RestoreParts(LoadedEntry& entry, std::string_view value);
   Status RestoreElement(LoadedEntry& entry, const StateName& name, std::string_view value);
+  bool MergePart(LoadedEntry& entry, const Item& item, OriginIndex origin);
   bool MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin);
   bool PurgeCollection(LoadedEntry& entry);
   void DropCollection(LoadedEntry& entry);

@@ -18,7 +18,10 @@ std::string Line(const ClientInfo& info, std::chrono::nanoseconds now) {
     return std::to_string(std::max<int64_t>(
         0, std::chrono::duration_cast<std::chrono::seconds>(now - since).count()));
   };
-  std::string flags = client.close_after_reply ? "c" : "";
+  std::string flags;
+  if (info.queued >= 0) flags += "x";
+  if (info.watch_touched) flags += "d";
+  if (client.close_after_reply) flags += "c";
   if (client.no_evict) flags += "e";
   if (client.no_touch) flags += "T";
   std::string line = "id=" + std::to_string(client.id);
@@ -36,15 +39,15 @@ std::string Line(const ClientInfo& info, std::chrono::nanoseconds now) {
   put("sub", "0");
   put("psub", "0");
   put("ssub", "0");
-  put("multi", "-1");
+  put("multi", std::to_string(info.queued));
   put("qbuf", std::to_string(info.input_bytes));
   put("qbuf-free", "0");
   put("argv-mem", "0");
-  put("multi-mem", "0");
+  put("multi-mem", std::to_string(info.queued_bytes));
   put("obl", std::to_string(info.output_bytes));
   put("oll", "0");
   put("omem", std::to_string(info.output_bytes));
-  put("tot-mem", std::to_string(info.input_bytes + info.output_bytes));
+  put("tot-mem", std::to_string(info.input_bytes + info.output_bytes + info.queued_bytes));
   put("events", "r");
   put("cmd", client.last_command);
   put("user", "default");

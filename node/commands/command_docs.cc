@@ -48,6 +48,7 @@ constexpr FlagName kFlagNames[] = {
     {kSkipSlowlog, "skip_slowlog"},
     {kNoAuth, "no_auth"},
     {kAllowBusy, "allow_busy"},
+    {kNoMulti, "no_multi"},
     {kMovableKeys, "movablekeys"},
 };
 

@@ -139,6 +139,7 @@ void Reset(CommandContext& context, Arguments) {
   client.no_evict = false;
   client.no_touch = false;
   client.reply_mode = ClientState::ReplyMode::kOn;
+  context.transaction.Discard();
   context.reply.set_protocol(2);
   context.reply.Simple("RESET");
 }
@@ -157,17 +158,17 @@ constexpr CommandSpec kConnectionCommands[] = {
     {"client|help", 2, kAnytime, 0, 0, 0, "connection", "5.0.0", "List the subcommands.", nullptr},
     {"client|id", 2, kOwnConnection, 0, 0, 0, "connection", "5.0.0", "The id of this connection.",
      nullptr},
-    {"client|info", 2, kOwnConnection, 0, 0, 0, "connection", "6.2.0",
+    {"client|info", 2, kOwnConnection | kOutside, 0, 0, 0, "connection", "6.2.0",
      "What the server knows of this connection.", nullptr},
-    {"client|kill", -3, kOthersConnections, 0, 0, 0, "connection", "2.4.0", "Close connections.",
-     nullptr},
-    {"client|list", -2, kOthersConnections, 0, 0, 0, "connection", "2.4.0",
+    {"client|kill", -3, kOthersConnections | kOutside, 0, 0, 0, "connection", "2.4.0",
+     "Close connections.", nullptr},
+    {"client|list", -2, kOthersConnections | kOutside, 0, 0, 0, "connection", "2.4.0",
      "What the server knows of all connections.", nullptr},
     {"client|no-evict", 3, kOthersConnections, 0, 0, 0, "connection", "7.0.0",
      "Spare this connection when memory is short.", nullptr},
     {"client|no-touch", 3, kOwnConnection, 0, 0, 0, "connection", "7.2.0",
      "Let this connection's commands not count as use of a key.", nullptr},
-    {"client|pause", -3, kOthersConnections, 0, 0, 0, "connection", "3.0.0",
+    {"client|pause", -3, kOthersConnections | kOutside, 0, 0, 0, "connection", "3.0.0",
      "Let the commands of all connections wait.", nullptr},
     {"client|reply", 3, kOwnConnection, 0, 0, 0, "connection", "3.2.0",
      "Whether this connection gets replies.", nullptr},
@@ -175,14 +176,15 @@ constexpr CommandSpec kConnectionCommands[] = {
      "Tell which client library this is.", nullptr},
     {"client|setname", 3, kOwnConnection, 0, 0, 0, "connection", "2.6.9", "Name this connection.",
      nullptr},
-    {"client|unpause", 2, kOthersConnections, 0, 0, 0, "connection", "6.2.0",
+    {"client|unpause", 2, kOthersConnections | kOutside, 0, 0, 0, "connection", "6.2.0",
      "End the wait that CLIENT PAUSE began.", nullptr},
     {"echo", 2, kAnytime | kFast, 0, 0, 0, "connection", "1.0.0", "Give the text back.", Echo},
     {"hello", -1, kBeforeAuth, 0, 0, 0, "connection", "6.0.0",
      "Choose the protocol's version and introduce yourself.", Hello},
     {"ping", -1, kFast, 0, 0, 0, "connection", "1.0.0", "See whether the server answers.", Ping},
-    {"quit", -1, kBeforeAuth, 0, 0, 0, "connection", "1.0.0", "Close this connection.", Quit},
-    {"reset", 1, kBeforeAuth, 0, 0, 0, "connection", "6.2.0",
+    {"quit", -1, kBeforeAuth | kAtOnce, 0, 0, 0, "connection", "1.0.0", "Close this connection.",
+     Quit},
+    {"reset", 1, kBeforeAuth | kAtOnce, 0, 0, 0, "connection", "6.2.0",
      "Bring this connection back to how it began.", Reset},
     {"select", 2, kAnytime | kFast, 0, 0, 0, "connection", "1.0.0", "Choose a database.", Select},
 };

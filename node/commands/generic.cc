@@ -81,7 +81,7 @@ void Type(CommandContext& context, Arguments arguments) {
 }
 
 constexpr CommandSpec kGenericCommands[] = {
-    {"copy", -3, kWrite | kDenyOom, 1, 2, 1, "generic", "6.2.0", "Copy a key.", Copy},
+    {"copy", -3, kWrite | kDenyOom | kOtherKeys, 1, 2, 1, "generic", "6.2.0", "Copy a key.", Copy},
     {"dbsize", 1, kReadOnly | kFast, 0, 0, 0, "server", "1.0.0", "Count the keys of the database.",
      DbSize},
     {"del", -2, kWrite, 1, -1, 1, "generic", "1.0.0", "Delete keys.", Del},
@@ -101,8 +101,8 @@ constexpr CommandSpec kGenericCommands[] = {
      FlushDb},
     {"keys", 2, kReadOnly, 0, 0, 0, "generic", "1.0.0", "All keys whose names match a pattern.",
      Keys},
-    {"move", 3, kWrite | kFast, 1, 1, 1, "generic", "1.0.0", "Move a key to another database.",
-     Move},
+    {"move", 3, kWrite | kFast | kOtherKeys, 1, 1, 1, "generic", "1.0.0",
+     "Move a key to another database.", Move},
     {"object", -2, 0, 0, 0, 0, "generic", "2.2.3", "What a key looks like inside.", Object},
     {"object|encoding", 3, kReadOnly, 2, 2, 1, "generic", "2.2.3", "How the value is represented.",
      nullptr},

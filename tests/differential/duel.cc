@@ -127,7 +127,7 @@ Status Duel::Restart() {
     if (!redis) return redis.error();
     Result<RespClient> starling = RespClient::Connect(starling_port_);
     if (!starling) return starling.error();
-    pairs_.push_back({std::move(*redis), std::move(*starling)});
+    pairs_.push_back({std::move(*redis), std::move(*starling), false, {}});
   }
   pair_ = &pairs_[0];
   Result<Replies> flushed = Both({"FLUSHALL"});
@@ -160,6 +160,7 @@ Result<std::optional<Divergence>> Duel::Run(const Step& step) {
   const Words& words = step.words;
   Comparison comparison = ComparisonFor(words[0]);
   last_was_error_ = false;
+  if (pair_->queues) return RunQueued(words);
   if (comparison == Comparison::kRandomKey) return RunRandomKey(words);
   if (words.size() > 1 && comparison == Comparison::kPop) return RunDraw(words, true);
   if (words.size() > 1 && comparison == Comparison::kDraw) return RunDraw(words, false);
@@ -176,6 +177,7 @@ Result<std::optional<Divergence>> Duel::Run(const Step& step) {
   Result<Replies> replies = Both(words);
   if (!replies) return replies.error();
   last_was_error_ = replies->redis.is_error();
+  NoteTransaction(words, replies->redis);
   if (comparison == Comparison::kScan && IsScanStep(replies->redis)) {
     return RunScan(words, *replies);
   }
@@ -190,6 +192,37 @@ Result<std::optional<Divergence>> Duel::Run(const Step& step) {
   if (rounded && replies->redis.text != replies->starling.text) {
     if (Status adopted = AdoptNumber(words, replies->starling.text); !adopted) {
       return adopted.error();
+    }
+  }
+  return std::optional<Divergence>();
+}
+
+void Duel::NoteTransaction(const Words& words, const RespReply& redis) {
+  const auto is = [&](const char* name) { return ::strcasecmp(words[0].c_str(), name) == 0; };
+  if (is("multi") && !redis.is_error()) pair_->queues = true;
+  const bool over = is("exec") || is("reset") || (is("discard") && !redis.is_error());
+  if (over) pair_->queues = false;
+  if (over) pair_->queued.clear();
+  if (pair_->queues && redis.text == "QUEUED") pair_->queued.push_back(words);
+}
+
+Duel::Outcome Duel::RunQueued(const Words& words) {
+  const bool exec = ::strcasecmp(words[0].c_str(), "exec") == 0;
+  Result<Replies> replies = Both(words);
+  if (!replies) return replies.error();
+  const std::vector<Words> queued = pair_->queued;
+  last_was_error_ = replies->redis.is_error();
+  NoteTransaction(words, replies->redis);
+  const RespReply& redis = replies->redis;
+  const RespReply& starling = replies->starling;
+  const bool ran = exec && redis.is_aggregate() && !redis.null;
+  if (!ran || redis.elements.size() != queued.size() || starling.elements.size() != queued.size()) {
+    return redis == starling ? std::nullopt : Differ(redis, starling);
+  }
+  for (size_t i = 0; i < queued.size(); ++i) {
+    const Comparison comparison = ComparisonFor(queued[i][0]);
+    if (!Agree(comparison, redis.elements[i], starling.elements[i])) {
+      return Differ(redis, starling);
     }
   }
   return std::optional<Divergence>();

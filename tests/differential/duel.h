@@ -47,12 +47,16 @@ class Duel {
   void SetKeyUniverse(std::vector<std::string> keys) { keys_ = std::move(keys); }
   /// Whether Redis's last reply was an error.
   bool last_was_error() const { return last_was_error_; }
+  /// Whether MULTI stands on this connection.
+  bool queues(size_t connection) const { return pairs_[connection].queues; }
 
  private:
   using Words = std::vector<std::string>;
   struct Pair {
     RespClient redis;
     RespClient starling;
+    bool queues = false;  ///< Between MULTI and EXEC.
+    std::vector<Words> queued{};
   };
   struct Replies {
     RespReply redis;
@@ -65,6 +69,8 @@ class Duel {
   Outcome RunDraw(const Words& words, bool pop);
   Outcome RunDump(const Words& words);
   Outcome RunRandomKey(const Words& words);
+  Outcome RunQueued(const Words& words);
+  void NoteTransaction(const Words& words, const RespReply& redis);
   Status Settle();
   Status AdoptNumber(const Words& words, const std::string& text);
   Status AdoptPop(const std::string& key, const RespReply& redis, const RespReply& starling);

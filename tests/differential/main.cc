@@ -83,7 +83,7 @@ void Damage(std::vector<std::string>& words, std::mt19937_64& random) {
 
 /// What is looked at when an episode ends: everything there is.
 std::vector<Step> Inventory(const std::vector<std::string>& keys) {
-  std::vector<Step> steps;
+  std::vector<Step> steps = {{0, {"RESET"}}};  // no transaction is left open
   for (const char* database : {"0", "1", "2"}) {
     steps.push_back({0, {"SELECT", database}});
     steps.push_back({0, {"DBSIZE"}});
@@ -126,9 +126,11 @@ class Run {
     }
     std::vector<Step> history;
     for (size_t i = 0; i < kEpisode && coverage_.commands < options_.commands; ++i) {
-      Sentence sentence = grammar_.Generate("command", random);
+      const size_t connection = random() % Duel::kConnections;
+      Sentence sentence =
+          grammar_.Generate(duel_.queues(connection) ? "queued" : "command", random);
       Damage(sentence.words, random);
-      history.push_back({random() % Duel::kConnections, std::move(sentence.words)});
+      history.push_back({connection, std::move(sentence.words)});
       if (!Take(history, seed)) return false;
       ++coverage_.commands;
       Coverage::Count& count = coverage_.shapes[sentence.shape];

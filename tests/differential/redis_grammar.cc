@@ -236,9 +236,25 @@ configcmd = GET "nosuch" | SET "nosuch" "1" | GET | SET "nosuch" | RESETSTAT | "
 memoryopt = SAMPLES "5" | SAMPLES "abc" | "foo" | SAMPLES "-1"
 )";
 
-constexpr std::string_view kFamilies[] = {kCommon, kStrings,    kKeys,  kSets,
-                                          kHashes, kSortedSets, kLists, kSorting,
-                                          kDumps,  kConnection, kServer};
+/// On a connection where MULTI stands, `queued` takes the place of `command`: what answers the same
+/// on both servers wherever it stands.
+constexpr std::string_view kTransactions = R"(
+command  = 8: MULTI | 6: WATCH key+ | UNWATCH | EXEC | DISCARD | MULTI "foo" | WATCH
+queued   = 8: EXEC | 2: DISCARD | MULTI | WATCH key | UNWATCH | "nosuchcommand" | GET | EXEC "foo" | SHUTDOWN NOSAVE "foo"
+queued   = 6: SET key value setopt* | 5: GET key | 2: GETDEL key | 3: GETSET key value | 3: MGET key+ | 3: MSET pair+
+queued   = 3: MSETNX pair+ | 3: APPEND key value | STRLEN key | 6: INCR key | 3: INCRBY key integer | DECR key
+queued   = 2: SETNX key value | 4: DEL key+ | EXISTS key+ | TYPE key | 2: EXPIRE key seconds | PEXPIRE key "-5" | PERSIST key
+queued   = 3: RENAME key key | RENAMENX key key | 2: COPY key key copyopt* | 2: MOVE key database | 2: SELECT database
+queued   = PING text? | ECHO text | FLUSHDB flushopt? | CLIENT GETNAME | CLIENT SETNAME name
+queued   = 3: SADD setkey value+ | 2: SREM setkey value+ | SCARD setkey | 2: SISMEMBER setkey value | SINTERSTORE setkey setkey+
+queued   = 3: HSET hkey "f" value | HGET hkey "f" | HDEL hkey "f" | HINCRBY hkey "f" integer | HLEN hkey
+queued   = 3: RPUSH lkey value+ | 2: LPUSH lkey value+ | LPOP lkey | RPOP lkey | LLEN lkey | LRANGE lkey index index
+queued   = 3: ZADD zkey #-9..9 value | ZREM zkey value | ZCARD zkey | ZRANGE zkey index index
+)";
+
+constexpr std::string_view kFamilies[] = {kCommon, kStrings,    kKeys,   kSets,
+                                          kHashes, kSortedSets, kLists,  kSorting,
+                                          kDumps,  kConnection, kServer, kTransactions};
 
 }  // namespace
 

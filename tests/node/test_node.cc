@@ -41,6 +41,7 @@ TestNode::TestNode(std::string name, ManualTime& time) {
       Store::Open(options, std::move(*engine), time, SilentLog());
   EXPECT_TRUE(store) << store.error().message;
   store_ = std::move(*store);
+  transaction_ = std::make_unique<ClientTransaction>(store_->keyspace());
   store_->journal().SetSink(
       [this](const BatchHeader&, SharedBytes bytes) { batches_.push_back(std::move(bytes)); });
 }
@@ -58,7 +59,7 @@ std::string TestNode::Do(std::string_view line) {
 std::string TestNode::Do(std::vector<std::string> words) {
   std::string out;
   Reply reply(out, client_.protocol);
-  CommandContext context{*store_, services_, client_, reply, random_};
+  CommandContext context{*store_, services_, client_, reply, random_, *transaction_};
   std::vector<std::string_view> arguments(words.begin(), words.end());
   RunCommand(services_.commands(), context, arguments);
   return out;

@@ -74,6 +74,7 @@ class TestNode {
   std::mt19937_64 random_{1};
   std::vector<SharedBytes> batches_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<ClientTransaction> transaction_;
 };
 
 /// Each takes what the other wrote: what two connected members do.
