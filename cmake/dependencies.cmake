@@ -11,6 +11,18 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION
     "SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/capnp_clang16.h")
 endif()
 
+# Lua as C++, so that its errors are exceptions and free what C++ code holds; linked statically, as
+# are its libraries: Debian's shared ones of them would bring a second Lua.
+find_path(LUA_INCLUDE_DIR lua.hpp PATH_SUFFIXES lua5.1 REQUIRED)
+find_library(LUA_LIBRARY liblua5.1-c++.a REQUIRED)
+find_library(LUA_CJSON_LIBRARY liblua5.1-cjson.a REQUIRED)
+find_library(LUA_BITOP_LIBRARY liblua5.1-bitop.a REQUIRED)
+add_library(starling_lua INTERFACE)
+target_include_directories(starling_lua SYSTEM INTERFACE
+  $<BUILD_INTERFACE:${LUA_INCLUDE_DIR}>)
+target_link_libraries(starling_lua INTERFACE
+  ${LUA_CJSON_LIBRARY} ${LUA_BITOP_LIBRARY} ${LUA_LIBRARY} m)
+
 # Debian's Asio and xxHash are header-only and have no CMake configuration.
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)

@@ -12,7 +12,7 @@ set(STARLING_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/starling)
 
 # A static library needs everything it links at the consumer's link; only starling::starling is for
 # use.
-install(TARGETS starling_node starling_replication starling_storage starling_asio
+install(TARGETS starling_node starling_replication starling_storage starling_asio starling_lua
   EXPORT starlingTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
 install(DIRECTORY include/starling

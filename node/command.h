@@ -60,6 +60,7 @@ enum CommandFlag : uint32_t {
   kOtherKeys = 1 << 16,
   /// Asks other threads, or waits for a disk or a peer: never runs while its thread holds shards.
   kOutside = 1 << 17,
+  kMayWrite = 1 << 18,  ///< A script: may write or not.
 };
 
 struct CommandSpec {
@@ -87,6 +88,7 @@ std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> ListCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();
+std::span<const CommandSpec> ScriptCommands();
 std::span<const CommandSpec> ServerCommands();
 std::span<const CommandSpec> StarlingCommands();
 

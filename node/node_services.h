@@ -18,6 +18,7 @@
 namespace starling {
 
 class CommandTable;
+class Scripting;
 struct CommandSpec;
 
 /// How a command ended, for the statistics.
@@ -64,6 +65,8 @@ class NodeServices {
   virtual ~NodeServices() = default;
 
   virtual const CommandTable& commands() = 0;
+  /// The node's scripts (scripting/scripting.h).
+  virtual Scripting& scripting() = 0;
 
   // --- configuration (CONFIG GET/SET/RESETSTAT/REWRITE) ---
   /// Parameters whose names match the glob pattern.

@@ -37,7 +37,7 @@ class ClientPause {
       until_.compare_exchange_strong(until, 0);
       return false;
     }
-    return !writes_only_.load(std::memory_order_relaxed) || (flags & kWrite) != 0;
+    return !writes_only_.load(std::memory_order_relaxed) || (flags & (kWrite | kMayWrite)) != 0;
   }
 
  private:

@@ -30,6 +30,7 @@ class ThreadServices final : public NodeServices {
   std::chrono::nanoseconds turn_began() const { return turn_began_; }
 
   const CommandTable& commands() override { return shared_.commands; }
+  Scripting& scripting() override { return shared_.scripting; }
 
   SettingValues GetConfig(std::string_view pattern) override;
   Status SetConfig(const SettingValues& values) override;

@@ -170,7 +170,7 @@ bool Session::UsesKeys(Arguments words) const {
   const CommandSpec* row = thread_.shared().commands.Resolve(words).row;
   if (row == nullptr) return false;
   const uint32_t flags = (row->flags & kAtOnce) != 0 ? transaction_.flags() : row->flags;
-  return (flags & (kWrite | kReadOnly)) != 0;
+  return (flags & (kWrite | kReadOnly | kMayWrite)) != 0;
 }
 
 void Session::RunOne(Arguments words) {

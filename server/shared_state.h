@@ -16,6 +16,7 @@
 
 #include "node/command.h"
 #include "node/runtime.h"
+#include "node/scripting/scripting.h"
 #include "server/client_pause.h"
 #include "server/config.h"
 #include "server/latency_monitor.h"
@@ -43,6 +44,7 @@ struct SharedState {
   Runtime& runtime;
   Store& store;
   const CommandTable commands;
+  Scripting scripting;
   Config config;
   LatencyMonitor latency;
   ErrorTallies errors;

@@ -252,9 +252,48 @@ queued   = 3: RPUSH lkey value+ | 2: LPUSH lkey value+ | LPOP lkey | RPOP lkey |
 queued   = 3: ZADD zkey #-9..9 value | ZREM zkey value | ZCARD zkey | ZRANGE zkey index index
 )";
 
-constexpr std::string_view kFamilies[] = {kCommon, kStrings,    kKeys,   kSets,
-                                          kHashes, kSortedSets, kLists,  kSorting,
-                                          kDumps,  kConnection, kServer, kTransactions};
+constexpr std::string_view kScripts = R"rules(
+command  = 9: EVAL body "1" key value value | 2: EVAL_RO body "1" key value value | 2: EVAL body "0"
+command  = EVAL body index key
+command  = 2: EVALSHA sha "1" key | EVALSHA_RO sha "1" key | SCRIPT EXISTS sha sha
+command  = SCRIPT LOAD body | SCRIPT KILL
+command  = EVAL body | SCRIPT FLUSH flushopt? | SCRIPT "foo" | EVALSHA sha | 3: EVAL header "1" key
+queued   = 3: EVAL body "1" key value value | EVALSHA sha "1" key
+sha      = 4: "fd758d1589d044dd850a6f05d52f2eefd27f033f"
+sha      = 4: "e0e1f9fabfc9d4800c877a703b823ac0578ff8db" | "abc" | ""
+body     = 2: "return redis.call('get',KEYS[1])" | 2: "return redis.call('set',KEYS[1],ARGV[1])"
+body     = "return redis.pcall('incr',KEYS[1])"
+body     = "return 1" | "return {redis.call('type',KEYS[1]),ARGV[1],ARGV[2],#ARGV}"
+body     = "redis.setresp(3); return redis.call('get',KEYS[1])"
+body     = "return redis.call('incrby',KEYS[1],ARGV[1])"
+body     = "return redis.pcall('lrange',KEYS[1],0,-1)" | "return tonumber(ARGV[1])"
+body     = "if redis.call('get',KEYS[1]) == ARGV[1] then return redis.call('del',KEYS[1]) else return 0 end"
+body     = "redis.call('select',1) return redis.call('set',KEYS[1],ARGV[1])" | "x=1" | "return x"
+body     = "return {1.5,-1.5,true,false,{},'a',nil,3}"
+body     = "return {ok=ARGV[1]}" | "error('boom')" | "error({err='CODE boom'})"
+body     = "local a\nlocal b\nreturn a.b" | "return {1" | "return {double=1.5}"
+body     = "redis.setresp(3); return {true,false,{double=-2.25},{big_number='12'},{verbatim_string={string='v',format='txt'}}}"
+body     = "redis.call('set',KEYS[1],ARGV[1]); redis.call('expire',KEYS[1],1000); return {redis.call('exists',KEYS[1]),redis.call('persist',KEYS[1])}"
+body     = "redis.call('nosuch')" | "redis.call('get')" | "return redis.pcall()"
+body     = "redis.call('eval','return 1',0)" | "redis.call({})" | "return redis.call('ping')"
+body     = "return redis.error_reply('-E x')" | "return redis.error_reply('E x')"
+body     = "return redis.status_reply('s')" | "return redis.sha1hex(ARGV[1])"
+body     = "return cjson.encode({1,'a',{x=1.5},cjson.null})"
+body     = "return cjson.decode('[1,[2,3],\"x\"]')"
+body     = "return cmsgpack.pack({1,-1,70000,1.5,'abc',{a=true}})"
+body     = "return {cmsgpack.unpack(cmsgpack.pack(1,'a',{1,2}))}"
+body     = "return struct.pack('<i4>I2sc3d',-5,513,'ab','abcd',1.5)"
+body     = "return {bit.band(255,15),bit.tohex(-1)}"
+body     = "return {struct.unpack('<hBs',struct.pack('<hBs',-2,200,'xyz'))}"
+body     = "return {pcall(redis.call,'incr',KEYS[1])}"
+body     = "return string.format('%5.2f|%s',3.14159,'x')"
+header   = "#!lua\nreturn 1" | "#!lua flags=no-writes\nreturn redis.call('set',KEYS[1],'x')"
+header   = "#!lua flags=foo\nreturn 1" | "#!foo\nreturn 1" | "#!lua x=1\nreturn 1" | "#!lua"
+)rules";
+
+constexpr std::string_view kFamilies[] = {kCommon,     kStrings,      kKeys,    kSets,  kHashes,
+                                          kSortedSets, kLists,        kSorting, kDumps, kConnection,
+                                          kServer,     kTransactions, kScripts};
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 
 #include "node/command.h"
 #include "node/node_services.h"
+#include "node/scripting/scripting.h"
 #include "storage/store.h"
 #include "tests/support/manual_time.h"
 #include "tests/support/memory_engine.h"
@@ -23,6 +24,7 @@ namespace starling {
 class EmptyServices : public NodeServices {
  public:
   const CommandTable& commands() override { return table_; }
+  Scripting& scripting() override { return scripting_; }
   std::vector<std::pair<std::string, std::string>> GetConfig(std::string_view) override;
   Status SetConfig(const std::vector<std::pair<std::string, std::string>>&) override;
   Status RewriteConfig() override;
@@ -49,6 +51,7 @@ class EmptyServices : public NodeServices {
 
  private:
   CommandTable table_;
+  Scripting scripting_;
 };
 
 class TestNode {

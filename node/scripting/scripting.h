@@ -1,0 +1,71 @@
+/// The scripts that this node knows, and the interpreter that runs one at a time.
+///
+/// Thread-safe. A script runs with all shards held (storage/held_shards.h), so that nobody sees
+/// half of what it does and any key may be used, declared or not; shards are held before the mutex
+/// here is taken. Invariants: I6 (its writes are one generation), I9 and I11 (limits below).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "node/command.h"
+#include "node/scripting/interpreter.h"
+#include "node/scripting/script_header.h"
+#include "starling/result.h"
+
+namespace starling {
+
+/// The name of a script: 40 lower-case hexadecimal digits of its text's SHA-1.
+std::string ScriptSha(std::string_view text);
+
+struct ScriptLimits {
+  /// Of all that Lua holds, compiled scripts included.
+  size_t interpreter_bytes = size_t{256} << 20;
+  /// Of the texts of known scripts; beyond, scripts are forgotten as by SCRIPT FLUSH.
+  size_t text_bytes = size_t{32} << 20;
+  /// A script that runs for longer is ended with an error, as by SCRIPT KILL: the thread that runs
+  /// it serves other clients, and every other waits for the shards.
+  std::chrono::milliseconds time{5000};
+};
+
+class Scripting {
+ public:
+  explicit Scripting(ScriptLimits limits = {}) : limits_(limits) {}
+
+  /// EVAL and EVAL_RO: runs a text, and knows it from then on.
+  void Eval(CommandContext& context, Arguments arguments, bool read_only);
+  /// EVALSHA and EVALSHA_RO: runs a known script.
+  void EvalSha(CommandContext& context, Arguments arguments, bool read_only);
+
+  /// The script's name. Errors (nothing changed): kInvalidArgument, Redis's words without a code.
+  Result<std::string> Load(std::string_view text);
+  bool Exists(std::string_view sha);
+  /// Forgets all scripts.
+  void Flush();
+
+  enum class KillOutcome : uint8_t { kAsked, kNotRunning, kHasWritten };
+  /// Asks the script that runs, if any, to end; one that has written goes on.
+  KillOutcome Kill();
+
+ private:
+  enum class State : uint8_t { kIdle, kRunning, kWrote, kKilled };
+
+  void Run(CommandContext& context, Arguments arguments, const std::string& sha, bool read_only);
+  Status Learn(const std::string& sha, std::string_view text);
+  void Forget();
+
+  const ScriptLimits limits_;
+  std::atomic<State> state_{State::kIdle};
+
+  std::mutex mutex_;  // guards what follows
+  std::unique_ptr<Interpreter> interpreter_;
+  std::unordered_map<std::string, ScriptHeader> known_;
+  size_t text_bytes_ = 0;
+};
+
+}  // namespace starling

@@ -1,0 +1,153 @@
+// Scripts that try to crash the node, to take all its memory, or to get out of the sandbox (I11).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+#include "tests/node/two_nodes.h"
+
+namespace starling {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class HostileScriptTest : public TwoNodesTest {
+ protected:
+  std::string Eval(const std::string& script) { return a_.Do({"EVAL", script, "0"}); }
+  void TearDown() override {
+    EXPECT_EQ(Eval("return #string.rep('x', 1000)"), ":1000\r\n") << "the next script suffers";
+  }
+};
+
+TEST_F(HostileScriptTest, FindNoWayToChangeWhatOthersUse) {
+  for (const char* script :
+       {"x = 1", "string.x = 1", "redis.call = nil", "_G.x = 1", "getmetatable('').__index = 1",
+        "rawset(_G, 'x', 1)", "KEYS = {}", "_G.KEYS = {}", "cjson.encode = nil"}) {
+    EXPECT_THAT(Eval(script), HasSubstr("Attempt to modify a readonly table")) << script;
+  }
+  for (const char* script :
+       {"setmetatable(_G, {})", "rawset(string, 'x', 1)", "table.insert(redis, 1)",
+        "setmetatable(redis, {})", "setmetatable('', {})"}) {
+    EXPECT_THAT(Eval(script), StartsWith("-ERR")) << script;
+  }
+  EXPECT_EQ(Eval("getmetatable('').__index = nil return ('x'):rep(2)")[0], '-');
+  EXPECT_EQ(Eval("return ('x'):rep(2)"), "$2\r\nxx\r\n");
+  EXPECT_EQ(Eval("KEYS[1] = 'x' rawset(KEYS, 'y', 1) return 1"), ":1\r\n");
+  EXPECT_EQ(Eval("return KEYS.y"), "$-1\r\n");
+}
+
+TEST_F(HostileScriptTest, FindNothingThatReachesOut) {
+  for (const char* name : {"os", "io", "debug", "require", "package", "dofile", "loadfile", "print",
+                           "getfenv", "setfenv", "newproxy", "module"}) {
+    EXPECT_THAT(Eval(std::string("return ") + name),
+                HasSubstr("Script attempted to access nonexistent global variable '" +
+                          std::string(name) + "'"));
+  }
+  EXPECT_THAT(Eval("return tostring(getmetatable(_G))"), "$5\r\nfalse\r\n");
+  EXPECT_THAT(Eval("return tostring(getmetatable(redis))"), "$5\r\nfalse\r\n");
+}
+
+TEST_F(HostileScriptTest, LoadNoBytecode) {
+  EXPECT_THAT(Eval("\x1bLua"), HasSubstr("bytecode is not allowed"));
+  EXPECT_THAT(Eval("return {loadstring(string.dump(function() end)) == nil}"), "*1\r\n:1\r\n");
+  EXPECT_EQ(Eval("local f, e = loadstring('\\27Lua') return e"),
+            "$23\r\nbytecode is not allowed\r\n");
+  EXPECT_EQ(
+      Eval("local n = 0 local f, e = load(function() n = n + 1 return n < 3 and '\\27' or nil "
+           "end) return e"),
+      "$23\r\nbytecode is not allowed\r\n");
+  EXPECT_EQ(Eval("return loadstring('return 1 + 1')()"), ":2\r\n");
+  EXPECT_THAT(Eval("loadstring('x = 1')()"), HasSubstr("readonly"));
+}
+
+TEST_F(HostileScriptTest, AreEndedWhereTheyTakeTooMuchMemory) {
+  for (const char* script :
+       {"return string.rep('x', 1e10)", "local t = {} while true do t[#t+1] = {} end",
+        "local s = 'x' while true do s = s .. s end",
+        "local s = string.rep('x', 1e6) local t = {} for i = 1, 1e6 do t[i] = s end "
+        "return table.concat(t)",
+        "local s = string.rep('x', 1e6) local t = {} for i = 1, 1e6 do t[i] = s end "
+        "return cjson.encode(t)",
+        "local t = {1} for i = 1, 60 do t = {t, t} end return cjson.encode(t)",
+        "local s = string.rep('x', 1e6) local t = {} for i = 1, 1e5 do t[i] = s end "
+        "return cmsgpack.pack(t)",
+        "return unpack({}, 1, 1e9)", "return struct.pack('c2000000000', 'x')"}) {
+    EXPECT_EQ(Eval(script)[0], '-') << script;
+  }
+}
+
+TEST_F(HostileScriptTest, AreEndedWhereTheirReplyIsTooLarge) {
+  EXPECT_THAT(Eval("local s = string.rep('x', 1e7) local t = {} for i = 1, 1000 do t[i] = s end "
+                   "return t"),
+              StartsWith("-ERR"));
+}
+
+TEST_F(HostileScriptTest, AreEndedWhereTheyRecurseWithoutEnd) {
+  EXPECT_THAT(Eval("local function f() return f() + 1 end return f()"),
+              HasSubstr("stack overflow"));
+  EXPECT_EQ(Eval("local t = {} setmetatable(t, {__index = function(t, k) return t[k] end}) "
+                 "return t.x")[0],
+            '-');
+  EXPECT_EQ(Eval("local t = {} for i = 1, 1e5 do t = {t} end return t")[0], '*');
+  EXPECT_EQ(Eval("local t = {} for i = 1, 1e5 do t = {t} end return cjson.encode(t)")[0], '-');
+  EXPECT_EQ(Eval("return cjson.decode(string.rep('[', 1e6))")[0], '-');
+  EXPECT_EQ(Eval("return cmsgpack.unpack(string.rep('\\145', 1e6))")[0], '-');
+  EXPECT_EQ(Eval("return ('a'):rep(1e6):find(('a?'):rep(1e6))")[0], '-');
+  EXPECT_EQ(Eval("return loadstring('return ' .. ('('):rep(1e6))")[0], '$');
+}
+
+/// Calls `step` again and again on another thread until it is let go.
+class Repeating {
+ public:
+  explicit Repeating(std::function<void()> step)
+      : thread_([this, step = std::move(step)] {
+          while (!stop_) step();
+        }) {}
+  ~Repeating() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+constexpr const char* kEndless[] = {
+    "while true do end", "while true do pcall(function() while true do end end) end",
+    "local function f() while true do end end while true do coroutine.wrap(f)() end",
+    "while true do pcall(redis.call, 'get', 'k') end"};
+
+TEST_F(HostileScriptTest, AreEndedWhenTheirTimeIsOver) {
+  const Repeating later([this] { time_.Advance(std::chrono::milliseconds(1)); });
+  for (const char* script : kEndless) {
+    EXPECT_THAT(Eval(script), HasSubstr("it ran for longer than scripts may")) << script;
+  }
+  // What it has written stays, as with any error.
+  EXPECT_EQ(Eval("redis.call('set', 'k', '1') while true do end")[0], '-');
+  EXPECT_EQ(a_.Do("GET k"), "$1\r\n1\r\n");
+}
+
+TEST_F(HostileScriptTest, AreEndedByScriptKill) {
+  const Repeating killing([this] { a_.services().scripting().Kill(); });
+  for (const char* script : kEndless) {
+    EXPECT_THAT(Eval(script), HasSubstr("Script killed by user with SCRIPT KILL")) << script;
+  }
+}
+
+TEST_F(HostileScriptTest, AreNotKilledOnceTheyHaveWritten) {
+  std::atomic<bool> refused = false;
+  const Repeating killing([&] {
+    time_.Advance(std::chrono::milliseconds(refused ? 1 : 0));
+    if (a_.services().scripting().Kill() == Scripting::KillOutcome::kHasWritten) refused = true;
+  });
+  // The kill may come before the write: then it has not written.
+  while (!refused) Eval("redis.call('set', 'k', '1') while true do end");
+  SUCCEED();
+}
+
+}  // namespace
+}  // namespace starling
