@@ -4,6 +4,7 @@
 
 #include "replication/limits.h"
 #include "replication/peer_codec.h"
+#include "storage/reused_buffer.h"
 
 namespace starling {
 
@@ -35,13 +36,13 @@ Result<std::optional<std::string>> FragmentAssembler::Add(const Fragment& fragme
   } else if (fragment.message != message_ || fragment.index != next_ || fragment.count != count_) {
     if (fragment.message == message_ && fragment.index < next_) return std::optional<std::string>{};
     count_ = 0;  // a hole: nothing more of this message is wanted
-    bytes_ = {};
+    EmptyKeeping(bytes_, 0);
     return std::optional<std::string>{};
   }
   if (count_ == 0) return std::optional<std::string>{};
   if (bytes_.size() + fragment.data.size() > limits::kMessageBytes) {
     count_ = 0;
-    bytes_ = {};
+    EmptyKeeping(bytes_, 0);
     return Error{
         Code::kLimitExceeded,
         "message of more than " + std::to_string(limits::kMessageBytes) + " bytes in fragments"};

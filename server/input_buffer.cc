@@ -8,10 +8,8 @@
 namespace starling {
 
 InputBuffer::Space InputBuffer::Prepare(size_t missing) {
-  if (begin_ == end_) {
-    begin_ = end_ = 0;
-    if (capacity_ > kIdleBytes) Resize(kIdleBytes);
-  } else if (begin_ > 0) {
+  Rest();
+  if (begin_ > 0) {
     // What is left of a pipeline is a fraction of a command, so moving it is cheap.
     std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
     end_ -= begin_;
@@ -34,6 +32,12 @@ void InputBuffer::Commit(size_t count) {
   STARLING_CHECK(count <= capacity_ - end_);
   end_ += count;
   filled_ = end_ == capacity_;
+}
+
+void InputBuffer::Rest() {
+  if (begin_ != end_) return;
+  begin_ = end_ = 0;
+  if (capacity_ > kIdleBytes) Resize(kIdleBytes);
 }
 
 void InputBuffer::Resize(size_t capacity) {

@@ -31,6 +31,8 @@ class InputBuffer {
   /// Bytes received and not consumed; valid until the next Prepare.
   std::string_view view() const { return {bytes_.get() + begin_, end_ - begin_}; }
   void Consume(size_t count) { begin_ += count; }
+  /// Nothing may come for a long time: keeps no more than kIdleBytes if it is empty.
+  void Rest();
   size_t size() const { return end_ - begin_; }
   size_t capacity() const { return capacity_; }
 

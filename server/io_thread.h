@@ -30,6 +30,7 @@
 #include "server/session.h"
 #include "server/shared_state.h"
 #include "server/statistics.h"
+#include "storage/reused_buffer.h"
 
 namespace starling {
 
@@ -37,6 +38,7 @@ namespace starling {
 /// from the session's input.
 struct RequestBatch {
   static constexpr size_t kMost = 32;
+  static constexpr size_t kKeptBytes = 1 << 20;  // of words, from one batch to the next
 
   struct Request {
     size_t first_word;
@@ -49,7 +51,7 @@ struct RequestBatch {
   bool exhausted = false;  ///< Nothing whole is left behind this batch.
 
   void Clear() {
-    words.clear();
+    EmptyKeeping(words, kKeptBytes);
     requests.clear();
     exhausted = false;
   }

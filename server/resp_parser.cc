@@ -4,10 +4,12 @@
 
 #include "server/inline_words.h"
 #include "storage/number.h"
+#include "storage/reused_buffer.h"
 
 namespace starling {
 namespace {
 
+constexpr size_t kKeptBytes = 16 << 10;  // of places of words, between two requests
 constexpr int64_t kUnauthenticatedWords = 10;
 constexpr int64_t kUnauthenticatedBulk = 16 << 10;
 
@@ -34,7 +36,7 @@ void RespParser::Reset() {
   words_left_ = -1;
   bulk_length_ = -1;
   suspended_ = false;
-  pieces_.clear();
+  EmptyKeeping(pieces_, kKeptBytes);
 }
 
 RespParser::Step RespParser::Fail(std::string text) {
@@ -87,7 +89,7 @@ RespParser::Outcome RespParser::ParseArray(std::string_view input, const RespLim
     return Outcome::kIncomplete;
   }
   for (const Piece& piece : pieces_) words.push_back(input.substr(piece.offset, piece.length));
-  pieces_.clear();
+  EmptyKeeping(pieces_, kKeptBytes);
   words_left_ = -1;
   suspended_ = false;
   return Outcome::kCommand;

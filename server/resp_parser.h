@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,8 +18,8 @@ namespace starling {
 struct RespLimits {
   /// Bytes of one word. Larger: larger values; smaller: less memory for one request.
   size_t max_bulk = size_t{512} << 20;
-  /// Words of one request.
-  int64_t max_words = 1 << 20;
+  /// Words of one request, as Redis allows; what holds them grows with what has arrived.
+  int64_t max_words = std::numeric_limits<int32_t>::max();
   /// Bytes of an inline command, or of a line that gives a length.
   size_t max_line = 64 << 10;
   /// Before authentication a request may have 10 words of 16 KiB, as in Redis.

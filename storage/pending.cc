@@ -1,5 +1,7 @@
 #include "storage/pending.h"
 
+#include "storage/reused_buffer.h"
+
 namespace starling {
 namespace {
 
@@ -77,13 +79,9 @@ void PendingBuffer::AppendTo(std::vector<Item>& out, const Origin& origin) const
 }
 
 void PendingBuffer::Clear() {
-  if (texts_.capacity() > kKeptBytes) {
-    *this = PendingBuffer();
-    return;
-  }
-  items_.clear();
-  texts_.clear();
-  index_.clear();
+  EmptyKeeping(texts_, kKeptBytes);
+  EmptyKeeping(items_, kKeptBytes);
+  index_.clear();  // keeps little by itself
 }
 
 }  // namespace starling

@@ -25,6 +25,8 @@ class PendingBuffer {
   void AppendTo(std::vector<Item>& out, const Origin& origin) const;
   /// Forgets all; keeps small buffers for the next generation.
   void Clear();
+  /// Bytes of texts that it has room for.
+  size_t text_capacity() const { return texts_.capacity(); }
 
  private:
   struct Text {
@@ -38,7 +40,7 @@ class PendingBuffer {
   };
 
   static constexpr size_t kScanned = 8;          // fewer entries than this are found by scanning
-  static constexpr size_t kKeptBytes = 1 << 20;  // larger texts are given back after a flush
+  static constexpr size_t kKeptBytes = 1 << 20;  // what is larger is given back after a flush
 
   std::string_view View(const Text& text) const { return {texts_.data() + text.offset, text.size}; }
   Text Add(std::string_view bytes);

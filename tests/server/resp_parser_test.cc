@@ -140,6 +140,17 @@ TEST(RespParser, RefusesLinesThatNeverEnd) {
   EXPECT_EQ(Whole(std::string(100, 'a'), limits).error, "");
 }
 
+TEST(RespParser, TakesARequestOfMillionsOfWords) {
+  constexpr size_t kCount = 2'000'000;
+  std::string input = "*" + std::to_string(kCount) + "\r\n";
+  for (size_t i = 0; i < kCount; ++i) input += "$1\r\nx\r\n";
+  RespParser parser;
+  std::vector<std::string_view> words;
+  ASSERT_EQ(parser.Next(input, {}, words), RespParser::Outcome::kCommand);
+  EXPECT_EQ(words.size(), kCount);
+  EXPECT_EQ(words.back(), "x");
+}
+
 TEST(RespParser, LimitsWordsAndTheirNumber) {
   RespLimits limits;
   limits.max_bulk = 4;
