@@ -45,7 +45,8 @@ void JournalCommit(benchmark::State& state, bool on_disk) {
   Keyspace keyspace({}, clock);
   const Origin origin{NodeId::FromName("bench"), 1};
   keyspace.SetOrigin(origin);
-  Journal journal(keyspace, **engine, AppendFsync::kEverySecond, Stamp{});
+  Journal journal(keyspace, **engine, AppendFsync::kEverySecond, Stamp{},
+                  std::make_shared<spdlog::logger>("bench"));
   const std::vector<std::string>& keys = BenchmarkKeys();
   size_t next = 0;
   for (auto _ : state) {

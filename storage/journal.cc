@@ -22,8 +22,13 @@ std::string EncodeGeneration(const Generation& generation, Stamp after) {
   return EncodeBatch({generation.origin, after, generation.upto}, items);
 }
 
-Journal::Journal(Keyspace& keyspace, Engine& engine, AppendFsync appendfsync, Stamp after)
-    : keyspace_(keyspace), engine_(engine), appendfsync_(appendfsync), upto_(after.value) {}
+Journal::Journal(Keyspace& keyspace, Engine& engine, AppendFsync appendfsync, Stamp after,
+                 std::shared_ptr<spdlog::logger> log)
+    : keyspace_(keyspace),
+      engine_(engine),
+      appendfsync_(appendfsync),
+      log_(std::move(log)),
+      upto_(after.value) {}
 
 void Journal::SetSink(Sink sink) {
   std::lock_guard lock(mutex_);
@@ -72,7 +77,7 @@ Status Journal::AppendUnlogged() {
   const Engine::LogRecord record{unlogged_->header.origin, unlogged_->header.upto,
                                  *unlogged_->bytes};
   if (const Status status = engine_.AppendLog({record}, always); !status) {
-    read_only_.store(true, std::memory_order_release);
+    BecomeReadOnly(status.error(), "an append succeeds");
     return Error{Code::kUnknownOutcome, status.error().message};
   }
   if (!always) unsynced_.store(true, std::memory_order_release);
@@ -82,10 +87,19 @@ Status Journal::AppendUnlogged() {
     upto_.store(unlogged_->header.upto.value, std::memory_order_release);
   }
   logged_writes_.store(unlogged_->writes, std::memory_order_release);
-  read_only_.store(false, std::memory_order_release);
+  if (read_only_.exchange(false, std::memory_order_acq_rel)) {
+    log_->warn("event=log_writable reason=\"an append has succeeded: this node serves again\"");
+  }
   const Unlogged logged = *std::exchange(unlogged_, std::nullopt);
   if (sink_) sink_(logged.header, logged.bytes);
   return {};
+}
+
+/// Once, however often it is tried again.
+void Journal::BecomeReadOnly(const Error& error, const char* until) {
+  if (read_only_.exchange(true, std::memory_order_acq_rel)) return;
+  log_->error("event=append_failed error=\"{}\" reason=\"no key is served until {}\"",
+              error.message, until);
 }
 
 Status Journal::Append(const std::vector<Engine::LogRecord>& records) {
@@ -97,7 +111,7 @@ Status Journal::AppendOnce(const std::vector<Engine::LogRecord>& records,
   Status status = AppendAll(records, meta);
   if (!status && status.error().code == Code::kUnknownOutcome) {
     in_doubt_.store(true);
-    read_only_.store(true, std::memory_order_release);
+    BecomeReadOnly(status.error(), "this node is restarted");
   }
   return status;
 }

@@ -15,6 +15,8 @@
 #include <optional>
 #include <vector>
 
+#include <spdlog/logger.h>
+
 #include "starling/result.h"
 #include "storage/batch_codec.h"
 #include "storage/engine.h"
@@ -35,7 +37,9 @@ class Journal {
   /// block and must not call back into the journal.
   using Sink = std::function<void(const BatchHeader& header, SharedBytes bytes)>;
 
-  Journal(Keyspace& keyspace, Engine& engine, AppendFsync appendfsync, Stamp after);
+  /// `log` is told when appends begin to fail and when one succeeds again.
+  Journal(Keyspace& keyspace, Engine& engine, AppendFsync appendfsync, Stamp after,
+          std::shared_ptr<spdlog::logger> log);
 
   void SetSink(Sink sink);
   void SetAppendFsync(AppendFsync appendfsync) { appendfsync_ = appendfsync; }
@@ -82,6 +86,7 @@ class Journal {
   void Encode(std::unique_ptr<Generation> generation, bool allow_empty);
   /// Appends `unlogged_`; keeps it and turns read-only when that fails.
   Status AppendUnlogged();
+  void BecomeReadOnly(const Error& error, const char* until);
 
   struct Unlogged {
     BatchHeader header;
@@ -93,6 +98,7 @@ class Journal {
   Engine& engine_;
   std::atomic<AppendFsync> appendfsync_;
   Sink sink_;
+  std::shared_ptr<spdlog::logger> log_;
   std::mutex mutex_;
   std::optional<Unlogged> unlogged_;
   std::vector<Item> items_;  // scratch

@@ -15,17 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Keeps RocksDB from leaving an information log in the backup.
-class NoLogger final : public rocksdb::Logger {
- public:
-  using rocksdb::Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
 /// Opens the copy and lets RocksDB verify the checksum of every block.
 Status VerifyBlocks(const std::string& folder) {
   rocksdb::DBOptions options = DatabaseOptions();
-  options.info_log = std::make_shared<NoLogger>();
   // RocksDB purges in the background only what it has opened for writing, and asserts that.
   options.avoid_unnecessary_blocking_io = false;
   std::vector<rocksdb::ColumnFamilyHandle*> families;

@@ -94,7 +94,8 @@ Status Store::Recover() {
   keyspace_->SetOrigin(origin);
   recovered_upto_ = vector_.Get(origin);
   vector_.Set(origin, Stamp{});
-  journal_ = std::make_unique<Journal>(*keyspace_, *engine_, options_.appendfsync, recovered_upto_);
+  journal_ =
+      std::make_unique<Journal>(*keyspace_, *engine_, options_.appendfsync, recovered_upto_, log_);
   last_sync_ = clock_.time().Monotonic();
   if (!reason->empty() && *identity) {
     log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,

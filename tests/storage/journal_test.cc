@@ -142,6 +142,25 @@ TEST_F(JournalTest, AnAppendOfUnknownOutcomeIsTriedAgainUntilItSucceeds) {  // I
   EXPECT_EQ(node_.Get("c"), "4");
 }
 
+TEST_F(JournalTest, AFailingLogIsReportedOnceAndItsReturnToo) {
+  const auto count = [this](std::string_view event) {
+    const std::string log = node_.log.str();
+    size_t found = 0;
+    for (size_t at = log.find(event); at != std::string::npos; at = log.find(event, at + 1))
+      ++found;
+    return found;
+  };
+  node_.disk->RunFull(0, /*after=*/false);
+  node_.Increment("c");
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(journal().Commit());
+  EXPECT_EQ(count("event=append_failed"), 1u);
+  EXPECT_EQ(count("event=log_writable"), 0u);
+  node_.disk->HasSpace();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(journal().Commit());
+  EXPECT_EQ(count("event=append_failed"), 1u);
+  EXPECT_EQ(count("event=log_writable"), 1u);
+}
+
 TEST_F(JournalTest, APeersBatchThatCannotBeAppendedChangesNothing) {  // I13
   OneNode peer(7);
   peer.Set("k", "v");
