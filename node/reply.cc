@@ -40,7 +40,15 @@ void Reply::Error(std::string_view text) {
 
 void Reply::Integer(int64_t value) { AppendHead(out_, ':', value); }
 
+/// Asked where replies grow: by bulk strings and doubles.
+bool Reply::HasRoom(size_t bytes) {
+  if (out_.size() <= limit_ && bytes <= limit_ - out_.size()) return true;
+  limit_ = 0;
+  return false;
+}
+
 void Reply::Bulk(std::string_view bytes) {
+  if (!HasRoom(bytes.size())) return;
   constexpr size_t kShort = 64;
   if (bytes.size() < kShort) {
     // Put together first: one append costs less than three.
@@ -116,6 +124,7 @@ void Reply::Double(double value) {
   }
   std::string_view text(digits, size);
   if (protocol_ < 3) return Bulk(text);
+  if (!HasRoom(size)) return;
   out_.push_back(',');
   out_.append(text);
   out_.append("\r\n", 2);
@@ -128,6 +137,7 @@ void Reply::Boolean(bool value) {
 
 void Reply::Verbatim(std::string_view bytes, std::string_view format) {
   if (protocol_ < 3) return Bulk(bytes);
+  if (!HasRoom(bytes.size())) return;
   AppendHead(out_, '=', static_cast<int64_t>(bytes.size() + format.size() + 1));
   out_.append(format);
   out_.push_back(':');

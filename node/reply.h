@@ -1,10 +1,13 @@
 /// Writes replies in RESP2 or RESP3, straight into an output buffer.
 ///
 /// Source: https://redis.io/docs/reference/protocol-spec/. Callers give the RESP3 shape; in RESP2
-/// maps and sets become arrays, doubles bulk strings, booleans integers, nulls `$-1` or `*-1`. Not
-/// thread-safe; borrows the buffer.
+/// maps and sets become arrays, doubles bulk strings, booleans integers, nulls `$-1` or `*-1`. The
+/// first bytes beyond the limit and all that follow are left out: a client that gets no whole reply
+/// is cut off, and one request costs no more memory than its client may have (I9). Not thread-safe;
+/// borrows the buffer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -13,7 +16,9 @@ namespace starling {
 
 class Reply {
  public:
-  Reply(std::string& out, int protocol) : out_(out), protocol_(protocol) {}
+  /// `limit`: bytes that `out` may have.
+  Reply(std::string& out, int protocol, size_t limit = std::string::npos)
+      : out_(out), protocol_(protocol), limit_(limit) {}
 
   int protocol() const { return protocol_; }
   void set_protocol(int protocol) { protocol_ = protocol; }
@@ -39,10 +44,15 @@ class Reply {
   void BigNumber(std::string_view digits);
 
   std::string& out() { return out_; }
+  /// Something was left out.
+  bool cut() const { return limit_ == 0; }
 
  private:
+  bool HasRoom(size_t bytes);
+
   std::string& out_;
   int protocol_;
+  size_t limit_;  // 0: was passed
 };
 
 }  // namespace starling

@@ -77,6 +77,7 @@ void Session::Execute() {
   if (!closed_ && input_.size() + transaction_.bytes() > limit) {
     CutOff("a request or transaction above client-query-buffer-limit");
   }
+  input_.Rest();
 }
 
 bool Session::ParseBatch() {
@@ -177,7 +178,8 @@ void Session::RunOne(Arguments words) {
   if (IsHttp(words[0])) return CutOff("HTTP on the port for Redis clients");
   SharedState& shared = thread_.shared();
   const size_t start = out_.size();
-  Reply reply(out_, state_.protocol);
+  const uint64_t hard = thread_.settings().output_limit.hard;
+  Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
   CommandContext context{shared.store, thread_.services(), state_,
                          reply,        thread_.random(),   transaction_};
   if (thread_.turn_without_log() && UsesKeys(words)) {
@@ -186,11 +188,11 @@ void Session::RunOne(Arguments words) {
     RunCommand(shared.commands, context, words);
   }
   thread_.counters().commands_processed.Add(1);
+  const bool above = reply.cut() || (hard != 0 && output_pending() > hard);
+  if (above) return CutOff("replies above the hard output limit");
   if (out_.size() == start) return;
   ++turn_replies_;
   if (out_[start] == '-') shared.errors.Count(std::string_view(out_).substr(start));
-  const uint64_t hard = thread_.settings().output_limit.hard;
-  if (hard != 0 && output_pending() > hard) CutOff("replies above the hard output limit");
 }
 
 void Session::JoinTurn() {

@@ -17,6 +17,22 @@ std::string Written(int protocol, Write write) {
   return out;
 }
 
+TEST(Reply, LeavesOutWhatIsBeyondItsLimitAndAllThatFollows) {  // I9
+  for (int protocol : {2, 3}) {
+    std::string out;
+    Reply reply(out, protocol, 100);
+    reply.Bulk(std::string(40, 'a'));
+    EXPECT_FALSE(reply.cut());
+    const size_t whole = out.size();
+    reply.Bulk(std::string(80, 'b'));
+    reply.Bulk("c");
+    reply.Double(1.5);
+    reply.Verbatim("d");
+    EXPECT_TRUE(reply.cut());
+    EXPECT_EQ(out.size(), whole);
+  }
+}
+
 TEST(Reply, WritesWhatBothProtocolsShare) {
   for (int protocol : {2, 3}) {
     EXPECT_EQ(Written(protocol, [](Reply& r) { r.Ok(); }), "+OK\r\n");

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "tests/server/test_daemon.h"
 
@@ -113,6 +114,26 @@ TEST(Session, CutsOffAReaderThatIsTooSlow) {
     info = other.Ask({"INFO", "stats"});
   } while (info.find("client_limit_disconnections:1") == std::string::npos);
   SUCCEED();
+}
+
+long PeakKilobytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(Session, CutsOffOneReplyAboveTheOutputLimitBeforeItIsWhole) {  // I9
+  Settings settings = TestDaemon::Defaults();
+  settings.output_limit.hard = 4 << 20;
+  TestDaemon daemon(settings);
+  TestClient client = daemon.Connect();
+  EXPECT_EQ(client.Ask({"SET", "big", std::string(1 << 20, 'x')}), "+OK\r\n");
+  std::vector<std::string> request(1000, "big");
+  request[0] = "MGET";
+  const long before = PeakKilobytes();
+  client.SendCommand(request);
+  EXPECT_TRUE(client.Ended());
+  EXPECT_LT(PeakKilobytes() - before, 200 << 10) << "the whole reply is a gigabyte";
 }
 
 TEST(Session, CutsOffAnIdleClient) {
