@@ -291,8 +291,9 @@ void ReplicationHost::Tell(const EventEffect& event) {
 void ReplicationHost::LogEvent(const EventEffect& event, const char* word,
                                spdlog::level::level_enum level) {
   std::string line = fmt::format("{}: member={} detail={}", word, event.member, event.detail);
-  // Who is refused calls again, every few seconds.
-  if (event.kind == EventEffect::Kind::kPeerRefused) {
+  // Who is refused calls again, every few seconds; and anybody can make a node refuse.
+  if (event.kind == EventEffect::Kind::kPeerRefused ||
+      event.kind == EventEffect::Kind::kClockSkew) {
     const std::optional<uint64_t> left_out = refusals_.Pass(line, Now());
     if (!left_out) return;
     if (*left_out > 0) line += fmt::format(" repeated={}", *left_out);

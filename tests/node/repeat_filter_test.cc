@@ -22,13 +22,14 @@ TEST(RepeatFilter, TellsWarningsApart) {
   EXPECT_EQ(filter.Pass("refused b", 1s), 0u);
 }
 
-TEST(RepeatFilter, ForgetsTheOldestOfTooMany_I9) {
+TEST(RepeatFilter, LogsNoMoreThanSoManyInAnIntervalHoweverTheyDiffer_I9) {
   RepeatFilter filter(1h);
-  for (size_t i = 0; i <= RepeatFilter::kKept; ++i) {
+  for (size_t i = 0; i < RepeatFilter::kMost; ++i) {
     EXPECT_EQ(filter.Pass(std::to_string(i), std::chrono::seconds(i)), 0u);
   }
-  EXPECT_FALSE(filter.Pass("1", 100s)) << "still known";
-  EXPECT_EQ(filter.Pass("0", 100s), 0u) << "made room";
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(filter.Pass("other", 100s + i * 1s));
+  EXPECT_EQ(filter.Pass("yet another", 1h), 3u) << "the first has made room";
+  EXPECT_FALSE(filter.Pass("1", 1h)) << "still known";
 }
 
 }  // namespace
