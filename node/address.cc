@@ -90,6 +90,16 @@ bool IsNumericHost(std::string_view host) {
          inet_pton(AF_INET6, text.c_str(), buffer) == 1;
 }
 
+bool IsHostName(std::string_view text) {
+  constexpr size_t kLongest = 253;
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  return !text.empty() && text.size() <= kLongest && text[0] != '-' && text[0] != '.' &&
+         std::all_of(text.begin(), text.end(), fits);
+}
+
 bool IsAnyAddress(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
 
 std::vector<std::string> LocalAddresses() {

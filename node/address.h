@@ -27,6 +27,9 @@ Address FormatEndpoint(const Endpoint& endpoint);
 
 /// Whether `host` is an IPv4 or IPv6 address rather than a name.
 bool IsNumericHost(std::string_view host);
+/// Whether `text` can be a host's name: letters, digits, `-`, `_` and dots, 1 to 253 of them (RFC
+/// 1123, and `_` because it is found in use).
+bool IsHostName(std::string_view text);
 /// Whether `host` is 0.0.0.0 or ::.
 bool IsAnyAddress(std::string_view host);
 

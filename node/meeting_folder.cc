@@ -35,7 +35,7 @@ constexpr struct {
 };
 
 Error SystemError(const std::string& path, const char* step) {
-  return Error{Code::kIo, path + ": " + step + ": " + std::strerror(errno)};
+  return Error{Code::kIo, "meeting folder: " + path + ": " + step + ": " + std::strerror(errno)};
 }
 
 Status MakeFolders(const std::string& path, mode_t mode) {
@@ -44,7 +44,11 @@ Status MakeFolders(const std::string& path, mode_t mode) {
     if (mkdir(part.c_str(), mode) != 0 && errno != EEXIST) {
       // A parent that cannot be written to but is there will do.
       struct stat info {};
-      if (stat(part.c_str(), &info) != 0) return SystemError(part, "creating the folder");
+      const int why = errno;
+      if (stat(part.c_str(), &info) != 0) {
+        errno = why;
+        return SystemError(part, "creating the folder");
+      }
     }
     if (slash == std::string::npos) return {};
   }

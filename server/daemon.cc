@@ -26,6 +26,7 @@ namespace fs = std::filesystem;
 /// Files the process needs besides clients: sockets of members, RocksDB's files, logs.
 constexpr rlim_t kOwnDescriptors = 256;
 constexpr int kMostDefaultThreads = 8;
+constexpr std::string_view kPortsFileBegins = "port=";
 
 /// Half the processors serve clients; the rest is for replication, background and the clients of
 /// this host themselves.
@@ -33,6 +34,23 @@ int ThreadCount(const Settings& settings) {
   if (settings.io_threads > 0) return settings.io_threads;
   const int processors = static_cast<int>(std::thread::hardware_concurrency());
   return std::clamp(processors / 2, 1, kMostDefaultThreads);
+}
+
+/// An error where the path names something that no process of ours has written: it is neither
+/// replaced nor removed.
+Status CheckPortsFile(const std::string& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::symlink_status(path, ignored);
+  if (path.empty() || status.type() == fs::file_type::not_found) return {};
+  std::string begins(kPortsFileBegins.size(), '\0');
+  if (fs::is_regular_file(status)) {
+    std::ifstream in(path);
+    in.read(begins.data(), static_cast<std::streamsize>(begins.size()));
+    begins.resize(static_cast<size_t>(in.gcount()));
+  }
+  if (fs::is_regular_file(status) && (begins.empty() || begins == kPortsFileBegins)) return {};
+  return Error{Code::kInvalidArgument, "option --ports-file: " + path +
+                                           " is there already and no ports file; name a new file"};
 }
 
 Result<std::string> ReadSecret(const std::string& path, spdlog::logger& log) {
@@ -121,8 +139,22 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(asio::io_context& control, DaemonO
 
 Daemon::~Daemon() { (void)Stop(); }
 
+/// Who can reach the gossip port can join and read all, unless members prove a secret.
+void WarnOfOpenGossip(const Settings& settings, spdlog::logger& log) {
+  if (settings.bind.empty() || !settings.secret_file.empty()) return;
+  const std::string& first = settings.bind.front();
+  const std::string host = first.substr(first.starts_with('-') ? 1 : 0);
+  const bool own_host = host.starts_with("127.") || host == "::1" || host == "localhost";
+  if (own_host) return;
+  log.warn(
+      "event=gossip_open address={} reason=\"whoever reaches the gossip port can join: give every "
+      "member the same --secret-file\"",
+      host);
+}
+
 Status Daemon::OpenNode() {
   Settings& settings = options_.settings;
+  if (Status ports = CheckPortsFile(PortsFile()); !ports.ok()) return ports;
   std::error_code ignored;
   if (!PortsFile().empty()) fs::remove(PortsFile(), ignored);  // an older process's
   if (!settings.restore.empty()) {
@@ -139,6 +171,7 @@ Status Daemon::OpenNode() {
   Result<std::unique_ptr<Runtime>> runtime = Runtime::Start(*runtime_options, log_.logger());
   if (!runtime) return runtime.error();
   runtime_ = std::move(*runtime);
+  WarnOfOpenGossip(settings, *log_.logger());
   settings.gossip_port = runtime_->gossip_port();
   return {};
 }
@@ -201,7 +234,7 @@ Status Daemon::WritePortsFile() {
   const std::string fresh = path + ".new";
   {
     std::ofstream out(fresh, std::ios::trunc);
-    out << "port=" << port() << "\ngossip_port=" << gossip_port()
+    out << kPortsFileBegins << port() << "\ngossip_port=" << gossip_port()
         << "\nname=" << options_.settings.name << "\npid=" << ::getpid() << "\n";
     out.flush();
     if (!out) return Error{Code::kIo, "ports file " + fresh + " cannot be written"};
@@ -209,6 +242,7 @@ Status Daemon::WritePortsFile() {
   std::error_code failure;
   fs::rename(fresh, path, failure);
   if (failure) return Error{Code::kIo, "ports file " + path + ": " + failure.message()};
+  wrote_ports_file_ = true;
   return {};
 }
 
@@ -224,7 +258,7 @@ Status Daemon::Stop() {
   if (!left.ok()) log_.logger()->warn("event=left_early reason=\"{}\"", left.error().message);
   Status closed = runtime_->Close();
   std::error_code ignored;
-  if (!PortsFile().empty()) fs::remove(PortsFile(), ignored);
+  if (wrote_ports_file_) fs::remove(PortsFile(), ignored);
   return closed;
 }
 

@@ -56,6 +56,7 @@ class Daemon {
 
   DaemonOptions options_;
   Log& log_;
+  bool wrote_ports_file_ = false;
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<SharedState> shared_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -20,6 +21,10 @@ namespace {
 constexpr std::string_view kPrefix = "STARLING_";
 constexpr int kHighestPort = 65535;
 constexpr int kGossipOffset = 10'000;
+/// Given with nothing in it (an unset variable of a script), each of these would silently mean less
+/// than was meant; who wants none leaves it out.
+constexpr std::string_view kNeedValue[] = {
+    "name", "dir", "advertise", "join", "ports-file", "meeting-folder", "secret-file"};
 
 Error Refused(std::string message) { return Error{Code::kInvalidArgument, std::move(message)}; }
 
@@ -29,12 +34,22 @@ Status Apply(const Option& option, std::string_view text, const std::string& whe
     return Refused(where + " cannot be given: its value is always '" + option.print(settings) +
                    "'");
   }
+  const bool blank = text.find_first_not_of(" \t,") == std::string_view::npos;
+  if (blank &&
+      std::ranges::find(kNeedValue, std::string_view(option.name)) != std::end(kNeedValue)) {
+    return Refused(where + " '" + std::string(text) + "': names nothing; leave it out for none");
+  }
   Status parsed = option.parse(text, settings);
   if (parsed.ok()) return {};
   // A password's text does not belong into a terminal or a log.
   const bool secret = std::strcmp(option.name, "requirepass") == 0;
   std::string value = secret ? "" : " '" + std::string(text) + "'";
-  return Refused(where + value + ": " + parsed.error().message);
+  std::string message = where + value + ": " + parsed.error().message;
+  // Redis's words for what is no integer, alone among these, do not say what would be right.
+  if (message.find(" must be ") == std::string::npos) {
+    message.append(" (").append(option.value).append(": ").append(option.help).append(")");
+  }
+  return Refused(message);
 }
 
 // --- environment ---
@@ -98,6 +113,16 @@ struct Flags {
   std::string config_file;
 };
 
+/// What --help says of an option: its default too, where the text does not tell how it comes about.
+std::string HelpOf(const Option& option) {
+  std::string help = option.help;
+  const std::string value = option.print(Settings{});
+  if (!value.empty() && help.find("Default: ") == std::string::npos) {
+    help.append(" Default: ").append(value).append(".");
+  }
+  return help;
+}
+
 /// One string per option, filled by CLI11.
 struct FlagParser {
   CLI::App app{
@@ -117,7 +142,7 @@ struct FlagParser {
     for (size_t i = 0; i < AllOptions().size(); ++i) {
       const Option& option = AllOptions()[i];
       if (option.change == Option::Change::kConstant) continue;
-      flags[i] = app.add_option(std::string("--") + option.name, texts[i], option.help);
+      flags[i] = app.add_option(std::string("--") + option.name, texts[i], HelpOf(option));
       flags[i]->type_name(option.value);
       flags[i]->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     }
@@ -135,7 +160,8 @@ Status ApplyFile(const std::string& file, Settings& settings) {
   errno = 0;
   std::ifstream in(file, std::ios::binary);
   std::string text = in ? ReadWhole(in) : "";
-  if (!in || in.bad()) {
+  if (std::error_code ignored; std::filesystem::is_directory(file, ignored)) errno = EISDIR;
+  if (!in || in.bad() || errno == EISDIR) {
     return Error{Code::kIo, "configuration file " + file + ": " +
                                 (errno != 0 ? std::strerror(errno) : "cannot be read")};
   }
@@ -261,6 +287,11 @@ Status ResolveSettings(int port, const EnvironmentVariables& environment, Settin
   if (!IsPlainName(settings.name)) {
     return Refused("option --name '" + settings.name +
                    "': letters, digits, '.', '_' and '-' make a name, at most 128 of them");
+  }
+  if (!settings.advertise.empty() && !IsHostName(settings.advertise) &&
+      !IsNumericHost(settings.advertise)) {
+    return Refused("option --advertise '" + settings.advertise +
+                   "': neither an address nor a host name (the port is gossip-port's)");
   }
   if (settings.gossip_port < 0) {
     const int wished = port + kGossipOffset;

@@ -284,6 +284,18 @@ std::string StartError(Settings settings) {
   return daemon.ok() ? "no error" : daemon.error().message;
 }
 
+TEST(Daemon, LeavesWhatIsNoPortsFileAsItIs) {
+  Folder folder;
+  Settings settings = OnDisk(folder / "data");
+  settings.ports_file = "/dev/null";
+  EXPECT_THAT(StartError(settings), HasSubstr("option --ports-file: /dev/null"));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  settings.ports_file = folder / "notes";
+  std::ofstream(folder / "notes") << "mine";
+  EXPECT_THAT(StartError(settings), HasSubstr("option --ports-file"));
+  EXPECT_EQ(std::filesystem::file_size(folder / "notes"), 4u);
+}
+
 TEST(Daemon, NamesWhatKeepsItFromStarting) {
   Folder folder;
   TestDaemon running(OnDisk(folder / "data"));

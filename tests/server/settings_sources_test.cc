@@ -132,8 +132,10 @@ TEST(Settings, RefuseUnknownNamesAndSuggestNearOnes) {
 TEST(Settings, RefuseMalformedValuesByNameAndSayWhatIsRight) {
   EXPECT_EQ(ErrorOf({"--port", "65536"}),
             "option --port '65536': argument must be between 0 and 65535 inclusive");
-  EXPECT_EQ(ErrorOf({"--port", "x"}),
-            "option --port 'x': argument couldn't be parsed into an integer");
+  EXPECT_EQ(
+      ErrorOf({"--port", "x"}),
+      "option --port 'x': argument couldn't be parsed into an integer (<port>: Port for Redis "
+      "clients; 0 takes a free one.)");
   EXPECT_EQ(
       ErrorOf({"--forget-after", "10"}),
       "option --forget-after '10': argument must be a number with its unit: ms, s, m, h or d");
@@ -149,6 +151,28 @@ TEST(Settings, RefuseMalformedValuesByNameAndSayWhatIsRight) {
             "node.toml:1: key 'proto-max-bulk-len' '1q': argument must be a memory value");
   EXPECT_THAT(FileError("port = 1.5\n"), HasSubstr("key 'port' needs a text, a whole number"));
   EXPECT_THAT(FileError("port = \n"), HasSubstr("node.toml:1: "));
+}
+
+TEST(Settings, RefuseToBeGivenNothingWhereThatWouldSilentlyMeanLess) {
+  EXPECT_EQ(ErrorOf({}, {{"STARLING_SECRET_FILE", ""}}),
+            "environment variable STARLING_SECRET_FILE '': names nothing; leave it out for none");
+  EXPECT_EQ(ErrorOf({"--join", " , "}),
+            "option --join ' , ': names nothing; leave it out for none");
+  EXPECT_THAT(FileError("name = \"\"\n"), HasSubstr("key 'name' '': names nothing"));
+  EXPECT_EQ(ErrorOf({}, {{"STARLING_REQUIREPASS", ""}}), "no error");
+}
+
+TEST(Settings, AreShownWithTheirDefaults) {
+  Result<LoadedSettings> help = Load({"--help"});
+  ASSERT_TRUE(help.ok());
+  for (const char* text : {"Default: 6379.", "Default: <host name>-<port>.", "Default: everysec.",
+                           "Default: 536870912.", "Default: 10000."}) {
+    EXPECT_THAT(help->help, HasSubstr(text));
+  }
+}
+
+TEST(Settings, RefuseAFolderAsConfigurationFile) {
+  EXPECT_EQ(ErrorOf({"--config", "/tmp"}), "configuration file /tmp: Is a directory");
 }
 
 TEST(Settings, RefuseWhatHasOnlyOneValue) {
@@ -202,6 +226,22 @@ TEST(ResolveSettings, SaysWhichOptionIsMissing) {
   Settings misnamed;
   misnamed.name = "a b";
   EXPECT_THAT(ResolveSettings(6379, {}, misnamed).error().message, HasSubstr("--name 'a b'"));
+  for (const char* host : {"h:99999 !", "-h", "a b", ".", "a/b"}) {
+    Settings unreachable;
+    unreachable.advertise = host;
+    EXPECT_THAT(ResolveSettings(6379, {}, unreachable).error().message,
+                HasSubstr(std::string("--advertise '") + host));
+  }
+}
+
+TEST(ResolveSettings, TakesNamesAndAddressesToAdvertise) {
+  for (const char* host : {"db-1.example.com", "10.0.0.1", "::1", "my_host"}) {
+    Settings settings;
+    settings.name = "a";
+    settings.dir = "/d";
+    settings.advertise = host;
+    EXPECT_TRUE(ResolveSettings(6379, {}, settings).ok()) << host;
+  }
 }
 
 TEST(ResolveSettings, TakesAFreeGossipPortWithAFreePort) {
