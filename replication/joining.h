@@ -36,6 +36,7 @@ inline constexpr const char* kCaps = "capped-streams";
 inline constexpr const char* kReentry = "cluster-to-enter-again";  ///< Empty: none.
 inline constexpr const char* kStopped = "stopped-members";
 inline constexpr const char* kAddresses = "addresses";
+inline constexpr const char* kLease = "lease";
 }  // namespace record_names
 
 class Joining {

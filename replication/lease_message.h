@@ -85,6 +85,9 @@ struct RecoveryReport {
 using LeaseMessage = std::variant<LeaseRequest, LeaseGrant, LeaseDenial, LeaseRenewal, LeaseRenewed,
                                   LeaseResignation, RecoveryRequest, RecoveryReport>;
 
+/// One readable line, for logs and golden transcripts.
+std::string ToString(const LeaseMessage& message);
+
 /// Persisted before anybody hears of what it says (DESIGN.md section 6).
 struct LeaseRecord {
   /// Of this node when it wrote the record: it rises whenever the node cannot prove that it holds

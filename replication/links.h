@@ -16,6 +16,7 @@
 
 #include "replication/fragments.h"
 #include "replication/handshake_fsm.h"
+#include "replication/limits.h"
 #include "replication/peer_sender.h"
 
 namespace starling {
@@ -57,6 +58,11 @@ class Links final : public PeerSender {
   void Refuse(NodeId peer, const Refusal& refusal, Instant now);
 
   bool Connected(NodeId peer) const { return by_node_.contains(peer); }
+  /// Whether it has said something lately: a link outlives a host that is gone by many seconds.
+  bool Hears(NodeId peer, Instant now) const {
+    const auto found = by_node_.find(peer);
+    return found != by_node_.end() && now < links_.at(found->second).heard + limits::kLinkFresh;
+  }
   /// What the peer said of itself; null without an established link.
   const Hello* HelloOf(NodeId peer) const;
 

@@ -48,6 +48,7 @@ struct PeerReport {
   floor @5 :List(PeerVectorEntry);
   listDigest @6 :UInt64;
   clock @7 :UInt64;
+  promised @8 :UInt64;
 }
 
 struct PeerMemberUpdate {
@@ -56,6 +57,20 @@ struct PeerMemberUpdate {
   incarnation @2 :UInt64;
   state @3 :UInt8;
   by @4 :Text;
+}
+
+struct PeerLease {
+  kind @0 :UInt8;        # the place in LeaseMessage (lease_message.h)
+  epoch @1 :UInt64;
+  number @2 :UInt64;     # attempt, sequence, or the incarnation that asked
+  voters @3 :UInt64;
+  promised @4 :UInt64;
+  trial @5 :Bool;
+  recovering @6 :Bool;
+  reason @7 :UInt8;
+  incarnation @8 :UInt64;
+  resumedWith @9 :List(PeerOrigin);
+  vector @10 :List(PeerVectorEntry);
 }
 
 struct PeerMessage {
@@ -131,5 +146,6 @@ struct PeerMessage {
       names @39 :List(Text);
       held @40 :List(PeerVectorEntry);
     }
+    lease @41 :PeerLease;
   }
 }

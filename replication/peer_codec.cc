@@ -9,39 +9,23 @@
 
 #include "replication/limits.h"
 #include "replication/peer.capnp.h"
+#include "replication/peer_codec_parts.h"
 
 namespace starling {
 namespace {
 
-/// Thrown and caught inside this file only: a limit was passed.
-struct Malformed {
-  std::string what;
-};
-
-void Require(bool condition, const char* what) {
-  if (!condition) throw Malformed{what};
-}
+using wire::BuildOrigin;
+using wire::BuildVector;
+using wire::Malformed;
+using wire::ReadOrigin;
+using wire::ReadVector;
+using wire::Require;
 
 // --- building ---
 
 capnp::Text::Reader TextOf(std::string_view text) {
   // Text wants a terminating zero, which std::string has; only whole strings come here.
   return capnp::Text::Reader(text.data(), text.size());
-}
-
-template <typename List>
-void BuildVector(List list, const VersionVector& vector) {
-  for (size_t i = 0; i < vector.entries().size(); ++i) {
-    const VersionVector::Entry& entry = vector.entries()[i];
-    list[i].setNode(entry.origin.node.value);
-    list[i].setIncarnation(entry.origin.incarnation);
-    list[i].setUpto(entry.upto.value);
-  }
-}
-
-void BuildOrigin(wire::PeerOrigin::Builder builder, const Origin& origin) {
-  builder.setNode(origin.node.value);
-  builder.setIncarnation(origin.incarnation);
 }
 
 template <typename List>
@@ -109,6 +93,7 @@ struct Build {
     if (!m.floor.empty()) BuildVector(b.initFloor(m.floor.entries().size()), m.floor);
     b.setListDigest(m.list_digest);
     b.setClock(m.clock.value);
+    b.setPromised(m.promised);
   }
   void operator()(const WalkHint&) { root.setWalkHint(); }
   void operator()(const WalkRequest& m) {
@@ -174,6 +159,7 @@ struct Build {
     BuildTexts(b.initNames(m.names.size()), m.names);
     BuildVector(b.initHeld(m.held.entries().size()), m.held);
   }
+  void operator()(const LeaseMessage& m) { wire::BuildLease(root.initLease(), m); }
 };
 
 // --- reading ---
@@ -190,20 +176,6 @@ std::string ReadData(capnp::Data::Reader data, size_t limit, const char* what) {
 
 std::string ReadName(capnp::Text::Reader text) {
   return ReadText(text, limits::kNameBytes, "name too long");
-}
-
-template <typename List>
-VersionVector ReadVector(List list) {
-  Require(list.size() <= limits::kVectorEntries, "vector too long");
-  VersionVector vector;
-  for (auto entry : list) {
-    vector.Raise(Origin{NodeId{entry.getNode()}, entry.getIncarnation()}, Stamp{entry.getUpto()});
-  }
-  return vector;
-}
-
-Origin ReadOrigin(wire::PeerOrigin::Reader reader) {
-  return Origin{NodeId{reader.getNode()}, reader.getIncarnation()};
 }
 
 template <typename List>
@@ -250,6 +222,7 @@ Report ReadReport(wire::PeerReport::Reader reader) {
   report.floor = ReadVector(reader.getFloor());
   report.list_digest = reader.getListDigest();
   report.clock = Stamp{reader.getClock()};
+  report.promised = reader.getPromised();
   return report;
 }
 
@@ -320,6 +293,8 @@ PeerMessage ReadStructured(wire::PeerMessage::Reader root) {
     case wire::PeerMessage::FORGET_REPORT:
       return ForgetReport{ReadNames(root.getForgetReport().getNames()),
                           ReadVector(root.getForgetReport().getHeld())};
+    case wire::PeerMessage::LEASE:
+      return wire::ReadLease(root.getLease());
     default:
       throw Malformed{"unknown kind of message"};
   }
@@ -429,6 +404,26 @@ Result<DecodedMessage> DecodePeerMessage(std::string_view bytes) {
     const std::string_view tail = bytes.substr(kPrefix + words.size() * sizeof(capnp::word));
     return {root.getVersion(), ReadMessage(root, CutPayload(root.getPayload(), tail))};
   });
+}
+
+std::string EncodeLeaseRecord(const LeaseRecord& record) {
+  // A voter's own words to a recovering one say the same.
+  RecoveryReport report;
+  report.incarnation = record.incarnation;
+  report.promised = record.promised_epoch;
+  report.resumed_with = record.resumed_with;
+  return EncodePeerMessage(LeaseMessage{report});
+}
+
+Result<LeaseRecord> DecodeLeaseRecord(std::string_view bytes) {
+  Result<DecodedMessage> decoded = DecodePeerMessage(bytes);
+  if (!decoded) return decoded.error();
+  if (const auto* lease = std::get_if<LeaseMessage>(&decoded->message)) {
+    if (const auto* report = std::get_if<RecoveryReport>(lease)) {
+      return LeaseRecord{report->incarnation, report->promised, report->resumed_with};
+    }
+  }
+  return Error{Code::kCorruption, "lease record: holds another message"};
 }
 
 std::string EncodeClusterRecord(const ClusterRecord& record) {

@@ -26,7 +26,11 @@ struct DecodedMessage {
 /// kCorruption: not a message, or one beyond the limits.
 Result<DecodedMessage> DecodePeerMessage(std::string_view bytes);
 
-/// The cluster record as it is persisted (Store::PutRecord), in the same schema.
+/// What a voter persists (Store::PutRecord), in the same schema. Errors: kCorruption.
+std::string EncodeLeaseRecord(const LeaseRecord& record);
+Result<LeaseRecord> DecodeLeaseRecord(std::string_view bytes);
+
+/// The cluster record as it is persisted, in the same schema.
 std::string EncodeClusterRecord(const ClusterRecord& record);
 Result<ClusterRecord> DecodeClusterRecord(std::string_view bytes);
 

@@ -96,6 +96,7 @@ struct Print {
   std::string operator()(const ForgetReport& m) const {
     return " names=" + Join(m.names) + " held={" + m.held.ToString() + "}";
   }
+  std::string operator()(const LeaseMessage& m) const { return " " + ToString(m); }
 };
 
 }  // namespace
@@ -120,7 +121,8 @@ const char* NameOf(const PeerMessage& message) {
                                            "creation-accept",
                                            "begin-request",
                                            "forget-request",
-                                           "forget-report"};
+                                           "forget-report",
+                                           "lease"};
   static_assert(std::size(kNames) == std::variant_size_v<PeerMessage>);
   return kNames[message.index()];
 }

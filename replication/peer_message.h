@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "replication/lease_message.h"
 #include "replication/replicator.h"
 #include "storage/origin.h"
 #include "storage/stamp.h"
@@ -93,6 +94,7 @@ struct Report {
   VersionVector floor;  ///< With `full`: up to where the sender has freed.
   uint64_t list_digest = 0;
   Stamp clock;
+  uint64_t promised = 0;  ///< The epoch this voter has promised; of one moment with `vector`.
 };
 
 // --- walks ---
@@ -176,10 +178,10 @@ struct ForgetReport {
   VersionVector held;  ///< Of these members' origins.
 };
 
-using PeerMessage =
-    std::variant<Hello, Proof, Refusal, Fragment, Batches, Want, Report, WalkHint, WalkRequest,
-                 WalkPart, WalkCredit, WalkAbort, SwimMessage, ClusterAnnounce, CreationOffer,
-                 CreationProposal, CreationAccept, BeginRequest, ForgetRequest, ForgetReport>;
+using PeerMessage = std::variant<Hello, Proof, Refusal, Fragment, Batches, Want, Report, WalkHint,
+                                 WalkRequest, WalkPart, WalkCredit, WalkAbort, SwimMessage,
+                                 ClusterAnnounce, CreationOffer, CreationProposal, CreationAccept,
+                                 BeginRequest, ForgetRequest, ForgetReport, LeaseMessage>;
 
 /// One readable line, for logs and golden transcripts; nonces, proofs and payloads as sizes only.
 std::string ToString(const PeerMessage& message);

@@ -18,8 +18,11 @@ void Replicator::Start(Instant now, Effects& effects) {
   Impl::Input input(impl, effects, now);
   impl.dialer_.Set(Dialer::kSeed, impl.options_.seeds, /*replace=*/true, now);
   if (!impl.record_) {
-    if (const auto created = impl.creation_->Start(now)) impl.Adopt(*created, true, now);
+    if (const auto created = impl.creation_->Start(now)) {
+      impl.Adopt(*created, /*persisted=*/true, /*created=*/true, now);
+    }
   } else {
+    impl.leasing_.Begin(*impl.record_, /*created=*/false, now);
     impl.clocks_.SetMembers(impl.list_.members().size());
   }
 }
@@ -77,7 +80,10 @@ void Replicator::OnTick(Instant now, Effects& effects) {
   impl.walk_receiver_.OnTick(now);
   if (impl.forgetting_.OnTick(now)) impl.list_dirty_ = true;
   impl.Upkeep(now);
-  if (impl.record_) impl.streams_.OnTick(now);
+  if (impl.record_) {
+    impl.streams_.OnTick(now);
+    impl.leasing_.OnTick(now);
+  }
   if (impl.leaving_) return;
   const auto connected = [&impl](NodeId id) { return impl.links_.Connected(id); };
   for (Address& address : impl.dialer_.Due(now, connected)) {
@@ -94,7 +100,7 @@ Instant Replicator::NextTimer() const {
   next = std::min(next, impl.walk_receiver_.NextTimer());
   next = std::min(next, impl.forgetting_.NextTimer());
   if (impl.record_) {
-    next = std::min(next, impl.streams_.NextTimer());
+    next = std::min({next, impl.streams_.NextTimer(), impl.leasing_.NextTimer()});
   } else {
     next = std::min(next, impl.creation_->NextTimer());
   }
@@ -134,6 +140,7 @@ void Replicator::Leave(Instant now, Effects& effects) {
   if (const Status committed = impl_->store_.journal().Commit(); !committed) {
     impl_->log_->error("event=leave_uncommitted error=\"{}\"", committed.error().message);
   }
+  impl_->leasing_.Resign(now);
   impl_->streams_.ReportToAll(now);
 }
 
@@ -151,7 +158,7 @@ Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Ef
     if (!impl.list_.IsMember(name)) return Error{Code::kNotFound, "no member '" + name + "'"};
     const auto member = impl.swim_.members().find(name);
     const bool alive =
-        impl.links_.Connected(NodeId::FromName(name)) ||
+        impl.links_.Hears(NodeId::FromName(name), now) ||
         (member != impl.swim_.members().end() && (member->second.state == MemberState::kAlive ||
                                                   member->second.state == MemberState::kSuspect));
     if (alive) return Error{Code::kRefused, "'" + name + "' is alive; stop it first"};
@@ -164,6 +171,17 @@ Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Ef
 }
 
 std::optional<ClusterRecord> Replicator::cluster() const { return impl_->record_; }
+
+uint64_t Replicator::LeadsEpoch(Instant now) const {
+  const Lease& lease = impl_->leasing_.lease();
+  return lease.Holding(now) ? lease.epoch() : 0;
+}
+
+LeaseInfo Replicator::lease(Instant now) const {
+  const Lease& lease = impl_->leasing_.lease();
+  return {lease.voters().names, lease.epoch(), lease.Holding(now), lease.promised(),
+          lease.recovering()};
+}
 
 std::vector<MemberInfo> Replicator::members() const {
   const Impl& impl = *impl_;

@@ -103,6 +103,15 @@ struct MemberInfo {
   std::chrono::milliseconds rtt{0};
 };
 
+/// What this node knows of the lease (DESIGN.md section 6).
+struct LeaseInfo {
+  std::vector<std::string> voters;  ///< Empty: no named voters.
+  uint64_t epoch = 0;               ///< Held or last stood for by this node; 0: none.
+  bool holding = false;             ///< It may order commands now.
+  uint64_t promised = 0;            ///< By this voter; 0: nothing that counts.
+  bool recovering = false;          ///< It may have lost what it promised.
+};
+
 class Replicator {
  public:
   /// `store` outlives the replicator. `record`: the cluster this node is in, if it is in one
@@ -144,6 +153,9 @@ class Replicator {
   // --- state ---
   std::optional<ClusterRecord> cluster() const;
   std::vector<MemberInfo> members() const;
+  LeaseInfo lease(Instant now) const;
+  /// The epoch in which this node may order commands at this moment; 0: it may not.
+  uint64_t LeadsEpoch(Instant now) const;
   /// What every member holds; for Store::Maintain.
   Keyspace::Stability stability() const;
   /// Why this node must draw no stamps (its clock is ahead of the members'): refuse writes with it.

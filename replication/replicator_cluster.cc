@@ -48,7 +48,8 @@ void Replicator::Impl::LoadRecords() {
   }
 }
 
-void Replicator::Impl::Adopt(const ClusterRecord& record, bool persisted, Instant now) {
+void Replicator::Impl::Adopt(const ClusterRecord& record, bool persisted, bool created,
+                             Instant now) {
   if (!persisted) {
     const Status status = store_.PutRecord(record_names::kCluster, EncodeClusterRecord(record));
     if (!status) {
@@ -61,6 +62,7 @@ void Replicator::Impl::Adopt(const ClusterRecord& record, bool persisted, Instan
   list_.Refresh(record_);
   list_dirty_ = true;
   clocks_.SetMembers(list_.members().size());
+  leasing_.Begin(record, created, now);
   Emit(EventEffect::Kind::kClusterJoined, store_.name(), "cluster " + std::to_string(record.id));
   for (const auto& [peer, cluster] : peer_cluster_) {
     creation_->RemovePeer(NameOfPeer(peer));
@@ -79,7 +81,9 @@ void Replicator::Impl::Meet(const ClusterRecord& record, Instant now) {
     created_with_us = decoded && decoded->id == record.id;
   }
   const bool alone = record.first_members.size() == 1 && record.first_members[0] == store_.name();
-  if (created_with_us || alone) return Adopt(record, /*persisted=*/false, now);
+  if (created_with_us || alone) {
+    return Adopt(record, /*persisted=*/false, /*created=*/true, now);
+  }
   Enter(record, 0);
 }
 
@@ -216,7 +220,7 @@ void Replicator::Impl::On(NodeId from, const CreationProposal& message, Instant)
 void Replicator::Impl::On(NodeId from, const CreationAccept& message, Instant now) {
   if (record_) return Announce(from);
   const auto created = creation_->OnAccept(NameOfPeer(from), message);
-  if (created) Adopt(*created, /*persisted=*/true, now);
+  if (created) Adopt(*created, /*persisted=*/true, /*created=*/true, now);
 }
 
 void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant) {
@@ -246,6 +250,12 @@ void Replicator::Impl::On(NodeId from, const ForgetRequest& message, Instant) {
 void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now) {
   forgetting_.OnReport(NameOfPeer(from), message);
   if (forgetting_.OnTick(now)) list_dirty_ = true;
+}
+
+void Replicator::Impl::On(NodeId from, const LeaseMessage& message, Instant now) {
+  const auto cluster = peer_cluster_.find(from);
+  const bool ours = record_ && cluster != peer_cluster_.end() && cluster->second == record_->id;
+  if (ours) leasing_.OnMessage(from, message, now);
 }
 
 // --- entering ---
@@ -297,7 +307,8 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   Emit(EventEffect::Kind::kWalkTaken, NameOfPeer(taken.from),
        whole ? "whole state" : "what the log no longer had");
   list_dirty_ = true;
-  if (target) Adopt(*target, /*persisted=*/true, now);
+  if (target) Adopt(*target, /*persisted=*/true, /*created=*/false, now);
+  leasing_.OnProgress(now);
   streams_.ReportToAll(now);
 }
 

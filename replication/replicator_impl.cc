@@ -37,6 +37,7 @@ Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
       joining_(store, list_, log_),
       forgetting_(store, list_, links_, log_),
       ending_(store, list_, log_),
+      leasing_(store, list_, links_, links_, streams_, random_, session_, log_),
       own_start_(store.journal().upto()) {
   LoadRecords();
 }
@@ -50,6 +51,7 @@ Replicator::Impl::Input::Input(Impl& impl, Effects& effects, Instant now) : impl
 }
 
 Replicator::Impl::Input::~Input() {
+  impl_.leasing_.NoticeIncarnation(now_);
   impl_.AdvanceJoining(now_);
   for (int i = 0; i < 4 && (impl_.list_dirty_ || !impl_.handed_in_.empty()); ++i) {
     if (impl_.list_dirty_) impl_.RefreshList(now_);
@@ -185,6 +187,7 @@ void Replicator::Impl::On(NodeId from, const Batches& message, Instant now) {
     return;
   }
   list_dirty_ = list_dirty_ || applied->cluster_items;
+  if (applied->any) leasing_.OnProgress(now);
 }
 
 void Replicator::Impl::On(NodeId from, const Want& message, Instant now) {

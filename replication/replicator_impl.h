@@ -19,6 +19,7 @@
 #include "replication/ending.h"
 #include "replication/forgetting.h"
 #include "replication/joining.h"
+#include "replication/leasing.h"
 #include "replication/links.h"
 #include "replication/member_list.h"
 #include "replication/replicator.h"
@@ -64,6 +65,7 @@ struct Replicator::Impl final : public LinkHost {
   void On(NodeId from, const BeginRequest& message, Instant now);
   void On(NodeId from, const ForgetRequest& message, Instant now);
   void On(NodeId from, const ForgetReport& message, Instant now);
+  void On(NodeId from, const LeaseMessage& message, Instant now);
   void On(NodeId, const Hello&, Instant) {}  // the links keep these to themselves
   void On(NodeId, const Proof&, Instant) {}
   void On(NodeId, const Refusal&, Instant) {}
@@ -72,7 +74,8 @@ struct Replicator::Impl final : public LinkHost {
   // --- which cluster ---
   void LoadRecords();
   /// This node is in `record`'s cluster from now on; `persisted`: its record is on disk already.
-  void Adopt(const ClusterRecord& record, bool persisted, Instant now);
+  /// `created`: in a creation that it took part in.
+  void Adopt(const ClusterRecord& record, bool persisted, bool created, Instant now);
   /// Another node, or the folder, says that this cluster exists, while we are in none.
   void Meet(const ClusterRecord& record, Instant now);
   void Announce(NodeId peer);
@@ -124,6 +127,7 @@ struct Replicator::Impl final : public LinkHost {
   Joining joining_;
   Forgetting forgetting_;
   Ending ending_;
+  Leasing leasing_;
   std::unique_ptr<ClusterCreation> creation_;
 
   std::map<NodeId, uint64_t> peer_cluster_;  // what established peers are in; 0: none

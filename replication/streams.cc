@@ -41,7 +41,12 @@ Report Streams::MakeReport(bool round) const {
   report.floor = list_.Visible(store_.keyspace().floor());
   report.list_digest = list_.digest();
   report.clock = Stamp::FirstOf(store_.clock().NowMillis());
+  report.promised = promised_();
   return report;
+}
+
+void Streams::ReportTo(NodeId peer) {
+  if (HasPeer(peer)) sender_.Send(peer, Lane::kControl, MakeReport(/*round=*/true));
 }
 
 void Streams::ReportToAll(Instant) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -55,6 +56,10 @@ class Streams {
   Instant NextTimer() const;
   /// Reports to every peer now, whole: after a walk, or when the member list changed.
   void ReportToAll(Instant now);
+  /// Reports to one peer, whole, so that it sends what this node lacks.
+  void ReportTo(NodeId peer);
+  /// What reports say of the epoch that this voter has promised.
+  void SayPromised(std::function<uint64_t()> promised) { promised_ = std::move(promised); }
 
   /// What this node holds and may tell.
   VersionVector Visible() const { return list_.Visible(store_.vector()); }
@@ -115,6 +120,7 @@ class Streams {
   Instant next_round_{};
   mutable uint64_t sequence_ = 0;
   Stamp last_content_;
+  std::function<uint64_t()> promised_ = [] { return uint64_t{0}; };
 };
 
 }  // namespace starling

@@ -1,5 +1,7 @@
 #include "storage/time_source.h"
 
+#include <ctime>
+
 namespace starling {
 
 int64_t SystemTimeSource::WallMillis() {
@@ -9,7 +11,9 @@ int64_t SystemTimeSource::WallMillis() {
 }
 
 std::chrono::nanoseconds SystemTimeSource::Monotonic() {
-  return std::chrono::steady_clock::now().time_since_epoch();
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
 }  // namespace starling

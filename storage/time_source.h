@@ -12,7 +12,8 @@ class TimeSource {
   virtual ~TimeSource() = default;
   /// Wall clock, milliseconds since the Unix epoch; may step in either direction.
   virtual int64_t WallMillis() = 0;
-  /// Monotonic time since an arbitrary point; never goes back.
+  /// Time since an arbitrary point; never goes back, and goes on while the machine is suspended
+  /// (CLOCK_BOOTTIME), so that a lease does not outlive a laptop's closed lid.
   virtual std::chrono::nanoseconds Monotonic() = 0;
 };
 

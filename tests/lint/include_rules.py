@@ -24,8 +24,9 @@ OUR_FOLDERS = {"starling", "storage", "replication", "redis_bridge", "node", "se
 DOORS = (
     ("Asio", re.compile(r"^asio(\.hpp|/)"), re.compile(r"^(node|server)/")),
     ("RocksDB", re.compile(r"^rocksdb/"), re.compile(r"^storage/rocks_[^/]*$")),
-    ("Cap'n Proto", re.compile(r"^(capnp|kj)/|\.capnp\.h$"),
-     re.compile(r"^(storage|replication)/[^/]*codec[^/]*\.cc$")),
+    # What several codecs share shows Cap'n Proto's types, and so stays behind the same door.
+    ("Cap'n Proto", re.compile(r"^(capnp|kj)/|\.capnp\.h$|_codec_parts\.h$"),
+     re.compile(r"^(storage|replication)/[^/]*(codec[^/]*\.cc|_codec_parts\.h)$")),
     ("hiredis", re.compile(r"^hiredis/"), re.compile(r"^redis_bridge/[^/]*codec[^/]*\.cc$")),
     ("CLI11", re.compile(r"^CLI/"), re.compile(r"^server/")),
     ("toml++", re.compile(r"^toml\+\+/"), re.compile(r"^server/")),

@@ -33,6 +33,8 @@ PLANTED = {
     "doors asio": ("doors", "replication/bad.cc", "#include <asio.hpp>\n"),
     "doors rocksdb": ("doors", "storage/store.cc", "#include <rocksdb/db.h>\n"),
     "doors capnp": ("doors", "replication/streams.cc", "#include <capnp/message.h>\n"),
+    "doors codec parts": ("doors", "replication/streams.cc",
+                          '#include "replication/peer_codec_parts.h"\n'),
     "doors schema": ("doors", "storage/store.cc", '#include "storage/batch.capnp.h"\n'),
     "format": ("format", "storage/bad.cc", "int  f( ){return 1 ;}\n"),
     "length": ("length", "storage/bad.cc", "int a;\n" * 501),

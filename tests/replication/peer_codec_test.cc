@@ -40,7 +40,7 @@ std::vector<PeerMessage> OneOfEach() {
           Fragment{1, 2, 3, "data"},
           Batches{{"one", "", "three"}},
           Want{Origin{NodeId{7}, 1}, Stamp{9}},
-          Report{1, true, true, Origin{NodeId{7}, 1}, SomeVector(), SomeVector(), 5, Stamp{6}},
+          Report{1, true, true, Origin{NodeId{7}, 1}, SomeVector(), SomeVector(), 5, Stamp{6}, 7},
           WalkHint{},
           WalkRequest{8, true, SomeVector()},
           WalkPart{8, 2, true, true, {"chunk", "batch"}},
@@ -56,7 +56,19 @@ std::vector<PeerMessage> OneOfEach() {
           CreationAccept{42},
           BeginRequest{"j", 12},
           ForgetRequest{{"d", "e"}},
-          ForgetReport{{"d", "e"}, SomeVector()}};
+          ForgetReport{{"d", "e"}, SomeVector()},
+          LeaseMessage{LeaseGrant{false, 4, 77, SomeVector()}}};
+}
+
+std::vector<LeaseMessage> OneOfEachLeaseMessage() {
+  return {LeaseRequest{true, 4, 77, 2},
+          LeaseGrant{false, 4, 77, SomeVector()},
+          LeaseDenial{LeaseDenial::Reason::kVoters, 4, 77, 9},
+          LeaseRenewal{4, 12},
+          LeaseRenewed{4, 12},
+          LeaseResignation{4},
+          RecoveryRequest{5},
+          RecoveryReport{5, 4, 6, true, {Origin{NodeId{7}, 1}}, SomeVector()}};
 }
 
 TEST(PeerCodec, EveryMessageComesBackAsItWas) {
@@ -70,6 +82,27 @@ TEST(PeerCodec, EveryMessageComesBackAsItWas) {
     EXPECT_EQ(ToString(decoded->message), ToString(message));
     EXPECT_EQ(EncodePeerMessage(decoded->message), bytes) << NameOf(message);
   }
+}
+
+TEST(PeerCodec, EveryLeaseMessageComesBackAsItWas) {
+  const std::vector<LeaseMessage> messages = OneOfEachLeaseMessage();
+  ASSERT_EQ(messages.size(), std::variant_size_v<LeaseMessage>);
+  for (const LeaseMessage& message : messages) {
+    const std::string bytes = EncodePeerMessage(message);
+    const auto decoded = DecodePeerMessage(bytes);
+    ASSERT_TRUE(decoded.ok()) << ToString(message) << ": " << decoded.error().message;
+    EXPECT_EQ(std::get<LeaseMessage>(decoded->message).index(), message.index());
+    EXPECT_EQ(EncodePeerMessage(decoded->message), bytes) << ToString(message);
+  }
+}
+
+TEST(PeerCodec, AVotersRecordComesBackAsItWas) {
+  const LeaseRecord record{3, 17, {Origin{NodeId{7}, 1}, Origin{NodeId{8}, 2}}};
+  const auto decoded = DecodeLeaseRecord(EncodeLeaseRecord(record));
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+  EXPECT_EQ(*decoded, record);
+  EXPECT_FALSE(DecodeLeaseRecord("torn").ok());
+  EXPECT_FALSE(DecodeLeaseRecord(EncodePeerMessage(WalkHint{})).ok());
 }
 
 TEST(PeerCodec, EveryCutOfAFrameIsAnErrorAndNeverMore) {

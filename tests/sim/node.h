@@ -114,6 +114,8 @@ class SimNode final : public Endpoint {
   MachineClock& clock() { return clock_; }
   const NodeSetup& setup() const { return setup_; }
   int index() const { return setup_.index; }
+  /// What its monotonic clock shows.
+  Instant now() const { return scheduler_.now() + std::chrono::hours(1); }
   const std::string& name() const { return setup_.name; }
   const Address& address() const { return setup_.address; }
   uint64_t life() const { return life_; }
@@ -147,7 +149,6 @@ class SimNode final : public Endpoint {
   void Die(CrashKind kind, const std::string& dump_before);
   /// Opens what the disk now holds beside the node, as a restart would find it (I10).
   void ProbeDisk(CrashKind kind, const std::string& dump_before, Stamp last);
-  Instant now() const { return scheduler_.now() + std::chrono::hours(1); }
 
   NodeSetup setup_;
   Scheduler& scheduler_;

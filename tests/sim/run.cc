@@ -53,6 +53,7 @@ class Run {
     world_.RunFor(kDeadlinesPass);
     if (!world_.failed()) Agree("I1");
     CheckWorkloads();
+    if (!world_.failed()) Lead();
     Shrink();
     CheckIdleTraffic(world_, seconds(5));
     if (!world_.failed()) Agree("I1");
@@ -146,6 +147,14 @@ class Run {
     }
   }
 
+  void Lead() {
+    std::string why;
+    const auto led = [&] { return Everyone() && (why = WhyNotLed(world_)).empty(); };
+    if (!world_.RunUntil(led, kAgreeWithin)) {
+      world_.Fail("liveness", "no lease after 60 s: " + why);
+    }
+  }
+
   void Shrink() {
     if (world_.failed()) return;
     std::string why;
@@ -178,6 +187,7 @@ class Run {
     report.acknowledged = world_.ledger().acknowledged();
     report.faults = world_.faults();
     report.frames = world_.network().counts().frames;
+    report.epochs = world_.lease().epochs();
     report.virtual_time = world_.now();
     return report;
   }

@@ -33,6 +33,7 @@ struct RunReport {
   uint64_t acknowledged = 0;
   uint64_t faults = 0;
   uint64_t frames = 0;
+  uint64_t epochs = 0;  ///< In which somebody led.
   Duration virtual_time{0};
 };
 

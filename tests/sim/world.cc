@@ -60,6 +60,7 @@ void World::StartAll() {
 void World::RunFor(Duration time) {
   const Instant end = now() + time;
   while (!failed() && scheduler_.RunNext(end)) {
+    lease_.Look(*this);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/checkers/lease_checker.h"
 #include "tests/sim/checkers/stream_checker.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
@@ -64,6 +65,7 @@ class World final : public NodeObserver {
   Trace& trace() { return trace_; }
   Ledger& ledger() { return ledger_; }
   StreamChecker& streams() { return streams_; }
+  const LeaseChecker& lease() const { return lease_; }
   const WorldOptions& options() const { return options_; }
   /// Randomness of its own for a workload or a fault.
   Random Fork() { return random_.Fork(); }
@@ -99,6 +101,7 @@ class World final : public NodeObserver {
   Network network_;
   Ledger ledger_;
   StreamChecker streams_;
+  LeaseChecker lease_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::optional<Violation> violation_;
   uint64_t faults_ = 0;

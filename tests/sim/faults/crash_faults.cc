@@ -48,6 +48,10 @@ class KillInside final : public Fault {
       if (!node.up() && !node.left()) node.Start();
     });
   }
+  /// Who has not come to that write yet lives on.
+  void Heal(World& world) override {
+    for (SimNode* node : world.UpNodes()) node->disk().CrashAt(0, CrashKind::kKill, false);
+  }
 
  private:
   Random random_;

@@ -1,0 +1,48 @@
+#include "tests/sim/checkers/lease_checker.h"
+
+#include <algorithm>
+
+#include "tests/sim/world.h"
+
+namespace starling::sim {
+
+void LeaseChecker::Look(World& world) {
+  std::string leader;
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    if (!node.up()) continue;
+    const uint64_t epoch = node.replicator().LeadsEpoch(node.now());
+    if (epoch == 0) continue;
+    if (!leader.empty()) world.Fail("I3", leader + " and " + node.name() + " lead at once");
+    leader = node.name();
+    const auto [led, fresh] = led_.emplace(epoch, node.name());
+    if (!fresh && led->second != node.name()) {
+      world.Fail("I3", node.name() + " leads epoch " + std::to_string(epoch) + ", which " +
+                           led->second + " had");
+    }
+  }
+}
+
+std::string WhyNotLed(World& world) {
+  uint64_t led = 0;
+  std::string promised;
+  bool all = true;
+  for (int i = 0; i < world.size(); ++i) {
+    if (!world.node(i).up()) return world.node(i).name() + " is down";
+    led += world.node(i).replicator().LeadsEpoch(world.node(i).now());
+  }
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    const LeaseInfo lease = node.replicator().lease(node.now());
+    if (lease.recovering) return "";
+    const bool votes =
+        std::find(lease.voters.begin(), lease.voters.end(), node.name()) != lease.voters.end();
+    if (!votes) continue;
+    promised += " " + node.name() + "=" + std::to_string(lease.promised);
+    all = all && lease.promised == led;
+  }
+  if (led == 0) return "nobody leads; promised" + promised;
+  return all ? "" : "epoch " + std::to_string(led) + " is not followed by all; promised" + promised;
+}
+
+}  // namespace starling::sim
