@@ -1,0 +1,135 @@
+#include "replication/folder_lease.h"
+
+#include <algorithm>
+
+namespace starling {
+
+namespace {
+
+/// Renewals in a lease: one may come late without its being lost.
+constexpr int kRenewals = 4;
+/// Who does not hold the lease looks so often in a lease, beside what OnChange tells.
+constexpr int kLooks = 8;
+
+}  // namespace
+
+void FolderLease::OnTick(Instant now) {
+  if (now >= next_look_) OnChange(now);
+}
+
+void FolderLease::OnChange(Instant now) {
+  next_look_ = now + options_.length / (epoch_ != 0 ? kRenewals : kLooks);
+  if (epoch_ != 0) return Renew(now);
+  const Result<uint64_t> newest = folder_.Newest();
+  if (!newest) {
+    if (!folder_failed_) {
+      log_->error("event=lease_folder_failed error=\"{}\"", newest.error().message);
+    }
+    folder_failed_ = true;
+    return;
+  }
+  folder_failed_ = false;
+  if (*newest != seen_epoch_ || *newest == 0) {
+    seen_epoch_ = *newest;
+    seen_since_ = now;
+  }
+  if (IsVacant(*newest, now)) TakeOver(*newest + 1, now);
+}
+
+bool FolderLease::IsVacant(uint64_t epoch, Instant now) {
+  if (epoch == 0) return true;
+  const Result<EpochContent> content = folder_.Read(epoch);
+  if (!content) return false;  // dropped meanwhile, or unreadable: look again
+  if (!content->holder) {
+    // Killed as it was created, or being created now.
+    seen_holder_.clear();
+    return now >= seen_since_ + options_.length;
+  }
+  seen_holder_ = content->holder->name;
+  // A stamp from the future is none: then the lease is counted from when it was seen.
+  const Instant renewed = content->renewed > now ? seen_since_ : content->renewed;
+  return *content->holder == options_.self || content->renewed == Instant{} ||
+         content->holder->boot_id != options_.self.boot_id || now >= renewed + options_.length ||
+         folder_.HasEnded(*content->holder);
+}
+
+void FolderLease::TakeOver(uint64_t epoch, Instant now) {
+  const Status created = folder_.Create(epoch, options_.self, now);
+  if (!created) {
+    if (created.error().code != Code::kAlreadyExists) {
+      log_->error("event=epoch_not_created epoch={} error=\"{}\"", epoch, created.error().message);
+    }
+    return;
+  }
+  if (const Status begun = Begin(epoch); !begun) {
+    log_->error("event=lease_not_taken epoch={} error=\"{}\"", epoch, begun.error().message);
+    (void)folder_.Renew(Instant{});
+    return;
+  }
+  epoch_ = epoch;
+  valid_until_ = now + options_.length;
+  next_look_ = now + options_.length / kRenewals;
+  seen_holder_ = options_.self.name;
+  if (!Confirm(now)) return;
+  folder_.DropEarlier();
+  log_->info("event=lease_taken epoch={}", epoch);
+}
+
+Status FolderLease::Begin(uint64_t epoch) {
+  for (uint64_t earlier = epoch - 1; earlier > 0; --earlier) {
+    const Result<EpochContent> content = folder_.Read(earlier);
+    if (!content && content.error().code == Code::kNotFound) break;
+    if (!content) return content.error();
+    if (!content->snapshot) {  // its holder died in here: what counts is further back
+      if (!options_.rules.unfinished_epochs_are_passed_over) break;
+      continue;
+    }
+    if (Status taken = host_.TakeOver(*content); !taken) return taken;
+    break;
+  }
+  if (!options_.rules.earlier_epochs_are_kept) folder_.DropEarlier();
+  if (Status written = folder_.AppendSnapshot(host_.Snapshot()); !written) return written;
+  return host_.WriteEpoch(epoch);
+}
+
+void FolderLease::Renew(Instant now) {
+  if (!Confirm(now)) return;
+  if (const Status renewed = folder_.Renew(now); !renewed) {
+    log_->error("event=lease_not_renewed epoch={} error=\"{}\"", epoch_, renewed.error().message);
+    return;  // it lapses by itself
+  }
+  valid_until_ = now + options_.length;
+}
+
+bool FolderLease::Confirm(Instant now) {
+  if (epoch_ == 0) return false;
+  const Result<bool> newest = folder_.IsNewest();
+  if (newest && *newest) return true;
+  StepDown(newest ? "another process has taken it" : newest.error().message.c_str());
+  next_look_ = now;
+  return false;
+}
+
+Status FolderLease::Keep(std::string_view record, Instant now) {
+  if (!Holding(now)) return Error{Code::kUnavailable, "the lease is not held here"};
+  const Status kept = folder_.Append(record);
+  // Whether the record counts is for the next epoch to say, whosever it is.
+  if (!kept && kept.error().code == Code::kUnknownOutcome) Resign();
+  return kept;
+}
+
+void FolderLease::Resign() {
+  if (epoch_ == 0) return;
+  if (const Status given = folder_.Renew(Instant{}); !given) {
+    log_->warn("event=lease_not_given_back epoch={} error=\"{}\"", epoch_, given.error().message);
+  }
+  StepDown("given back");
+}
+
+void FolderLease::StepDown(const char* reason) {
+  log_->info("event=lease_lost epoch={} reason=\"{}\"", epoch_, reason);
+  epoch_ = 0;
+  valid_until_ = {};
+}
+
+}  // namespace starling

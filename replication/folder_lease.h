@@ -1,0 +1,103 @@
+/// The lease among processes of one host, whose only voter is a folder they share.
+///
+/// Who creates the next epoch's file has the lease, having read back what the one before it had
+/// promised to keep; whoever held it before finds that out before it answers anybody. No lock is
+/// held over anything, so that a process can be killed, or stopped at a breakpoint, at any
+/// instruction: the others go on at once after a death, one lease later otherwise. Source:
+/// DESIGN.md section 6; Gray and Cheriton, "Leases" (1989) for the times.
+///
+/// A state machine without I/O but that of its folder. `now` is the boot's clock, one for all
+/// processes of the host. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <spdlog/logger.h>
+
+#include "replication/epoch_folder.h"
+#include "replication/limits.h"
+
+namespace starling {
+
+class FolderLeaseHost {
+ public:
+  virtual ~FolderLeaseHost() = default;
+  /// All that must outlive the epoch: claims that have not ended, and what not all members hold.
+  virtual std::string Snapshot() = 0;
+  /// Takes over what an earlier epoch kept: its snapshot, then its records. Error: this node cannot
+  /// lead. Called again with the same, it changes nothing.
+  virtual Status TakeOver(const EpochContent& earlier) = 0;
+  /// As LeaseHost::WriteEpoch.
+  virtual Status WriteEpoch(uint64_t epoch) = 0;
+};
+
+/// What nothing is lost by. Tests leave one out and must see something lost.
+struct FolderLeaseRules {
+  /// An epoch whose holder died before its snapshot was finished says nothing: look further back.
+  bool unfinished_epochs_are_passed_over = true;
+  /// Earlier epochs are dropped only once their content stands in this one.
+  bool earlier_epochs_are_kept = true;
+  /// (That Confirm is asked before each reply is the caller's.)
+};
+
+class FolderLease {
+ public:
+  struct Options {
+    EpochHolder self;
+    std::chrono::nanoseconds length = limits::kLease;
+    FolderLeaseRules rules = {};
+  };
+
+  FolderLease(Options options, EpochFolder& folder, FolderLeaseHost& host,
+              std::shared_ptr<spdlog::logger> log)
+      : options_(std::move(options)), folder_(folder), host_(host), log_(std::move(log)) {}
+
+  /// Looks who holds the lease, and takes it if nobody does; renews it if it is held here.
+  void OnTick(Instant now);
+  /// The folder has changed, or a process of the host has ended: the same at once.
+  void OnChange(Instant now);
+  Instant NextTimer() const { return next_look_; }
+  /// Gives the lease back, so that another process gets it at once.
+  void Resign();
+
+  /// Whether this process may order commands. What came of one is told to anybody only if Confirm
+  /// says so afterwards.
+  bool Holding(Instant now) const { return epoch_ != 0 && now < valid_until_; }
+  /// Whether what was done up to now was done while the lease was held here: asked after a command
+  /// and its record, before the reply goes out. Steps down where not.
+  bool Confirm(Instant now);
+  /// Keeps a record for whoever holds the lease next; then Confirm. Error: as EpochFolder::Append,
+  /// kUnavailable (the lease is not held here).
+  Status Keep(std::string_view record, Instant now);
+  /// Held by this process now; 0: none.
+  uint64_t epoch() const { return epoch_; }
+  /// Who held the lease when last looked at; empty: nobody.
+  const std::string& holder() const { return seen_holder_; }
+
+ private:
+  bool IsVacant(uint64_t epoch, Instant now);
+  void TakeOver(uint64_t epoch, Instant now);
+  Status Begin(uint64_t epoch);
+  void StepDown(const char* reason);
+  void Renew(Instant now);
+
+  Options options_;
+  EpochFolder& folder_;
+  FolderLeaseHost& host_;
+  std::shared_ptr<spdlog::logger> log_;
+
+  uint64_t epoch_ = 0;
+  Instant valid_until_{};
+  Instant next_look_{};
+  uint64_t seen_epoch_ = 0;
+  Instant seen_since_{};  // when `seen_epoch_` was first seen
+  std::string seen_holder_;
+  bool folder_failed_ = false;  // said once
+};
+
+}  // namespace starling
