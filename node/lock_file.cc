@@ -72,12 +72,6 @@ uint64_t OwnPidNamespace() {
   return stat("/proc/self/ns/pid", &info) == 0 ? static_cast<uint64_t>(info.st_ino) : 0;
 }
 
-std::string OwnerLine() {
-  return "process " + std::to_string(getpid()) + " " +
-         std::to_string(ProcessStart(getpid()).value_or(0)) + " " +
-         std::to_string(OwnPidNamespace()) + "\n";
-}
-
 std::optional<Owner> ParseOwner(std::string_view line) {
   if (!line.starts_with("process ")) return std::nullopt;
   line.remove_prefix(std::strlen("process "));
@@ -103,16 +97,6 @@ Life LifeOf(const std::optional<Owner>& owner) {
 std::string AsideName(const std::string& name) {
   return std::string(kAside) + name + "-" + std::to_string(getpid()) + "-" +
          std::to_string(RandomNumber());
-}
-
-bool WriteAll(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = write(descriptor, content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  return true;
 }
 
 bool SameFile(int descriptor, const Folder& folder, const std::string& name) {
@@ -185,6 +169,24 @@ Result<std::string> ReadDescriptor(const Folder& folder, const std::string& name
 
 }  // namespace
 
+std::string OwnProcessLine() {
+  return "process " + std::to_string(getpid()) + " " +
+         std::to_string(ProcessStart(getpid()).value_or(0)) + " " +
+         std::to_string(OwnPidNamespace()) + "\n";
+}
+
+bool ProcessHasEnded(std::string_view line) { return LifeOf(ParseOwner(line)) == Life::kEnded; }
+
+bool WriteAll(int descriptor, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = write(descriptor, content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
 Descriptor::~Descriptor() {
   if (descriptor_ >= 0) close(descriptor_);
 }
@@ -235,7 +237,7 @@ void LockFile::Release() {
 
 Result<LockFile> LockFile::Acquire(std::shared_ptr<const Folder> folder, const std::string& name,
                                    std::string_view text, mode_t mode) {
-  const std::string content = OwnerLine() + std::string(text);
+  const std::string content = OwnProcessLine() + std::string(text);
   pid_t holder = 0;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     // Rounds after the first are rare: a stale file that another process is just removing.

@@ -52,6 +52,15 @@ Status CreateWhole(const Folder& folder, const std::string& name, std::string_vi
 /// kNotFound, kCorruption (no such file kind, or too large), kIo.
 Result<std::string> ReadWhole(const Folder& folder, const std::string& name, size_t max_bytes);
 
+/// A line, with its end, by which others can tell whether this process still runs: id, start time,
+/// pid namespace.
+std::string OwnProcessLine();
+/// Whether the process of such a line is known to have ended; false where nobody can tell (another
+/// pid namespace, no /proc, no such line).
+bool ProcessHasEnded(std::string_view line);
+/// Writes all of `content` at the descriptor's place; false: errno says why.
+bool WriteAll(int descriptor, std::string_view content);
+
 class LockFile {
  public:
   LockFile() = default;

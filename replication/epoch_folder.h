@@ -36,9 +36,8 @@ class EpochFolder {
  public:
   virtual ~EpochFolder() = default;
 
-  /// The highest epoch that was ever created and is there; 0: none. Errors: kIo (the folder is
-  /// gone).
-  virtual Result<uint64_t> Newest() = 0;
+  /// The epochs that are there, ascending. Errors: kIo (the folder is gone).
+  virtual Result<std::vector<uint64_t>> Epochs() = 0;
   /// Votes: creates the epoch, which this process may write to from now on, renewed at `now`.
   /// kAlreadyExists: somebody else has it. kIo: nobody is known to have it.
   virtual Status Create(uint64_t epoch, const EpochHolder& holder, Instant now) = 0;

@@ -20,20 +20,22 @@ void FolderLease::OnTick(Instant now) {
 void FolderLease::OnChange(Instant now) {
   next_look_ = now + options_.length / (epoch_ != 0 ? kRenewals : kLooks);
   if (epoch_ != 0) return Renew(now);
-  const Result<uint64_t> newest = folder_.Newest();
-  if (!newest) {
+  const Result<std::vector<uint64_t>> epochs = folder_.Epochs();
+  if (!epochs) {
     if (!folder_failed_) {
-      log_->error("event=lease_folder_failed error=\"{}\"", newest.error().message);
+      log_->error("event=lease_folder_failed error=\"{}\"", epochs.error().message);
     }
     folder_failed_ = true;
     return;
   }
   folder_failed_ = false;
-  if (*newest != seen_epoch_ || *newest == 0) {
-    seen_epoch_ = *newest;
+  const uint64_t newest = epochs->empty() ? 0 : epochs->back();
+  if (newest != seen_epoch_ || newest == 0) {
+    seen_epoch_ = newest;
     seen_since_ = now;
   }
-  if (IsVacant(*newest, now)) TakeOver(*newest + 1, now);
+  highest_ = std::max({highest_, newest, host_.KnownEpoch()});
+  if (IsVacant(newest, now)) TakeOver(highest_ + 1, now);
 }
 
 bool FolderLease::IsVacant(uint64_t epoch, Instant now) {
@@ -76,9 +78,12 @@ void FolderLease::TakeOver(uint64_t epoch, Instant now) {
 }
 
 Status FolderLease::Begin(uint64_t epoch) {
-  for (uint64_t earlier = epoch - 1; earlier > 0; --earlier) {
-    const Result<EpochContent> content = folder_.Read(earlier);
-    if (!content && content.error().code == Code::kNotFound) break;
+  // Listed after the creation: who creates one below from now on finds out that it is not newest.
+  const Result<std::vector<uint64_t>> epochs = folder_.Epochs();
+  if (!epochs) return epochs.error();
+  for (auto earlier = epochs->rbegin(); earlier != epochs->rend(); ++earlier) {
+    if (*earlier >= epoch) continue;
+    const Result<EpochContent> content = folder_.Read(*earlier);
     if (!content) return content.error();
     if (!content->snapshot) {  // its holder died in here: what counts is further back
       if (!options_.rules.unfinished_epochs_are_passed_over) break;

@@ -32,6 +32,8 @@ class FolderLeaseHost {
   /// Takes over what an earlier epoch kept: its snapshot, then its records. Error: this node cannot
   /// lead. Called again with the same, it changes nothing.
   virtual Status TakeOver(const EpochContent& earlier) = 0;
+  /// The highest epoch that this node has heard of: a folder that was emptied starts above it.
+  virtual uint64_t KnownEpoch() = 0;
   /// As LeaseHost::WriteEpoch.
   virtual Status WriteEpoch(uint64_t epoch) = 0;
 };
@@ -94,6 +96,7 @@ class FolderLease {
   uint64_t epoch_ = 0;
   Instant valid_until_{};
   Instant next_look_{};
+  uint64_t highest_ = 0;  // epoch that was ever heard of
   uint64_t seen_epoch_ = 0;
   Instant seen_since_{};  // when `seen_epoch_` was first seen
   std::string seen_holder_;

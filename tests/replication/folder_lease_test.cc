@@ -74,6 +74,7 @@ class FolderWorld {
   uint64_t epochs() const { return files_.empty() ? 0 : files_.rbegin()->first; }
   size_t files() const { return files_.size(); }
   const std::string& violation() const { return violation_; }
+  void EmptyFolder() { files_.clear(); }
   void FillDisk(bool full) { full_ = full; }
   void Reboot() {
     for (int i = 0; i < options_.processes; ++i) Kill(i);
@@ -110,9 +111,12 @@ class FolderWorld {
     }
 
     // --- EpochFolder: each call may be the last, or take long ---
-    Result<uint64_t> Newest() override {
+    Result<std::vector<uint64_t>> Epochs() override {
       world.Interrupt(*this);
-      return world.files_.empty() ? 0 : world.files_.rbegin()->first;
+      std::vector<uint64_t> epochs;
+      for (const auto& [epoch, file] : world.files_) epochs.push_back(epoch);
+      world.Interrupt(*this);
+      return epochs;
     }
     Status Create(uint64_t epoch, const EpochHolder& holder, Instant now) override {
       world.Interrupt(*this);
@@ -172,7 +176,11 @@ class FolderWorld {
       }
       return {};
     }
-    Status WriteEpoch(uint64_t) override { return {}; }
+    uint64_t KnownEpoch() override { return known; }
+    Status WriteEpoch(uint64_t epoch) override {
+      known = epoch;
+      return {};
+    }
 
     /// Null where the file was dropped: it is written to and nobody sees it.
     File* Mine() {
@@ -185,6 +193,7 @@ class FolderWorld {
     std::unique_ptr<FolderLease> lease;
     uint64_t number = 0;
     uint64_t mine = 0;
+    uint64_t known = 0;  // on its disk
     Instant stands_until{};
 
    private:
@@ -296,6 +305,22 @@ TEST(FolderLease, StampsOfAnotherBootHoldNobodyUp) {
   world.Run(seconds(1), /*faults=*/false);
   EXPECT_GT(world.acknowledged(), before);
   EXPECT_EQ(world.violation(), "");
+}
+
+// What only the folder kept is gone then.
+TEST(FolderLease, AFolderThatWasEmptiedGoesOnAboveAllThatWasKnown) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    FolderWorld world({.seed = seed});
+    world.Run(seconds(20), /*faults=*/true);
+    world.StartAll();
+    ASSERT_TRUE(world.RunUntil([&] { return world.Holder() >= 0; }, 2 * limits::kLease));
+    world.Run(seconds(1), /*faults=*/false);  // all have looked
+    const uint64_t before = world.epochs();
+    world.EmptyFolder();
+    EXPECT_EQ(world.Holder(), -1);
+    ASSERT_TRUE(world.RunUntil([&] { return world.Holder() >= 0; }, 2 * limits::kLease));
+    EXPECT_GT(world.epochs(), before) << "seed " << seed;
+  }
 }
 
 TEST(FolderLease, AFullDiskRefusesAndLosesNothing) {  // I13

@@ -1,0 +1,55 @@
+/// The epochs of a shared folder as files: `epoch-<number>`, one an epoch (epoch_folder.h).
+///
+/// A file begins with the boot-time stamp of its last renewal, which is overwritten in place, and
+/// its complement; frames follow, each with length and CRC-32C: who holds it, the snapshot, the
+/// records. What is torn ends what can be read. The holder keeps it locked (flock(2)) as long as it
+/// lives; since children inherit that, its process stands in the file too. Not thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/lock_file.h"
+#include "replication/epoch_folder.h"
+
+namespace starling {
+
+class EpochFiles final : public EpochFolder {
+ public:
+  /// `folder` is on a file system whose locks and exclusive creation are those of this host.
+  /// `synced`: appends reach the disk before they return (`appendfsync always`).
+  EpochFiles(std::shared_ptr<const Folder> folder, bool synced)
+      : folder_(std::move(folder)), synced_(synced) {}
+
+  Result<std::vector<uint64_t>> Epochs() override;
+  Status Create(uint64_t epoch, const EpochHolder& holder, Instant now) override;
+  Result<EpochContent> Read(uint64_t epoch) override;
+  bool HasEnded(const EpochHolder& holder) override;
+  Status AppendSnapshot(std::string_view snapshot) override;
+  Status Append(std::string_view record) override;
+  Status Renew(Instant now) override;
+  Result<bool> IsNewest() override;
+  void DropEarlier() override;
+
+ private:
+  enum class Frame : char { kHolder = 1, kSnapshot = 2, kRecord = 3 };
+  struct LastRead {
+    uint64_t epoch = 0;
+    EpochHolder holder;
+    std::string process;
+  };
+
+  Error Failed(uint64_t epoch, const char* step) const;
+  Status AppendFrame(Frame kind, std::string_view bytes);
+  static std::string Framed(Frame kind, std::string_view bytes);
+
+  std::shared_ptr<const Folder> folder_;
+  bool synced_;
+  uint64_t epoch_ = 0;  // the one that is held open
+  Descriptor file_;
+  int64_t end_ = 0;  // of what is whole in it
+  LastRead last_read_;
+};
+
+}  // namespace starling
