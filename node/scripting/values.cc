@@ -12,6 +12,9 @@ namespace {
 constexpr size_t kMaxReply = size_t{512} << 20;
 /// Slots of Lua's stack that one level of a value takes.
 constexpr int kStackSlots = 8;
+/// Tables within tables of a reply: what the stack of any thread bears. (Redis stops at Lua's own
+/// limit, some thousands, with the same words.)
+constexpr int kMaxDepth = 1000;
 
 class ReplyReader {
  public:
@@ -132,10 +135,11 @@ class ValueWriter {
 
   /// Writes the value on top of the stack and pops it.
   void Write() {
-    if (lua_checkstack(lua_, kStackSlots) == 0) {
+    if (depth_ == kMaxDepth || lua_checkstack(lua_, kStackSlots) == 0) {
       lua_pop(lua_, 1);
       return reply_.Error("ERR reached lua stack limit");
     }
+    ++depth_;
     if (reply_.out().size() - start_ > kMaxReply) {
       luaL_error(lua_, "the reply of a script is too large");
     }
@@ -155,6 +159,7 @@ class ValueWriter {
       default:
         reply_.Null();
     }
+    --depth_;
     lua_pop(lua_, 1);
   }
 
@@ -264,6 +269,7 @@ class ValueWriter {
   Reply& reply_;
   int protocol_;
   size_t start_;
+  int depth_ = 0;
 };
 
 }  // namespace
