@@ -1,6 +1,7 @@
 #include "node/client_transaction.h"
 
 #include "node/command.h"
+#include "storage/reused_buffer.h"
 
 namespace starling {
 
@@ -32,9 +33,9 @@ void ClientTransaction::Discard() {
   open_ = broken_ = false;
   flags_ = 0;
   // What a large transaction took is given back.
-  std::vector<Command>().swap(commands_);
-  std::vector<size_t>().swap(word_ends_);
-  std::string().swap(text_);
+  EmptyKeeping(commands_, 0);
+  EmptyKeeping(word_ends_, 0);
+  EmptyKeeping(text_, 0);
   watches_.Clear();
 }
 

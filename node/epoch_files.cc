@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "node/little_endian.h"
 #include "storage/crc32c.h"
 
 namespace starling {
@@ -24,20 +25,10 @@ constexpr size_t kMaxBytes = size_t{4} << 30;
 
 std::string NameOf(uint64_t epoch) { return std::string(kPrefix) + std::to_string(epoch); }
 
-void PutFixed(std::string& out, uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-uint64_t GetFixed(std::string_view bytes, int count) {
-  uint64_t value = 0;
-  for (int i = 0; i < count; ++i) value |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
-  return value;
-}
-
 std::string StampOf(Instant now) {
   std::string stamp;
-  PutFixed(stamp, static_cast<uint64_t>(now.count()), 8);
-  PutFixed(stamp, ~static_cast<uint64_t>(now.count()), 8);
+  AppendLittleEndian(stamp, static_cast<uint64_t>(now.count()), 8);
+  AppendLittleEndian(stamp, ~static_cast<uint64_t>(now.count()), 8);
   return stamp;
 }
 
@@ -62,17 +53,6 @@ std::optional<std::pair<EpochHolder, std::string>> ParseHolder(std::string_view 
   if (error != std::errc() || end != lines[1].data() + lines[1].size()) return std::nullopt;
   holder.boot_id = lines[2];
   return std::pair(holder, std::string(lines[3]));
-}
-
-bool WriteAt(int file, std::string_view bytes, int64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t written = pwrite(file, bytes.data(), bytes.size(), offset);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    bytes.remove_prefix(static_cast<size_t>(written));
-    offset += written;
-  }
-  return true;
 }
 
 }  // namespace
@@ -132,16 +112,16 @@ Result<EpochContent> EpochFiles::Read(uint64_t epoch) {
   EpochContent content;
   std::string_view rest = *bytes;
   if (rest.size() < kStampBytes) return content;
-  const uint64_t stamp = GetFixed(rest, 8);
+  const uint64_t stamp = LittleEndian(rest.substr(0, 8));
   // A stamp that is no stamp counts as one from the future: the reader waits a lease.
-  content.renewed = Instant(GetFixed(rest.substr(8), 8) == ~stamp ? static_cast<int64_t>(stamp)
-                                                                  : Instant::max().count());
+  content.renewed = Instant(LittleEndian(rest.substr(8, 8)) == ~stamp ? static_cast<int64_t>(stamp)
+                                                                      : Instant::max().count());
   rest.remove_prefix(kStampBytes);
   while (rest.size() >= kFrameHead) {
-    const uint64_t size = GetFixed(rest, 4);
+    const uint64_t size = LittleEndian(rest.substr(0, 4));
     if (rest.size() - kFrameHead < size) break;
     const std::string_view body = rest.substr(kFrameHead - 1, size + 1);
-    if (Crc32c(body) != GetFixed(rest.substr(4), 4)) break;
+    if (Crc32c(body) != LittleEndian(rest.substr(4, 4))) break;
     const std::string_view payload = body.substr(1);
     const auto kind = static_cast<Frame>(body[0]);
     if (kind == Frame::kHolder && !content.holder) {
@@ -172,8 +152,8 @@ std::string EpochFiles::Framed(Frame kind, std::string_view bytes) {
   body.append(bytes);
   std::string frame;
   frame.reserve(kFrameHead + bytes.size());
-  PutFixed(frame, bytes.size(), 4);
-  PutFixed(frame, Crc32c(body), 4);
+  AppendLittleEndian(frame, bytes.size(), 4);
+  AppendLittleEndian(frame, Crc32c(body), 4);
   return frame + body;
 }
 

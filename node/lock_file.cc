@@ -115,7 +115,7 @@ Result<Descriptor> WriteAside(const Folder& folder, const std::string& aside,
   if (!file.valid()) return SystemError(folder, aside, "creating");
   const char* failed = nullptr;
   if (lock && flock(file.get(), LOCK_EX | LOCK_NB) != 0) failed = "locking";
-  if (failed == nullptr && !WriteAll(file.get(), content)) failed = "writing";
+  if (failed == nullptr && !WriteAt(file.get(), content, 0)) failed = "writing";
   if (failed == nullptr && durable && fsync(file.get()) != 0) failed = "syncing";
   if (failed != nullptr) {
     const Error error = SystemError(folder, aside, failed);
@@ -177,12 +177,13 @@ std::string OwnProcessLine() {
 
 bool ProcessHasEnded(std::string_view line) { return LifeOf(ParseOwner(line)) == Life::kEnded; }
 
-bool WriteAll(int descriptor, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = write(descriptor, content.data(), content.size());
+bool WriteAt(int file, std::string_view bytes, int64_t offset) {
+  while (!bytes.empty()) {
+    const ssize_t written = pwrite(file, bytes.data(), bytes.size(), offset);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
-    content.remove_prefix(static_cast<size_t>(written));
+    bytes.remove_prefix(static_cast<size_t>(written));
+    offset += written;
   }
   return true;
 }

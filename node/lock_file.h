@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -58,8 +59,8 @@ std::string OwnProcessLine();
 /// Whether the process of such a line is known to have ended; false where nobody can tell (another
 /// pid namespace, no /proc, no such line).
 bool ProcessHasEnded(std::string_view line);
-/// Writes all of `content` at the descriptor's place; false: errno says why.
-bool WriteAll(int descriptor, std::string_view content);
+/// Writes all of `bytes` at `offset` of the file; false: errno says why.
+bool WriteAt(int file, std::string_view bytes, int64_t offset);
 
 class LockFile {
  public:

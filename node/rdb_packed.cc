@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "node/little_endian.h"
+
 namespace starling {
 namespace {
 
@@ -26,12 +28,7 @@ class Cursor {
     const std::string_view byte = Take(1);
     return byte.empty() ? 0 : static_cast<uint8_t>(byte[0]);
   }
-  uint64_t LittleEndian(size_t size) {
-    uint64_t value = 0;
-    const std::string_view bytes = Take(size);
-    for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-    return value;
-  }
+  uint64_t LittleEndian(size_t size) { return starling::LittleEndian(Take(size)); }
   uint64_t BigEndian(size_t size) {
     uint64_t value = 0;
     for (char c : Take(size)) value = value << 8 | static_cast<uint8_t>(c);

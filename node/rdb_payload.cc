@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "node/little_endian.h"
+
 namespace starling {
 namespace {
 
@@ -20,16 +22,6 @@ constexpr std::array<uint64_t, 256> MakeTable() {
     table[i] = crc;
   }
   return table;
-}
-
-void AppendLittleEndian(std::string& out, uint64_t value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
-
-uint64_t LittleEndian(std::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "node/little_endian.h"
 #include "storage/number.h"
 
 namespace starling {
@@ -17,17 +18,6 @@ constexpr uint8_t k32Bits = 0x80;
 constexpr uint8_t k64Bits = 0x81;
 /// The lower six bits where the upper ones say kEncoded.
 enum StringEncoding : uint8_t { kInt8 = 0, kInt16 = 1, kInt32 = 2, kLzf = 3 };
-
-int64_t SignedLittleEndian(std::string_view bytes) {
-  uint64_t value = 0;
-  for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  const auto shift = static_cast<int>(64 - 8 * bytes.size());
-  return static_cast<int64_t>(value << shift) >> shift;
-}
-
-void AppendLittleEndian(std::string& out, uint64_t value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
-}
 
 }  // namespace
 
