@@ -274,6 +274,10 @@ void ReplicationHost::CarryOut() {
     } else if (auto* close = std::get_if<CloseEffect>(&effect)) {
       log_->debug("link closed by us: link={} reason={}", close->link, close->reason);
       transport_->Close(close->link);
+    } else if (const auto* lease = std::get_if<LeaseEffect>(&effect)) {
+      lease_.Publish(lease->view);
+    } else if (const auto* majority = std::get_if<MajorityEffect>(&effect)) {
+      lease_.PublishMajority(majority->epoch, majority->upto);
     } else {
       Tell(std::get<EventEffect>(effect));
     }
@@ -352,6 +356,15 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
     CarryOut();
     EndBurst();
     return Status();
+  });
+}
+
+void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
+  Dispatch([this, epoch, upto] {
+    TakeLocalBatches();
+    replicator_->AwaitMajority(epoch, upto, Now(), effects_);
+    CarryOut();
+    EndBurst();
   });
 }
 

@@ -23,6 +23,7 @@
 #include <spdlog/logger.h>
 
 #include "node/folder_watch.h"
+#include "node/lease_watch.h"
 #include "node/meeting_folder.h"
 #include "node/repeat_filter.h"
 #include "node/runtime.h"
@@ -61,6 +62,10 @@ class ReplicationHost final : private TransportHandler {
   Status Join(const std::vector<std::string>& addresses);
   Status Leave(std::chrono::milliseconds timeout);
 
+  /// Replicator::AwaitMajority; returns before the answer, which comes by lease().
+  void AwaitMajority(uint64_t epoch, Stamp upto);
+
+  LeaseWatch& lease() { return lease_; }
   uint16_t port() const { return transport_->port(); }
   const Address& address() const { return address_; }
 
@@ -91,6 +96,7 @@ class ReplicationHost final : private TransportHandler {
   TimeSource& time_;
   EventListener listener_;
   std::shared_ptr<spdlog::logger> log_;
+  LeaseWatch lease_;
   RepeatFilter refusals_{std::chrono::minutes(1)};
 
   asio::io_context io_{1};

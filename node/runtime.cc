@@ -215,6 +215,11 @@ Status Runtime::Join(const std::vector<std::string>& addresses) {
   return impl_->host_->Join(addresses);
 }
 
+LeaseWatch& Runtime::lease() { return impl_->host_->lease(); }
+void Runtime::AwaitMajority(uint64_t epoch, Stamp upto) {
+  impl_->host_->AwaitMajority(epoch, upto);
+}
+
 Status Runtime::Backup(const std::string& folder) { return impl_->store_->Backup(folder); }
 Status Runtime::StartCheckpoint() { return impl_->background_->StartCheckpoint(); }
 bool Runtime::checkpoint_running() const { return impl_->background_->checkpoint_running(); }

@@ -18,6 +18,7 @@
 
 #include <spdlog/logger.h>
 
+#include "node/lease_watch.h"
 #include "replication/replicator.h"
 #include "starling/result.h"
 #include "storage/journal.h"
@@ -119,6 +120,12 @@ class Runtime {
   /// Looks for members there too. Returns before any is found. Errors: kInvalidArgument (names the
   /// address; nothing changed).
   Status Join(const std::vector<std::string>& addresses);
+
+  // --- the lease (lease_watch.h) ---
+  LeaseWatch& lease();
+  /// Wants to hear, by lease(), when a majority holds the own stream up to `upto`, which is in the
+  /// log, acknowledged in `epoch`. Returns at once. If the epoch ends, lease() says that instead.
+  void AwaitMajority(uint64_t epoch, Stamp upto);
 
   // --- disk ---
   /// A verified copy in `folder`, which must not exist. Blocks. Errors: kAlreadyExists, kIo.

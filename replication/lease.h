@@ -99,6 +99,10 @@ class Lease {
 
   /// Whether this node has the right to order commands: ask again before each reply goes out.
   bool Holding(Instant now) const { return holding_ && now < valid_until_; }
+  /// Until when it holds, unless it is prolonged.
+  Instant valid_until() const { return valid_until_; }
+  /// The epoch that it holds, as far as it has noticed; 0: none.
+  uint64_t leads() const { return holding_ ? epoch_ : 0; }
   /// The epoch that this node holds or held last; 0: none.
   uint64_t epoch() const { return epoch_; }
   /// What acknowledgements say: the epoch promised; 0: they must not be counted.

@@ -6,13 +6,6 @@
 #include "replication/peer_codec.h"
 
 namespace starling {
-namespace {
-
-constexpr std::string_view kLeaseKey = "lease";
-constexpr std::string_view kEpochField = "epoch";
-
-}  // namespace
-
 Leasing::Leasing(Store& store, const MemberList& list, const Links& links, PeerSender& sender,
                  Streams& streams, std::mt19937_64& random, uint64_t session,
                  std::shared_ptr<spdlog::logger> log)
@@ -23,7 +16,7 @@ Leasing::Leasing(Store& store, const MemberList& list, const Links& links, PeerS
       streams_(streams),
       log_(std::move(log)),
       lease_({.name = store.name(), .session = session}, *this, random, log_) {
-  streams_.SayPromised([this] { return lease_.promised(); });
+  streams_.SayLease([this] { return Streams::LeaseWords{lease_.promised(), lease_.leads()}; });
 }
 
 void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
@@ -70,17 +63,13 @@ Status Leasing::Persist(const LeaseRecord& record) {
 }
 
 Status Leasing::WriteEpoch(uint64_t epoch) {
-  LeaseGrant written;
-  written.epoch = epoch;
-  written.vector = streams_.Visible();
-  Keyspace& keyspace = store_.keyspace();
-  {
-    const std::string text = EncodePeerMessage(LeaseMessage{written});
-    const KeyRef key = keyspace.Ref(kClusterDatabase, kLeaseKey);
-    Access access = keyspace.Lock(key);
-    access.AddElement(key, ElementType::kHash, std::string(kEpochField), Value::Bytes(text));
-  }
-  return store_.journal().Commit();
+  const EpochRecord record{store_.name(), streams_.Visible()};
+  WriteEpochRecord(store_.keyspace(), epoch, record);
+  if (Status committed = store_.journal().Commit(); !committed) return committed;
+  majority_.Begin({epoch, store_.origin(), store_.journal().upto(), record.vector});
+  known_epoch_ = epoch;
+  known_ = record;
+  return {};
 }
 
 void Leasing::Send(const std::string& voter, const LeaseMessage& message) {
@@ -88,5 +77,75 @@ void Leasing::Send(const std::string& voter, const LeaseMessage& message) {
 }
 
 void Leasing::Pull(const std::string& voter) { streams_.ReportTo(NodeId::FromName(voter)); }
+
+// --- what others say, and what others hear ---
+
+void Leasing::OnReport(NodeId from, const Report& report) {
+  const Hello* hello = links_.HelloOf(from);
+  if (hello == nullptr) return;
+  majority_.OnReport(hello->node_name, report.promised, report.vector);
+  Peer& peer = peers_[from];
+  if (report.sequence <= peer.sequence) return;
+  peer = {report.sequence, report.leads};
+}
+
+void Leasing::RefreshEpochs() {
+  const EpochRecords records = ReadEpochRecords(store_.keyspace());
+  if (records.empty() || records.rbegin()->first <= known_epoch_) return;
+  known_epoch_ = records.rbegin()->first;
+  known_ = records.rbegin()->second;
+}
+
+/// A holder waits for a majority that holds its epoch's beginning before it can acknowledge
+/// anything: the voter reports as soon as it does, without waiting for the next round.
+void Leasing::AcknowledgeBeginning() {
+  if (known_epoch_ <= acknowledged_epoch_ || lease_.promised() != known_epoch_) return;
+  const NodeId holder = NodeId::FromName(known_.holder);
+  if (holder == store_.id() || !streams_.HasPeer(holder) || !Holds(known_.vector)) return;
+  acknowledged_epoch_ = known_epoch_;
+  streams_.ReportTo(holder);
+}
+
+void Leasing::AwaitMajority(uint64_t epoch, Stamp upto) {
+  if (majority_.epoch() == epoch) majority_.Await(upto);
+}
+
+LeaseView Leasing::View(Instant now) const {
+  LeaseView view;
+  view.epoch = known_epoch_;
+  const NodeId* holder = nullptr;
+  for (const auto& [id, peer] : peers_) {
+    if (peer.leads == 0 || peer.leads < view.epoch) continue;
+    view.epoch = peer.leads;
+    holder = &id;
+  }
+  if (lease_.Holding(now) && lease_.epoch() >= view.epoch) {
+    return {lease_.epoch(), true, lease_.valid_until(), store_.name(), majority_.begun()};
+  }
+  const Hello* hello = holder == nullptr ? nullptr : links_.HelloOf(*holder);
+  if (hello != nullptr) view.holder = hello->node_name;
+  return view;
+}
+
+void Leasing::Tell(Instant now, Effects& effects) {
+  if (!begun_) return;
+  AcknowledgeBeginning();
+  if (majority_.epoch() != 0 && lease_.leads() != majority_.epoch()) majority_.End();
+  std::optional<Stamp> held;
+  if (majority_.waits()) {
+    held = majority_.Advance(lease_.voters(), store_.name(), store_.journal().upto(),
+                             list_.Visible(majority_.beginning().vector));
+  }
+  if (lease_.leads() != said_) {
+    said_ = lease_.leads();
+    streams_.ReportToAll(now);
+  }
+  LeaseView view = View(now);
+  if (view != told_) {
+    told_ = std::move(view);
+    effects.emplace_back(LeaseEffect{told_});
+  }
+  if (held) effects.emplace_back(MajorityEffect{majority_.epoch(), *held});
+}
 
 }  // namespace starling

@@ -4,13 +4,18 @@
 /// votes) nobody stands for election here. Not thread-safe.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <random>
+#include <string>
 
 #include <spdlog/logger.h>
 
+#include "replication/epoch_record.h"
 #include "replication/lease.h"
 #include "replication/links.h"
+#include "replication/majority.h"
 #include "replication/member_list.h"
 #include "replication/streams.h"
 #include "storage/store.h"
@@ -38,7 +43,26 @@ class Leasing final : private LeaseHost {
 
   const Lease& lease() const { return lease_; }
 
+  // --- what others say, and what others hear ---
+  void OnReport(NodeId from, const Report& report);
+  void OnPeerLost(NodeId peer) { peers_.erase(peer); }
+  /// The cluster's database may have changed.
+  void RefreshEpochs();
+  /// See Replicator::AwaitMajority.
+  void AwaitMajority(uint64_t epoch, Stamp upto);
+  /// At the end of each input: tells the host what has changed, the peers that this node leads or
+  /// leads no more, and the holder that this voter holds the beginning of its epoch.
+  void Tell(Instant now, Effects& effects);
+  LeaseView View(Instant now) const;
+
  private:
+  /// What a peer has said last of its holding the lease.
+  struct Peer {
+    uint64_t sequence = 0;
+    uint64_t leads = 0;
+  };
+
+  void AcknowledgeBeginning();
   VersionVector Held() const override { return streams_.Visible(); }
   bool Holds(const VersionVector& vector) const override;
   Status Persist(const LeaseRecord& record) override;
@@ -53,6 +77,13 @@ class Leasing final : private LeaseHost {
   Streams& streams_;
   std::shared_ptr<spdlog::logger> log_;
   Lease lease_;
+  Majority majority_;
+  std::map<NodeId, Peer> peers_;
+  uint64_t known_epoch_ = 0;         // of the latest record held here
+  EpochRecord known_;                // that record
+  uint64_t acknowledged_epoch_ = 0;  // whose beginning this voter has acknowledged
+  LeaseView told_;                   // to the host
+  uint64_t said_ = 0;                // to the peers: what this node leads
   uint64_t incarnation_ = 0;
   bool begun_ = false;
 };

@@ -49,6 +49,7 @@ struct PeerReport {
   listDigest @6 :UInt64;
   clock @7 :UInt64;
   promised @8 :UInt64;
+  leads @9 :UInt64;
 }
 
 struct PeerMemberUpdate {

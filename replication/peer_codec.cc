@@ -94,6 +94,7 @@ struct Build {
     b.setListDigest(m.list_digest);
     b.setClock(m.clock.value);
     b.setPromised(m.promised);
+    b.setLeads(m.leads);
   }
   void operator()(const WalkHint&) { root.setWalkHint(); }
   void operator()(const WalkRequest& m) {
@@ -223,6 +224,7 @@ Report ReadReport(wire::PeerReport::Reader reader) {
   report.list_digest = reader.getListDigest();
   report.clock = Stamp{reader.getClock()};
   report.promised = reader.getPromised();
+  report.leads = reader.getLeads();
   return report;
 }
 

@@ -95,6 +95,7 @@ struct Report {
   uint64_t list_digest = 0;
   Stamp clock;
   uint64_t promised = 0;  ///< The epoch this voter has promised; of one moment with `vector`.
+  uint64_t leads = 0;     ///< The epoch that the sender holds; 0: none.
 };
 
 // --- walks ---

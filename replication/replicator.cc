@@ -170,7 +170,14 @@ Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Ef
   return {};
 }
 
+void Replicator::AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->leasing_.AwaitMajority(epoch, upto);
+}
+
 std::optional<ClusterRecord> Replicator::cluster() const { return impl_->record_; }
+
+LeaseView Replicator::lease_view(Instant now) const { return impl_->leasing_.View(now); }
 
 uint64_t Replicator::LeadsEpoch(Instant now) const {
   const Lease& lease = impl_->leasing_.lease();

@@ -86,7 +86,30 @@ struct EventEffect {
   std::string member;  ///< Name, or address where no name is known.
   std::string detail;
 };
-using Effect = std::variant<SendEffect, DialEffect, CloseEffect, EventEffect>;
+/// The lease as this node knows it (DESIGN.md section 6).
+struct LeaseView {
+  uint64_t epoch = 0;     ///< The latest known one; 0: none yet.
+  bool leading = false;   ///< This node may order commands in `epoch`...
+  Instant valid_until{};  ///< ...until then, by the clock that `now` is read from.
+  std::string holder;     ///< Who says that it holds the lease and can be reached; empty: nobody.
+  /// Leading, and a majority has acknowledged the epoch's beginning: what it acknowledges from then
+  /// on counts for `majority`.
+  bool majority_begun = false;
+
+  friend bool operator==(const LeaseView&, const LeaseView&) = default;
+};
+/// The view has changed, or `valid_until` has moved.
+struct LeaseEffect {
+  LeaseView view;
+};
+/// A majority holds the own stream up to `upto`, acknowledged in `epoch`. Comes only while
+/// AwaitMajority waits for something, whenever it advances.
+struct MajorityEffect {
+  uint64_t epoch = 0;
+  Stamp upto;
+};
+using Effect =
+    std::variant<SendEffect, DialEffect, CloseEffect, EventEffect, LeaseEffect, MajorityEffect>;
 using Effects = std::vector<Effect>;
 
 enum class MemberState : uint8_t { kAlive, kSuspect, kDead, kLeft, kForgotten };
@@ -149,11 +172,17 @@ class Replicator {
   /// STARLING FORGET: ends members in the member list (operator's decision). Errors (nothing
   /// changed): kNotFound, kRefused (alive or self).
   Status Forget(const std::vector<std::string>& names, Instant now, Effects& effects);
+  /// The host wants to hear when a majority of the voters holds the own stream up to `upto`, which
+  /// is in the own log, acknowledged in `epoch`: MajorityEffect says so, at once where it is known
+  /// already. Nothing happens where this node does not lead `epoch`; if the epoch ends, waiting
+  /// ends, and LeaseEffect says so.
+  void AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects& effects);
 
   // --- state ---
   std::optional<ClusterRecord> cluster() const;
   std::vector<MemberInfo> members() const;
   LeaseInfo lease(Instant now) const;
+  LeaseView lease_view(Instant now) const;
   /// The epoch in which this node may order commands at this moment; 0: it may not.
   uint64_t LeadsEpoch(Instant now) const;
   /// What every member holds; for Store::Maintain.

@@ -61,6 +61,7 @@ Replicator::Impl::Input::~Input() {
       impl_.TakeOwnBatch(header, bytes, now_);
     }
   }
+  impl_.leasing_.Tell(now_, *impl_.effects_);
   impl_.FlushEvents();
   impl_.CheckLeft(now_);
   impl_.effects_ = nullptr;
@@ -135,6 +136,7 @@ void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& di
   clocks_.Note(peer, Ahead(hello.clock));
   swim_.OnLinked(hello.node_name, hello.address, now);
   stability_.OnLink(peer);
+  leasing_.OnPeerLost(peer);  // what its link before this one said
   peer_cluster_[peer] = hello.cluster_id;
   peer_origin_[peer] = Origin{peer, hello.incarnation};
   if (record_) {
@@ -147,6 +149,7 @@ void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& di
 
 void Replicator::Impl::OnPeerLost(NodeId peer, const std::string& name, Instant now) {
   streams_.RemovePeer(peer);
+  leasing_.OnPeerLost(peer);
   walk_sender_.RemovePeer(peer);
   walk_receiver_.RemovePeer(peer);
   clocks_.Remove(peer);
@@ -205,6 +208,7 @@ void Replicator::Impl::On(NodeId from, const Report& message, Instant now) {
   if (message.origin.node == from) peer_origin_[from] = message.origin;
   stability_.OnReport(from, message);
   NoticeLostWrites(from, message);
+  leasing_.OnReport(from, message);
   streams_.OnReport(from, message, now);
 }
 

@@ -31,17 +31,25 @@ const VersionVector* Streams::HeldBy(NodeId peer) const {
   return found == peers_.end() ? nullptr : &found->second.held;
 }
 
-Report Streams::MakeReport(bool round) const {
+/// All of a report but what it says is held: that is taken at the same moment as the promise.
+Report Streams::BeginReport() const {
   Report report;
   report.sequence = ++sequence_;
-  report.round = round;
-  report.full = true;
   report.origin = store_.origin();
-  report.vector = Visible();
-  report.floor = list_.Visible(store_.keyspace().floor());
   report.list_digest = list_.digest();
   report.clock = Stamp::FirstOf(store_.clock().NowMillis());
-  report.promised = promised_();
+  const LeaseWords words = lease_words_();
+  report.promised = words.promised;
+  report.leads = words.leads;
+  return report;
+}
+
+Report Streams::MakeReport(bool round) const {
+  Report report = BeginReport();
+  report.round = round;
+  report.full = true;
+  report.vector = Visible();
+  report.floor = list_.Visible(store_.keyspace().floor());
   return report;
 }
 
@@ -258,15 +266,11 @@ Result<Streams::Applied> Streams::OnBatches(NodeId from, const Batches& batches,
     }
   }
   if (!changed.empty()) {
-    Report report;
-    report.sequence = ++sequence_;
-    report.origin = store_.origin();
+    Report report = BeginReport();
     const VersionVector held = Visible();
     for (const VersionVector::Entry& entry : changed.entries()) {
       report.vector.Set(entry.origin, held.Get(entry.origin));
     }
-    report.list_digest = list_.digest();
-    report.clock = Stamp::FirstOf(store_.clock().NowMillis());
     sender_.Send(from, Lane::kControl, report);
   }
   if (failure) return *failure;

@@ -58,8 +58,12 @@ class Streams {
   void ReportToAll(Instant now);
   /// Reports to one peer, whole, so that it sends what this node lacks.
   void ReportTo(NodeId peer);
-  /// What reports say of the epoch that this voter has promised.
-  void SayPromised(std::function<uint64_t()> promised) { promised_ = std::move(promised); }
+  /// What reports say of the lease: the epoch that this voter has promised, and the one it holds.
+  struct LeaseWords {
+    uint64_t promised = 0;
+    uint64_t leads = 0;
+  };
+  void SayLease(std::function<LeaseWords()> words) { lease_words_ = std::move(words); }
 
   /// What this node holds and may tell.
   VersionVector Visible() const { return list_.Visible(store_.vector()); }
@@ -103,6 +107,7 @@ class Streams {
   void Relay(NodeId from, const BatchHeader& header, std::string_view bytes, Instant now);
   std::vector<NodeId> Targets(NodeId except);
   void Ask(NodeId from, Peer& peer, const Origin& origin, Stamp after, Instant now);
+  Report BeginReport() const;
   Report MakeReport(bool round) const;
   Result<bool> ApplyOne(NodeId from, std::string_view bytes, Applied& applied,
                         VersionVector& changed, Instant now);
@@ -120,7 +125,7 @@ class Streams {
   Instant next_round_{};
   mutable uint64_t sequence_ = 0;
   Stamp last_content_;
-  std::function<uint64_t()> promised_ = [] { return uint64_t{0}; };
+  std::function<LeaseWords()> lease_words_ = [] { return LeaseWords{}; };
 };
 
 }  // namespace starling

@@ -98,8 +98,12 @@ void TestNode::Carry(Effects effects) {
     } else if (auto* close = std::get_if<CloseEffect>(&effect)) {
       closes_.push_back(close->reason);
       cluster_.Close(*this, close->link);
-    } else {
-      events_.push_back(std::get<EventEffect>(effect));
+    } else if (const auto* event = std::get_if<EventEffect>(&effect)) {
+      events_.push_back(*event);
+    } else if (const auto* majority = std::get_if<MajorityEffect>(&effect)) {
+      majority_ = *majority;
+    } else if (const auto* lease = std::get_if<LeaseEffect>(&effect)) {
+      lease_ = lease->view;
     }
   }
 }

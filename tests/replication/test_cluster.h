@@ -38,6 +38,9 @@ class TestNode {
   Replicator& replicator() { return *replicator_; }
   std::vector<EventEffect>& events() { return events_; }
   bool Saw(EventEffect::Kind kind, const std::string& member) const;
+  /// What the replicator said last of the lease, and of what a majority holds.
+  const LeaseView& lease() const { return lease_; }
+  const MajorityEffect& majority() const { return majority_; }
   /// Why links of this node were closed.
   const std::vector<std::string>& closes() const { return closes_; }
   ReplicatorOptions& options() { return options_; }
@@ -76,6 +79,8 @@ class TestNode {
   std::unique_ptr<Replicator> replicator_;
   std::deque<std::pair<BatchHeader, SharedBytes>> batches_;
   std::vector<EventEffect> events_;
+  LeaseView lease_;
+  MajorityEffect majority_;
   std::vector<std::string> closes_;
   uint64_t lives_ = 0;
 };

@@ -311,8 +311,8 @@ void SimNode::CarryOut(const Effects& effects) {
     } else if (const auto* close = std::get_if<CloseEffect>(&effect)) {
       trace_.Add(name(), "close", close->reason);
       network_.Close(address(), close->link);
-    } else {
-      observer_.OnEvent(*this, std::get<EventEffect>(effect));
+    } else if (const auto* event = std::get_if<EventEffect>(&effect)) {
+      observer_.OnEvent(*this, *event);
     }
   }
 }

@@ -1,0 +1,125 @@
+#include "replication/leasing.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/replication/test_cluster.h"
+
+namespace starling {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LeasingTest : public testing::Test {
+ protected:
+  /// Three voters of which one leads, as all know.
+  void SetUp() override {
+    nodes_ = cluster_.StartSeeded({"a", "b", "c"});
+    ASSERT_TRUE(cluster_.RunUntil([&] { return AllKnow(); }));
+  }
+
+  TestNode* Leader() {
+    for (TestNode* node : nodes_) {
+      if (node->up() && node->lease().leading) return node;
+    }
+    return nullptr;
+  }
+
+  TestNode& Other() { return *nodes_[nodes_[0] == Leader() ? 1 : 0]; }
+
+  bool AllKnow() {
+    TestNode* leader = Leader();
+    return leader != nullptr && leader->lease().majority_begun &&
+           std::all_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
+             return !node->up() || (node->lease().epoch == leader->lease().epoch &&
+                                    node->lease().holder == leader->name());
+           });
+  }
+
+  void Await(TestNode& node, Stamp upto) {
+    const uint64_t epoch = node.lease().epoch;
+    node.Run([&](Replicator& replicator, Instant now, Effects& effects) {
+      replicator.AwaitMajority(epoch, upto, now, effects);
+    });
+  }
+
+  TestCluster cluster_;
+  std::vector<TestNode*> nodes_;
+};
+
+TEST_F(LeasingTest, ALateJoinerLearnsWhoHoldsTheLease) {
+  TestNode& late = cluster_.Add("d");
+  late.options().seeds = {Other().address()};
+  late.Start();
+  EXPECT_TRUE(cluster_.RunUntil([&] { return late.lease().holder == Leader()->name(); }));
+  EXPECT_EQ(late.lease().epoch, Leader()->lease().epoch);
+  EXPECT_FALSE(late.lease().leading);
+}
+
+TEST_F(LeasingTest, TheEpochsRecordNamesItsHolderOnEveryNode) {
+  for (TestNode* node : nodes_) {
+    const EpochRecords records = ReadEpochRecords(node->store().keyspace());
+    ASSERT_FALSE(records.empty());
+    EXPECT_EQ(records.rbegin()->first, Leader()->lease().epoch);
+    EXPECT_EQ(records.rbegin()->second.holder, Leader()->name());
+  }
+}
+
+TEST_F(LeasingTest, AMajoritysAcknowledgementTakesOneExchange) {
+  TestNode& leader = *Leader();
+  leader.Set("k", "v");
+  const Stamp upto = leader.store().journal().upto();
+  Await(leader, upto);
+  cluster_.Run(10ms);
+  EXPECT_EQ(leader.majority().epoch, leader.lease().epoch);
+  EXPECT_GE(leader.majority().upto, upto);
+  Await(leader, upto);
+  EXPECT_GE(leader.majority().upto, upto) << "told again at once";
+}
+
+TEST_F(LeasingTest, NothingIsAcknowledgedWhileNoMajorityCanBeReached) {
+  TestNode& leader = *Leader();
+  for (TestNode* node : nodes_) {
+    if (node != &leader) cluster_.Cut(leader, *node);
+  }
+  leader.Set("k", "v");
+  Await(leader, leader.store().journal().upto());
+  cluster_.Run(100ms);
+  EXPECT_LT(leader.majority().upto, leader.store().journal().upto());
+  EXPECT_TRUE(cluster_.RunUntil([&] { return !leader.lease().leading; }));
+  EXPECT_EQ(leader.lease().holder, "") << "nobody that it can reach";
+}
+
+TEST_F(LeasingTest, AnotherHolderIsKnownSoonAfterTheFirstResigned) {
+  TestNode& leader = *Leader();
+  leader.Run([](Replicator& replicator, Instant now, Effects& effects) {
+    replicator.Leave(now, effects);
+  });
+  EXPECT_TRUE(cluster_.RunUntil(
+      [&] { return Leader() != nullptr && Leader() != &leader && AllKnow(); }, 1s));
+}
+
+TEST_F(LeasingTest, AHolderWhoseLinkIsDownIsNotKnown) {
+  TestNode& other = Other();
+  cluster_.Cut(other, *Leader());
+  EXPECT_TRUE(cluster_.RunUntil([&] { return other.lease().holder.empty(); }, 1s));
+}
+
+TEST(EpochRecords, OnlyTheLastOnesAreKept) {
+  TestCluster cluster;
+  TestNode& node = cluster.Add("a");
+  node.Start();
+  VersionVector vector;
+  vector.Set({NodeId{7}, 3}, Stamp{9});
+  for (uint64_t epoch = 1; epoch <= kEpochsKept + 5; ++epoch) {
+    WriteEpochRecord(node.store().keyspace(), epoch, {"a", vector});
+  }
+  const EpochRecords records = ReadEpochRecords(node.store().keyspace());
+  EXPECT_EQ(records.size(), kEpochsKept);
+  EXPECT_EQ(records.begin()->first, 6u);
+  EXPECT_EQ(records.rbegin()->second, (EpochRecord{"a", vector}));
+}
+
+}  // namespace
+}  // namespace starling
