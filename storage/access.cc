@@ -11,7 +11,7 @@ namespace {
 uint32_t Seconds(int64_t millis) { return static_cast<uint32_t>(millis / 1000); }
 
 bool Passed(const KeyState& state, int64_t now_millis) {
-  return state.HasDeadline() && now_millis > state.deadline_millis;
+  return state.HasDeadline() && now_millis > state.deadline_millis && !state.HasLiveClaim();
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEn
   if (entry.handle == 0) return std::nullopt;
   const int64_t now = NowMillis();
   if (Passed(entry.state, now)) return std::nullopt;
-  const KeyView view = ViewOf(entry);
+  const KeyView view = shard.View(entry, now);
   if (view.type == KeyType::kNone) return std::nullopt;
   if (touch && view.accessed_seconds != Seconds(now)) shard.Touch(entry, Seconds(now));
   // Who has only looked (OBJECT ENCODING) does not touch it by reading its elements, either.
@@ -170,7 +170,8 @@ LoadedEntry Access::LoadForWrite(const KeyRef& key) {
   entry.state.accessed_seconds = Seconds(now);
   if (Passed(entry.state, now)) {
     DeleteExpiredEntry(entry);
-  } else if (shard.held_at_millis != 0 && entry.state.HasDeadline()) {
+  } else if (shard.held_at_millis != 0 && entry.state.HasDeadline() &&
+             !entry.state.HasLiveClaim()) {
     OutliveTransaction(entry);
   }
   return entry;

@@ -37,6 +37,13 @@ class Describer {
       out_.merge_bytes += kVersionBytes;
       if (!state.HasDeadline()) Wait(state.expiry_version);
     }
+    if (const Claim* claim = state.claim) {
+      out_.claim = {claim->token, claim->ttl_millis, claim->ended, claim->text.size(),
+                    WrittenBy(claim->version)};
+      out_.merge_bytes += 2 * kVersionBytes;
+      out_.payload_bytes += claim->text.size();
+      if (claim->ended) Wait(claim->version);
+    }
   }
 
   void Visit(const Element& element, bool packed) {

@@ -20,8 +20,8 @@ struct VectorEntry {
 # the lengths here cut them apart.
 struct Item {
   stamp @0 :UInt64;
-  at @1 :UInt64;              # cut, or born
-  number @2 :UInt64;          # low 64 bits of a number's units, or a deadline
+  at @1 :UInt64;              # cut, born, or granted
+  number @2 :UInt64;          # low 64 bits of a number's units, a deadline, or a time to live
   part @3 :UInt8;
   database @4 :UInt8;
   elementType @5 :UInt8;

@@ -20,7 +20,10 @@
 
 namespace starling {
 
-inline constexpr uint16_t kBatchFormatVersion = 1;
+/// Version 2 has claims. What needs none of that is still written as version 1, so that a peer of
+/// the version before understands it.
+inline constexpr uint16_t kBatchFormatVersion = 2;
+inline constexpr uint16_t kOldestBatchFormatVersion = 1;
 
 /// The longest key, element or payload, as in Redis (512 MiB).
 inline constexpr uint64_t kMaxTextBytes = uint64_t{512} << 20;

@@ -59,8 +59,9 @@ Origin ReadOrigin(wire::Origin::Reader from) {
 
 Status CheckPreamble(Message& message, wire::Batch::Reader batch) {
   if (!message.whole()) return Corrupt("bytes left over after the message");
-  if (batch.getVersion() != kBatchFormatVersion) {
+  if (batch.getVersion() < kOldestBatchFormatVersion || batch.getVersion() > kBatchFormatVersion) {
     return Corrupt("format version " + std::to_string(batch.getVersion()) + ", this node reads " +
+                   std::to_string(kOldestBatchFormatVersion) + " to " +
                    std::to_string(kBatchFormatVersion));
   }
   return {};
@@ -113,7 +114,7 @@ bool ReadValue(wire::Item::Reader from, capnp::List<int64_t>::Reader wide, Item&
     return true;
   }
   if (from.getScale() != 0) return false;
-  if (item.part == Part::kExpiry) {
+  if (item.part == Part::kExpiry || item.part == Part::kClaim) {
     item.deadline_millis = static_cast<int64_t>(from.getNumber());
   } else if (from.getNumber() != 0) {
     return false;

@@ -38,6 +38,8 @@ uint64_t PayloadLength(const Item& item) {
   return item.value.kind == Value::Kind::kBytes ? item.value.bytes.size() : 0;
 }
 
+bool HasMillis(Part part) { return part == Part::kExpiry || part == Part::kClaim; }
+
 /// The distinct origins of a chunk's items, in order of appearance.
 class OriginColumn {
  public:
@@ -70,6 +72,7 @@ struct Content {
   std::span<const VersionVector::Entry> vector;
   uint64_t text_bytes = 0;
   uint64_t wide_numbers = 0;
+  uint16_t version = kOldestBatchFormatVersion;  ///< The oldest that can say all this.
 
   void Measure() {
     for (const Item& item : items) {
@@ -80,6 +83,7 @@ struct Content {
       if (item.value.kind == Value::Kind::kNumber && NeedsWide(item.value.number.units)) {
         ++wide_numbers;
       }
+      if (item.part == Part::kClaim) version = kBatchFormatVersion;
     }
   }
   uint64_t text_pieces() const { return (text_bytes + kTextPieceBytes - 1) / kTextPieceBytes; }
@@ -179,14 +183,14 @@ void WriteItems(wire::Batch::Builder batch, const Content& content) {
         wide.set(wide_index++, HighHalf(number.units));
       }
     }
-    if (item.part == Part::kExpiry) to.setNumber(static_cast<uint64_t>(item.deadline_millis));
+    if (HasMillis(item.part)) to.setNumber(static_cast<uint64_t>(item.deadline_millis));
     to.setFlags(flags);
   }
 }
 
 void WriteBatch(capnp::MessageBuilder& message, const Content& content) {
   auto batch = message.initRoot<wire::Batch>();
-  batch.setVersion(kBatchFormatVersion);
+  batch.setVersion(content.version);
   batch.setKind(content.kind);
   batch.setAfter(content.after.value);
   batch.setUpto(content.upto.value);

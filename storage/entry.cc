@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "storage/check.h"
+#include "storage/keyspace.h"
 
 namespace starling {
 namespace {
@@ -19,7 +20,15 @@ enum EntryFlag : uint8_t {
   kCountedDeadline = 128,
 };
 
-constexpr uint8_t kStateVersion = 1;
+/// On disk, where a collection has no flag.
+constexpr uint8_t kStoredClaim = 8;
+/// In a cell's byte of the database.
+constexpr uint8_t kHasClaim = 128;
+static_assert(kAllDatabases <= kHasClaim);
+
+/// Version 2 has claims; what has none is still written as version 1.
+constexpr uint8_t kStateVersion = 2;
+constexpr uint8_t kOldestStateVersion = 1;
 constexpr size_t kAccessedAt = 1;
 constexpr size_t kDatabaseAt = 5;
 constexpr size_t kKeyLengthAt = 6;
@@ -62,6 +71,34 @@ void UnpackParts(PackedReader& in, uint8_t flags, KeyState& state, const char** 
   }
 }
 
+void PackClaim(PackedWriter& out, const Claim& claim, OriginIndex origin) {
+  out.Time(claim.version.stamp);
+  out.Varint(origin);
+  out.Time(claim.token);
+  out.Byte(claim.ended ? 1 : 0);
+  out.Varint(static_cast<uint64_t>(claim.ttl_millis));
+  out.Varint(claim.text.size());
+  out.Bytes(claim.text);
+}
+
+std::unique_ptr<Claim> UnpackClaim(PackedReader& in) {
+  auto claim = std::make_unique<Claim>();
+  claim->version.stamp = in.Time();
+  claim->version.origin = in.Varint<OriginIndex>();
+  claim->token = in.Time();
+  const uint8_t ended = in.Byte();
+  const uint64_t ttl = in.Varint();
+  const std::string_view text = in.Bytes(in.Varint());
+  claim->ended = ended != 0;
+  claim->ttl_millis = static_cast<int64_t>(ttl);
+  claim->text = text;
+  const bool whole = ended <= 1 && ttl <= static_cast<uint64_t>(Stamp::kMaxMillis) &&
+                     !claim->token.none() && claim->token <= claim->version.stamp &&
+                     (!claim->ended || (ttl == 0 && text.empty()));
+  if (!whole) in.Fail();
+  return claim;
+}
+
 /// Origins of one record, numbered from 0 in order of first use.
 class RecordOrigins {
  public:
@@ -78,8 +115,8 @@ class RecordOrigins {
     for (Slot& slot : value.slots) Renumber(slot.origin);
   }
   size_t Bound() const { return 8 + known_.size() * 20; }
-  void Write(PackedWriter& out) const {
-    out.Byte(kStateVersion);
+  void Write(PackedWriter& out, uint8_t version) const {
+    out.Byte(version);
     out.Varint(known_.size());
     for (const OriginIndex index : known_) {
       out.Fixed(table_.At(index).node.value);
@@ -98,7 +135,8 @@ Error Malformed(const char* what) {
 
 /// Reads version and origins; the numbers in the record index the result.
 Result<std::vector<OriginIndex>> ReadOrigins(PackedReader& in, OriginTable& table) {
-  if (in.Byte() != kStateVersion) return Malformed("unknown version");
+  const uint8_t version = in.Byte();
+  if (version < kOldestStateVersion || version > kStateVersion) return Malformed("unknown version");
   const size_t count = in.Varint();
   if (count > OriginTable::kMaxOrigins) return Malformed("too many origins");
   std::vector<OriginIndex> origins;
@@ -132,11 +170,12 @@ bool IsLong(const Register& value) {
 
 /// Builds a record: origins, then what `pack` writes, then a long payload.
 std::string BuildRecord(const RecordOrigins& origins, size_t bound, const Register* value,
-                        const std::function<void(PackedWriter&)>& pack) {
+                        const std::function<void(PackedWriter&)>& pack,
+                        uint8_t version = kOldestStateVersion) {
   std::string record;
   record.resize(bound + origins.Bound());
   PackedWriter out(reinterpret_cast<uint8_t*>(record.data()));
-  origins.Write(out);
+  origins.Write(out, version);
   pack(out);
   record.resize(out.at() - reinterpret_cast<uint8_t*>(record.data()));
   if (value != nullptr && IsLong(*value)) record.append(value->base.bytes);
@@ -174,7 +213,7 @@ PackedReader ReaderOf(std::string_view bytes) {
 KeyRef CellKey(const uint8_t* cell) {
   PackedReader in(cell + kDatabaseAt, cell + kWholeCell);
   KeyRef key;
-  key.database = in.Byte();
+  key.database = in.Byte() & ~kHasClaim;
   key.name = in.Bytes(in.Varint());
   return key;
 }
@@ -190,12 +229,13 @@ size_t PackCell(uint8_t* cell, const KeyRef& key, const KeyState& state, const c
                                 (state.changed ? kChanged : 0) | (state.counted ? kCounted : 0) |
                                 (state.counted_deadline ? kCountedDeadline : 0)));
   out.Fixed(state.accessed_seconds);
-  out.Byte(key.database);
+  out.Byte(key.database | (state.claim != nullptr ? kHasClaim : 0));
   out.Varint(key.name.size());
   out.Bytes(key.name);
   PackParts(out, state, block);
   if (!state.collection.none()) out.Fixed(state.collection);
   if (state.wheel_place != 0) out.Fixed(state.wheel_place);
+  if (state.claim != nullptr) out.Fixed(state.claim);
   return static_cast<size_t>(out.at() - cell);
 }
 
@@ -207,6 +247,7 @@ void UnpackCell(const uint8_t* cell, KeyState& state, const char** block) {
   UnpackParts(in, flags, state, block);
   if (flags & kHasCollection) state.collection = in.Fixed<Collection>();
   if (flags & kInWheel) state.wheel_place = in.Fixed<WheelPlace>();
+  if (cell[kDatabaseAt] & kHasClaim) state.claim = in.Fixed<Claim*>();
   state.changed = flags & kChanged;
   state.counted = flags & kCounted;
   state.counted_deadline = flags & kCountedDeadline;
@@ -275,25 +316,42 @@ std::string EncodeState(const KeyState& source, const OriginTable& table) {
   if (!state.cut.none()) origins.Renumber(state.cut_version.origin);
   origins.Renumber(state.string);
   if (!state.expiry_version.none()) origins.Renumber(state.expiry_version.origin);
-  return BuildRecord(origins, 96 + RegisterBound(state.string), &state.string,
-                     [&](PackedWriter& out) {
-                       out.Byte(PartFlags(state));
-                       PackParts(out, state, nullptr);
-                     });
+  const Claim* const claim = state.claim;
+  OriginIndex claim_origin = 0;
+  size_t bound = 96 + RegisterBound(state.string);
+  if (claim != nullptr) {
+    claim_origin = claim->version.origin;
+    origins.Renumber(claim_origin);
+    bound += 64 + claim->text.size();
+  }
+  return BuildRecord(
+      origins, bound, &state.string,
+      [&](PackedWriter& out) {
+        out.Byte(PartFlags(state) | (claim != nullptr ? kStoredClaim : 0));
+        PackParts(out, state, nullptr);
+        if (claim != nullptr) PackClaim(out, *claim, claim_origin);
+      },
+      claim != nullptr ? kStateVersion : kOldestStateVersion);
 }
 
-Status DecodeState(std::string_view bytes, OriginTable& table, KeyState& state) {
+Status DecodeState(std::string_view bytes, OriginTable& table, KeyState& state,
+                   std::unique_ptr<Claim>& claim) {
   PackedReader in = ReaderOf(bytes);
   const Result<std::vector<OriginIndex>> origins = ReadOrigins(in, table);
   if (!origins) return origins.error();
   const uint8_t flags = in.Byte();
-  if (flags & ~(kHasCut | kHasString | kHasExpiry)) return Malformed("unknown parts");
+  if (flags & ~(kHasCut | kHasString | kHasExpiry | kStoredClaim)) {
+    return Malformed("unknown parts");
+  }
   const char* block;
   UnpackParts(in, flags, state, &block);
+  claim = flags & kStoredClaim ? UnpackClaim(in) : nullptr;
+  state.claim = claim.get();
   ReadLongPayload(in, state.string, block);
   const bool mapped = Map(*origins, state.string) &&
                       (state.cut.none() || Map(*origins, state.cut_version.origin)) &&
-                      (state.expiry_version.none() || Map(*origins, state.expiry_version.origin));
+                      (state.expiry_version.none() || Map(*origins, state.expiry_version.origin)) &&
+                      (claim == nullptr || Map(*origins, claim->version.origin));
   if (!in.ok() || !in.AtEnd() || !mapped || !IsWhole(state.string)) return Malformed("parts");
   return {};
 }
@@ -328,7 +386,8 @@ std::string EncodeDatabaseCut(Stamp cut, const Version& version, const OriginTab
 
 Status DecodeDatabaseCut(std::string_view bytes, OriginTable& table, Stamp& cut, Version& version) {
   KeyState state;
-  if (const Status status = DecodeState(bytes, table, state); !status) return status;
+  std::unique_ptr<Claim> claim;
+  if (const Status status = DecodeState(bytes, table, state, claim); !status) return status;
   cut = state.cut;
   version = state.cut_version;
   return {};

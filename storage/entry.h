@@ -1,11 +1,13 @@
 /// How an entry stands in memory and on disk.
 ///
-/// In memory: one cell `[flags][accessed][database][key length][key][parts]`; long payloads and
-/// elements stand elsewhere. On disk (the `state` family): `[version][origins][flags][parts][long
-/// payload]` under a name that holds database and key; each element is a record of its own, so that
-/// one element changed is one record written. Stateless; not thread-safe beyond its arguments.
+/// In memory: one cell `[flags][accessed][database][key length][key][parts]`; long payloads,
+/// elements and the claim stand elsewhere. On disk (the `state` family):
+/// `[version][origins][flags][parts][long payload]` under a name that holds database and key; each
+/// element is a record of its own, so that one element changed is one record written. Stateless;
+/// not thread-safe beyond its arguments.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -55,8 +57,10 @@ struct StateName {
 };
 
 std::string EncodeState(const KeyState& state, const OriginTable& origins);
-/// Views in `state` borrow from `bytes`. kCorruption when malformed; `state` is then undefined.
-Status DecodeState(std::string_view bytes, OriginTable& origins, KeyState& state);
+/// Views in `state` borrow from `bytes`; its claim is `claim`, if there is one. kCorruption when
+/// malformed; `state` is then undefined.
+Status DecodeState(std::string_view bytes, OriginTable& origins, KeyState& state,
+                   std::unique_ptr<Claim>& claim);
 std::string EncodeElement(const Register& value, const OriginTable& origins);
 Status DecodeElement(std::string_view bytes, OriginTable& origins, Register& value);
 /// A database's cut and its own version.

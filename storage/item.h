@@ -22,7 +22,7 @@ enum class Part : uint8_t {
   kElement = 5,      ///< One element of a collection: payload, or removed.
   kElementSlot = 6,  ///< What one origin added to a numeric element since `at`.
   kDatabaseCut = 7,  ///< A cut of a whole database (`FLUSHDB`); key is empty.
-  // 8 is the claim's (issue "order and exclusion").
+  kClaim = 8,        ///< Who holds the key, or that nobody does any more (claim.h).
 };
 
 enum class ElementType : uint8_t {
@@ -52,16 +52,19 @@ struct Item {
   Part part = Part::kBase;
   uint8_t database = 0;
   ElementType element_type = ElementType::kNone;  ///< kElement, kElementSlot.
-  bool removed = false;                           ///< kElement: the element is removed.
+  bool removed = false;  ///< kElement: the element is removed. kClaim: the claim is ended.
   std::string_view key;
   std::string_view element;  ///< kElement, kElementSlot: the element's id within its type.
   Origin origin;
   Stamp stamp;
-  /// kCut, kDatabaseCut: the stamp cut at. kSlot, kElementSlot: when the slot was born. Else none.
+  /// kCut, kDatabaseCut: the stamp cut at. kSlot, kElementSlot: when the slot was born. kClaim: the
+  /// stamp that granted it. Else none.
   Stamp at;
-  /// kExpiry: milliseconds of the hybrid clock, 0 for "no deadline".
+  /// kExpiry: milliseconds of the hybrid clock, 0 for "no deadline". kClaim: how many of them it
+  /// has left to live, 0 for "it does not lapse".
   int64_t deadline_millis = 0;
-  /// kBase, kElement: the payload. kSlot, kElementSlot: the net, as a number.
+  /// kBase, kElement: the payload. kSlot, kElementSlot: the net, as a number. kClaim: the value as
+  /// bytes.
   Value value;
 };
 

@@ -7,7 +7,7 @@
 namespace starling {
 namespace {
 
-enum class Payload : uint8_t { kNone, kNumber, kText, kOptional };
+enum class Payload : uint8_t { kNone, kNumber, kText, kOptional, kBytesUnlessRemoved };
 
 /// What an item of each part must and must not have.
 struct PartRule {
@@ -15,12 +15,13 @@ struct PartRule {
   bool at = false;
   bool element = false;
   bool deadline = false;
+  bool ttl = false;
   bool key = true;
   bool removable = false;
   Payload payload = Payload::kNone;
 };
 
-constexpr std::array<PartRule, 8> kPartRules = {{
+constexpr std::array<PartRule, 9> kPartRules = {{
     {},
     {.known = true, .at = true},                                                         // kCut
     {.known = true, .payload = Payload::kText},                                          // kBase
@@ -29,6 +30,11 @@ constexpr std::array<PartRule, 8> kPartRules = {{
     {.known = true, .element = true, .removable = true, .payload = Payload::kOptional},  // kElement
     {.known = true, .at = true, .element = true, .payload = Payload::kNumber},  // kElementSlot
     {.known = true, .at = true, .key = false},                                  // kDatabaseCut
+    {.known = true,
+     .at = true,
+     .ttl = true,
+     .removable = true,
+     .payload = Payload::kBytesUnlessRemoved},  // kClaim
 }};
 
 }  // namespace
@@ -40,7 +46,8 @@ const char* ItemFault(const Item& item) {
   if (item.database >= kAllDatabases) return "unknown database";
   if (item.stamp.none()) return "no stamp";
   if (rule.at ? item.at.none() || item.at > item.stamp : !item.at.none()) {
-    return rule.at ? "cut or birth not in (0, stamp]" : "a cut or birth where none belongs";
+    return rule.at ? "cut, birth or grant not in (0, stamp]"
+                   : "a cut, birth or grant where none belongs";
   }
   if (!rule.key && !item.key.empty()) return "a key where none belongs";
   const bool typed =
@@ -52,10 +59,13 @@ const char* ItemFault(const Item& item) {
     return "removed, yet it cannot be or has a payload";
   }
   if (item.deadline_millis < 0) return "negative deadline";
-  if (item.deadline_millis != 0 && item.deadline_millis <= item.stamp.millis()) {
-    return "a deadline not after its own stamp";
+  if (rule.ttl) {
+    if (item.deadline_millis > Stamp::kMaxMillis) return "a time to live out of range";
+    if (item.removed && item.deadline_millis != 0) return "a time to live of what has ended";
+  } else if (item.deadline_millis != 0) {
+    if (!rule.deadline) return "a deadline where none belongs";
+    if (item.deadline_millis <= item.stamp.millis()) return "a deadline not after its own stamp";
   }
-  if (!rule.deadline && item.deadline_millis != 0) return "a deadline where none belongs";
   const bool number = item.value.kind == Value::Kind::kNumber;
   if (number && (item.value.number.scale > Number::kMaxScale ||
                  item.value.number.units == Number::kMinUnits)) {
@@ -70,6 +80,8 @@ const char* ItemFault(const Item& item) {
       return item.value.kind != Value::Kind::kNone ? nullptr : "no payload";
     case Payload::kOptional:
       return nullptr;
+    case Payload::kBytesUnlessRemoved:
+      return item.removed || item.value.kind == Value::Kind::kBytes ? nullptr : "no text";
   }
   return "unknown part";
 }

@@ -37,6 +37,13 @@ struct KeyDescription {
     int64_t deadline_millis = 0;  ///< 0: none, and this is since when.
     Written written;
   };
+  struct Held {
+    Stamp token;             ///< When it was granted.
+    int64_t ttl_millis = 0;  ///< What remained when this was written; 0: it does not lapse.
+    bool ended = false;
+    size_t bytes = 0;  ///< Of its text.
+    Written written;
+  };
   struct Elements {
     ElementType type = ElementType::kNone;
     size_t live = 0;
@@ -57,6 +64,7 @@ struct KeyDescription {
   std::optional<Base> base;
   std::vector<SlotOf> slots;
   std::optional<Expiry> expiry;
+  std::optional<Held> claim;
   std::vector<Elements> elements;  ///< A type each that is there.
   std::vector<Waiting> waiting;    ///< In the order of their origins.
 

@@ -6,13 +6,14 @@
 /// the cut. Not thread-safe; views borrow from the entry they were unpacked from.
 #pragma once
 
+#include "storage/claim.h"
 #include "storage/collection.h"
 #include "storage/expiry_index.h"
 #include "storage/register.h"
 
 namespace starling {
 
-/// The whole state of a key but its elements, which live in a Collection.
+/// The whole state of a key but its elements, which live in a Collection, and its claim.
 struct KeyState {
   Stamp cut;            ///< Everything at or before it is gone; 0: never cut.
   Version cut_version;  ///< Of the cut's own item.
@@ -20,6 +21,7 @@ struct KeyState {
   Version expiry_version;
   int64_t deadline_millis = 0;  ///< 0: none.
   Collection collection;        ///< Owned by the shard.
+  Claim* claim = nullptr;       ///< Owned by the shard; null: never claimed.
 
   // Not replicated.
   uint32_t accessed_seconds = 0;
@@ -32,9 +34,11 @@ struct KeyState {
   Stamp Reset() const { return cut > string.version.stamp ? cut : string.version.stamp; }
   bool HasString() const { return !string.version.none() || !string.slots.empty(); }
   bool HasDeadline() const { return deadline_millis != 0; }
+  bool HasLiveClaim() const { return claim != nullptr && !claim->ended; }
   /// Whether nothing is left that would have to be kept.
   bool Empty() const {
-    return cut.none() && !HasString() && collection.none() && expiry_version.none();
+    return cut.none() && !HasString() && collection.none() && expiry_version.none() &&
+           claim == nullptr;
   }
 
   /// Each returns whether the state changed. Elements are the caller's to purge up to Reset().

@@ -21,12 +21,12 @@ std::string_view TextOf(const Value& value, std::string& buffer) {
   return buffer;
 }
 
-Keyspace::Impl::Impl(const KeyspaceOptions& options, int64_t now_millis)
+Keyspace::Impl::Impl(const KeyspaceOptions& options, int64_t now_millis, TimeSource& time)
     : hash_seed(options.hash_seed) {
   STARLING_CHECK(options.shards >= 1 && options.shards <= 64 &&
                  std::has_single_bit(static_cast<unsigned>(options.shards)));
   for (int i = 0; i < options.shards; ++i) {
-    shards.push_back(std::make_unique<Shard>(hash_seed, now_millis, origins));
+    shards.push_back(std::make_unique<Shard>(hash_seed, now_millis, origins, time));
   }
 }
 
@@ -39,7 +39,7 @@ void Keyspace::Impl::Unlock(uint64_t mask) {
 }
 
 Keyspace::Keyspace(const KeyspaceOptions& options, HybridClock& clock)
-    : clock_(clock), impl_(std::make_unique<Impl>(options, clock.NowMillis())) {}
+    : clock_(clock), impl_(std::make_unique<Impl>(options, clock.NowMillis(), clock.time())) {}
 
 Keyspace::~Keyspace() = default;
 
@@ -95,7 +95,7 @@ uint64_t Keyspace::Scan(uint8_t database, uint64_t cursor, size_t count, const K
       ++visited;
       const LoadedEntry entry = shard.LoadForView(handle);
       if (entry.key.database != database) return;
-      const KeyView view = ViewOf(entry);
+      const KeyView view = shard.View(entry, now);
       if (view.type == KeyType::kNone) return;
       if (view.deadline_millis && now > *view.deadline_millis) return;
       visit(entry.key.name, view);

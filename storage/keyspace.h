@@ -65,6 +65,8 @@ struct KeyView {
   Value value;
   /// Strings: whether slots count, i.e. the value is a counter that nodes add to concurrently.
   bool counter = false;
+  /// Whether somebody holds it: a live claim, whose deadline is what its time to live leaves here.
+  bool claimed = false;
   /// Collections: live elements.
   size_t size = 0;
   /// When the key was last read or written before this access: seconds of the hybrid clock, low 32
@@ -320,6 +322,19 @@ class Keyspace {
   /// through in steps, its shard free between them.
   bool Walk(WalkPosition& position, const VersionVector& covered, size_t max_bytes,
             const std::function<void(const Item&)>& visit);
+
+  // --- claims (claim.h) ---
+  struct LapsedClaim {
+    uint8_t database = 0;
+    std::string key;
+    Stamp token;
+  };
+  /// Up to `limit` keys whose claim's time is up here, in no order. They stay held until the
+  /// leaseholder ends them.
+  std::vector<LapsedClaim> LapsedClaims(size_t limit) const;
+  /// When LapsedClaims has the next one, by the boot clock (TimeSource::Monotonic); nothing while
+  /// no claim has a time to live.
+  std::optional<std::chrono::milliseconds> NextLapse() const;
 
   // --- memory that can go ---
   /// Deletes what has expired, at most `limit` keys: own keys at once, those whose expiry another

@@ -13,7 +13,7 @@
 namespace starling {
 
 struct Keyspace::Impl {
-  Impl(const KeyspaceOptions& options, int64_t now_millis);
+  Impl(const KeyspaceOptions& options, int64_t now_millis, TimeSource& time);
 
   uint64_t hash_seed;
   OriginTable origins;

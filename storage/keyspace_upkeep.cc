@@ -102,7 +102,16 @@ class ItemVisitor {
       item.deadline_millis = state.deadline_millis;
       Emit(item);
     }
+    if (state.claim != nullptr) Visit(*state.claim);
     state.collection.ForEach(space, [&](const Element& element) { Visit(element); });
+  }
+  void Visit(const Claim& claim) const {
+    Item item = New(Part::kClaim, claim.version);
+    item.at = claim.token;
+    item.deadline_millis = claim.ttl_millis;
+    item.removed = claim.ended;
+    if (!claim.ended) item.value = Value::Bytes(claim.text);
+    Emit(item);
   }
   void Visit(const Element& element) const {
     Visit(element.value, Part::kElement, Part::kElementSlot, element.type, element.id);
@@ -251,6 +260,28 @@ size_t Keyspace::DeleteExpired(size_t limit, std::chrono::milliseconds foreign_d
     });
   }
   return deleted;
+}
+
+std::vector<Keyspace::LapsedClaim> Keyspace::LapsedClaims(size_t limit) const {
+  std::vector<LapsedClaim> lapsed;
+  for (const auto& shard : impl_->shards) {
+    if (lapsed.size() >= limit) break;
+    std::lock_guard lock(shard->mutex);
+    shard->VisitLapsed(limit - lapsed.size(), [&](const LoadedEntry& entry) {
+      lapsed.push_back({entry.key.database, std::string(entry.key.name), entry.state.claim->token});
+    });
+  }
+  return lapsed;
+}
+
+std::optional<std::chrono::milliseconds> Keyspace::NextLapse() const {
+  int64_t next = Claim::kNoLapse;
+  for (const auto& shard : impl_->shards) {
+    std::lock_guard lock(shard->mutex);
+    next = std::min(next, shard->next_lapse());
+  }
+  if (next == Claim::kNoLapse) return std::nullopt;
+  return std::chrono::milliseconds(next + 1);
 }
 
 size_t Keyspace::FreeDropped(size_t limit) {

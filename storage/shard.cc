@@ -42,6 +42,14 @@ constexpr KeyType kCollectionTypes[] = {KeyType::kSet, KeyType::kHash, KeyType::
 KeyView ViewOf(const LoadedEntry& entry) {
   const KeyState& state = entry.state;
   KeyView view;
+  view.accessed_seconds = state.accessed_seconds;
+  if (state.HasLiveClaim()) {
+    // While it lives it is the key, whatever lies under it.
+    view.type = KeyType::kString;
+    view.claimed = true;
+    view.value = Value::FromText(state.claim->text);
+    return view;
+  }
   if (state.HasString()) view.type = KeyType::kString;
   for (const KeyType type : kCollectionTypes) {
     if (state.collection.none()) break;
@@ -65,7 +73,6 @@ KeyView ViewOf(const LoadedEntry& entry) {
   if (view.type != KeyType::kNone && state.HasDeadline()) {
     view.deadline_millis = state.deadline_millis;
   }
-  view.accessed_seconds = state.accessed_seconds;
   return view;
 }
 
@@ -73,6 +80,7 @@ Shard::~Shard() {
   table_.ForEach([this](Handle handle) {
     LoadedEntry entry = LoadHandle(handle);
     delete[] entry.block;
+    delete entry.state.claim;
     entry.state.collection.FreeSome(space_, SIZE_MAX);
   });
   for (Collection& collection : dropped_) {
@@ -184,6 +192,8 @@ bool Shard::MergePart(LoadedEntry& entry, const Item& item, OriginIndex origin) 
     case Part::kElement:
     case Part::kElementSlot:
       return MergeElement(entry, item, origin);
+    case Part::kClaim:
+      return MergeClaim(entry, item, origin);
     case Part::kDatabaseCut:
       break;  // merged by MergeDatabaseCut
   }
@@ -288,13 +298,15 @@ void Shard::CountAndIndex(LoadedEntry& entry) {
   const KeyView view = ViewOf(entry);
   Counts& counts = counts_[entry.key.database];
   const bool visible = view.type != KeyType::kNone;
-  const bool with_deadline = visible && state.HasDeadline();
+  const bool with_deadline =
+      visible && (view.claimed ? state.claim->ttl_millis != 0 : state.HasDeadline());
   const bool vanished = !visible && (state.counted || entry.handle == 0 || entry.expiry_merged);
   counts.keys += static_cast<size_t>(visible) - static_cast<size_t>(state.counted);
   counts.with_deadline +=
       static_cast<size_t>(with_deadline) - static_cast<size_t>(state.counted_deadline);
   state.counted = visible;
   state.counted_deadline = with_deadline;
+  CountClaim(entry);
   if (vanished && !state.expiry_version.none()) {
     // An expiry of nothing: its key's value may still be on the way; goes when it is stable.
     AddTombstone(entry.key.hash, Tombstone::Kind::kExpiry, state.expiry_version);
@@ -353,6 +365,7 @@ void Shard::Erase(LoadedEntry& entry) {
   counts.with_deadline -= entry.state.counted_deadline ? 1 : 0;
   changed_.erased.Add(
       StateName{StateName::Kind::kEntry, entry.key.database, entry.key.name, {}, {}}.Encode());
+  DropClaim(entry);
   table_.Erase(entry.key.hash, entry.handle, [this](Handle handle) { return HashOf(handle); });
   space_.outside_bytes -= entry.block_size;
   delete[] entry.block;
@@ -369,6 +382,7 @@ size_t Shard::MemoryUsage(const LoadedEntry& entry) const {
   size_t bytes = slab_.SizeOf(entry.handle) + kIndexShare + entry.block_size;
   if (entry.state.wheel_place != 0) bytes += sizeof(uint32_t);
   bytes += entry.state.collection.memory_bytes(*entry.space);
+  if (entry.state.claim != nullptr) bytes += entry.state.claim->memory_bytes();
   return bytes;
 }
 
@@ -418,7 +432,8 @@ std::vector<Handle> Shard::FindByHash(uint64_t hash) const {
 
 size_t Shard::memory_bytes() const {
   size_t bytes = slab_.bytes() + table_.memory_bytes() + expiry_.memory_bytes() +
-                 space_.outside_bytes + tombstones_.size() * sizeof(Tombstone);
+                 space_.outside_bytes + tombstones_.size() * sizeof(Tombstone) +
+                 lapses_.size() * sizeof(std::pair<int64_t, uint64_t>);
   return bytes;
 }
 

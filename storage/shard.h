@@ -10,7 +10,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <absl/container/btree_set.h>
 
 #include "storage/changed_names.h"
 #include "storage/collection.h"
@@ -21,6 +24,7 @@
 #include "storage/pending.h"
 #include "storage/shard_mutex.h"
 #include "storage/slab.h"
+#include "storage/time_source.h"
 #include "storage/watch.h"
 
 namespace starling {
@@ -43,9 +47,10 @@ class Shard {
     size_t keys = 0;
     size_t with_deadline = 0;
   };
-  Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins)
+  Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins, TimeSource& time)
       : hash_seed_(hash_seed),
         origins_(origins),
+        time_(time),
         space_{slab_, hash_seed, origins},
         expiry_(now_millis) {}
   ~Shard();
@@ -97,6 +102,17 @@ class Shard {
   /// Drops everything (a whole state is about to be taken); counts names for the next checkpoint.
   void Clear();
 
+  // --- claims (shard_claims.cc) ---
+  /// What a client sees of the entry, a claim's time to live included, as a deadline by the hybrid
+  /// clock, whose now is `now_millis`.
+  KeyView View(const LoadedEntry& entry, int64_t now_millis) const;
+  /// Keys that somebody holds.
+  size_t live_claims() const { return live_claims_; }
+  /// Visits up to `limit` keys whose claim's time is up, the longest ago first.
+  void VisitLapsed(size_t limit, const std::function<void(const LoadedEntry&)>& visit) const;
+  /// When the next claim's time is up, in milliseconds of the boot clock, or Claim::kNoLapse.
+  int64_t next_lapse() const { return lapses_.empty() ? Claim::kNoLapse : lapses_.begin()->first; }
+
   // --- upkeep ---
   /// Calls `expired(entry)` for keys whose deadline is below `now_millis`; at most `limit` looks.
   size_t Expire(int64_t now_millis, size_t limit, const std::function<void(LoadedEntry&)>& expired);
@@ -131,7 +147,7 @@ class Shard {
   struct Tombstone {
     uint64_t key_hash;
     uint64_t element_hash;  // with kElement
-    enum class Kind : uint8_t { kCut, kExpiry, kElement } kind;
+    enum class Kind : uint8_t { kCut, kExpiry, kElement, kClaim } kind;
     Version version;
     std::unique_ptr<char[]> list_id;  // with kElement of a list: its length, its id
 
@@ -171,6 +187,13 @@ class Shard {
   Status RestoreElement(LoadedEntry& entry, const StateName& name, std::string_view value);
   bool MergePart(LoadedEntry& entry, const Item& item, OriginIndex origin);
   bool MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin);
+  bool MergeClaim(LoadedEntry& entry, const Item& item, OriginIndex origin);
+  /// Counts the claim and indexes it by when its time is up.
+  void CountClaim(LoadedEntry& entry);
+  void UnindexClaim(const LoadedEntry& entry);
+  void DropClaim(LoadedEntry& entry);
+  void RestoreClaim(LoadedEntry& entry, std::unique_ptr<Claim> claim);
+  int64_t BootMillis() const;
   bool PurgeCollection(LoadedEntry& entry);
   void DropCollection(LoadedEntry& entry);
   void CountAndIndex(LoadedEntry& entry);
@@ -187,6 +210,7 @@ class Shard {
 
   uint64_t hash_seed_;
   OriginTable& origins_;
+  TimeSource& time_;
   Slab slab_;
   mutable CollectionSpace space_;  // its bytes are also those of long strings
   HandleTable table_;
@@ -197,6 +221,8 @@ class Shard {
   std::deque<Tombstone> tombstones_;
   size_t maybe_replaced_ = 0;  // of them, counted since they were last gone through
   std::vector<Collection> dropped_;
+  size_t live_claims_ = 0;
+  absl::btree_multiset<std::pair<int64_t, uint64_t>> lapses_;  // (when, key hash)
   ChangedNames changed_{Stamp{UINT64_MAX}};
   Stamp maybe_saved_{UINT64_MAX};  // an element of a list that is younger has no record
   Stamp newest_;                   // no element is newer
@@ -205,7 +231,8 @@ class Shard {
 /// The hash of a key name in its database.
 uint64_t HashKey(uint8_t database, std::string_view name, uint64_t seed);
 
-/// What a client sees of a loaded entry, deadlines aside; nothing when the type is kNone.
+/// What a client sees of a loaded entry, deadlines that have passed and a claim's time to live
+/// aside; nothing when the type is kNone.
 KeyView ViewOf(const LoadedEntry& entry);
 
 /// The element type of a collection's key type and back.

@@ -140,7 +140,10 @@ Status Shard::Restore(const KeyRef& key, const StateName& name, std::string_view
 }
 
 Status Shard::RestoreParts(LoadedEntry& entry, std::string_view value) {
-  if (Status status = DecodeState(value, origins_, entry.state); !status) return status;
+  if (entry.state.claim != nullptr) return Error{Code::kCorruption, "a key that is there twice"};
+  std::unique_ptr<Claim> claim;
+  if (Status status = DecodeState(value, origins_, entry.state, claim); !status) return status;
+  if (claim != nullptr) RestoreClaim(entry, std::move(claim));
   const bool held_parts = !entry.state.Empty();
   ApplyDatabaseCut(entry.state, entry.key.database);
   if (held_parts && entry.state.Empty()) {

@@ -83,6 +83,8 @@ bool Shard::IsCurrent(const LoadedEntry& entry, const Tombstone& tombstone) cons
       return !state.cut.none() && same(state.cut_version);
     case Tombstone::Kind::kExpiry:
       return same(state.expiry_version) && ViewOf(entry).type == KeyType::kNone;
+    case Tombstone::Kind::kClaim:
+      return state.claim != nullptr && state.claim->ended && same(state.claim->version);
     case Tombstone::Kind::kElement:
       return state.collection.HasTombstone(*entry.space, tombstone.name(), tombstone.version);
   }
@@ -116,6 +118,8 @@ bool Shard::FreeOne(const Tombstone& tombstone) {
     if (tombstone.kind == Tombstone::Kind::kCut) {
       state.cut = {};
       state.cut_version = {};
+    } else if (tombstone.kind == Tombstone::Kind::kClaim) {
+      DropClaim(entry);
     } else {
       state.expiry_version = {};
       state.deadline_millis = 0;

@@ -10,9 +10,7 @@ constexpr size_t kWatchBytes = 192;
 
 /// Whether the item can only take something away. A key that was not seen when its watch began, and
 /// is untouched, has nothing to lose but what had expired: that is no change, as in Redis.
-bool OnlyRemoves(const Item& item) {
-  return item.part == Part::kCut || (item.part == Part::kElement && item.removed);
-}
+bool OnlyRemoves(const Item& item) { return item.part == Part::kCut || item.removed; }
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 /// corrupt or is whole, and cost memory in proportion to the bytes (I11).
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 
 namespace {
 
+using starling::Claim;
 using starling::Code;
 using starling::KeyState;
 using starling::OriginTable;
@@ -38,11 +40,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   switch (data[0] % 4) {
     case 0: {
       KeyState state;
-      if (!Whole(DecodeState(bytes, origins, state))) break;
+      std::unique_ptr<Claim> claim;
+      if (!Whole(DecodeState(bytes, origins, state, claim))) break;
       // Written again it means the same.
       const std::string encoded = EncodeState(state, origins);
       KeyState again;
-      Require(DecodeState(encoded, origins, again).ok());
+      std::unique_ptr<Claim> claim_again;
+      Require(DecodeState(encoded, origins, again, claim_again).ok());
       Require(EncodeState(again, origins) == encoded);
       break;
     }

@@ -19,7 +19,7 @@ class ItemMaker {
 
   Item Make(const Origin& origin, Stamp stamp) {
     Item item;
-    item.part = static_cast<Part>(1 + random_() % 7);
+    item.part = static_cast<Part>(1 + random_() % 8);
     item.database = static_cast<uint8_t>(random_() % 17);
     item.origin = origin;
     item.stamp = stamp;
@@ -46,6 +46,13 @@ class ItemMaker {
         SetElement(item);
         item.removed = random_() % 3 == 0;
         if (!item.removed && random_() % 3 != 0) item.value = Payload();
+        break;
+      case Part::kClaim:
+        item.at = Birth(stamp);
+        item.removed = random_() % 3 == 0;
+        if (item.removed) break;
+        item.value = Value::Bytes(Text(2000));
+        if (random_() % 2 == 0) item.deadline_millis = static_cast<int64_t>(random_() >> 20);
         break;
     }
     return item;
@@ -206,13 +213,13 @@ TEST(BatchCodec, RefusesItemsThatAreNone) {
     EXPECT_EQ(RefusalOf(change), "batch: item 0: " + std::string(why));
   };
   refuses("unknown part", [](Item& item) { item.part = static_cast<Part>(0); });
-  refuses("unknown part", [](Item& item) { item.part = static_cast<Part>(8); });
+  refuses("unknown part", [](Item& item) { item.part = static_cast<Part>(9); });
   refuses("unknown part", [](Item& item) { item.part = static_cast<Part>(255); });
   refuses("unknown database", [](Item& item) { item.database = 17; });
   refuses("stamp outside the batch", [](Item& item) { item.stamp = Stamp{1000}; });
   refuses("stamp outside the batch", [](Item& item) { item.stamp = Stamp{5001}; });
   refuses("no stamp", [](Item& item) { item.stamp = Stamp{}; });
-  refuses("a cut or birth where none belongs", [](Item& item) { item.at = Stamp{1}; });
+  refuses("a cut, birth or grant where none belongs", [](Item& item) { item.at = Stamp{1}; });
   refuses("an element where none belongs", [](Item& item) { item.element = "x"; });
   refuses("an element where none belongs",
           [](Item& item) { item.element_type = ElementType::kSet; });
@@ -227,7 +234,7 @@ TEST(BatchCodec, RefusesItemsThatAreNone) {
     item.part = Part::kElement;
     item.element_type = static_cast<ElementType>(6);
   });
-  refuses("cut or birth not in (0, stamp]", [](Item& item) {
+  refuses("cut, birth or grant not in (0, stamp]", [](Item& item) {
     item.part = Part::kSlot;
     item.at = Stamp{1002};
   });
@@ -250,6 +257,26 @@ TEST(BatchCodec, RefusesItemsThatAreNone) {
     item.stamp = Stamp::FirstOf(1000);
     item.deadline_millis = 1000;
   });
+  const auto refuses_claim = [&](std::string_view why, const auto& change) {
+    refuses(why, [&](Item& item) {
+      item.part = Part::kClaim;
+      item.at = item.stamp;
+      item.value = Value::Bytes("");
+      change(item);
+    });
+  };
+  refuses_claim("cut, birth or grant not in (0, stamp]", [](Item& item) { item.at = {}; });
+  refuses_claim("no text", [](Item& item) { item.value = {}; });
+  refuses_claim("no text", [](Item& item) { item.value = Value::OfNumber({1, 0}); });
+  refuses_claim("a time to live out of range",
+                [](Item& item) { item.deadline_millis = Stamp::kMaxMillis + 1; });
+  refuses_claim("a time to live of what has ended", [](Item& item) {
+    item.removed = true;
+    item.value = {};
+    item.deadline_millis = 1;
+  });
+  refuses_claim("removed, yet it cannot be or has a payload",
+                [](Item& item) { item.removed = true; });
   refuses("negative deadline", [](Item& item) {
     item.part = Part::kExpiry;
     item.value = {};
@@ -271,7 +298,7 @@ TEST(BatchCodec, NamesAnUnknownFormatVersion) {
   bytes[16] = 9;  // after segment table and root pointer: Batch.version
   const Result<DecodedBatch> decoded = DecodedBatch::Decode(bytes);
   ASSERT_FALSE(decoded);
-  EXPECT_EQ(decoded.error().message, "batch: format version 9, this node reads 1");
+  EXPECT_EQ(decoded.error().message, "batch: format version 9, this node reads 1 to 2");
 }
 
 TEST(BatchCodec, RefusesEveryTruncationAndEveryAddition) {

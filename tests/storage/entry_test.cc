@@ -33,7 +33,21 @@ class StateMaker {
             state.expiry_version.stamp.millis() + 1 + static_cast<int64_t>(random_() % 1'000'000);
       }
     }
+    if (random_() % 3 == 0) state.claim = &AnyClaim();
     return state;
+  }
+
+  Claim& AnyClaim() {
+    Claim& claim = claims_.emplace_back();
+    claim.version = AnyVersion();
+    claim.token = Stamp{1 + random_() % claim.version.stamp.value};
+    claim.ended = random_() % 3 == 0;
+    if (claim.ended) return claim;
+    if (random_() % 2) claim.ttl_millis = static_cast<int64_t>(random_() >> (17 + random_() % 40));
+    constexpr size_t kSizes[] = {0, 1, 100, 5000};
+    claim.text.resize(kSizes[random_() % 4]);
+    for (char& c : claim.text) c = static_cast<char>(random_());
+    return claim;
   }
 
   Register AnyRegister(bool removable) {
@@ -81,6 +95,7 @@ class StateMaker {
   std::mt19937_64 random_;
   OriginTable origins_;
   std::deque<std::string> texts_;
+  std::deque<Claim> claims_;
 };
 
 void ExpectEqual(const Version& a, const Version& b) {
@@ -110,6 +125,13 @@ void ExpectEqual(const KeyState& a, const KeyState& b) {
   ExpectEqual(a.string, b.string);
   ExpectEqual(a.expiry_version, b.expiry_version);
   EXPECT_EQ(a.deadline_millis, b.deadline_millis);
+  ASSERT_EQ(a.claim == nullptr, b.claim == nullptr);
+  if (a.claim == nullptr) return;
+  ExpectEqual(a.claim->version, b.claim->version);
+  EXPECT_EQ(a.claim->token, b.claim->token);
+  EXPECT_EQ(a.claim->ttl_millis, b.claim->ttl_millis);
+  EXPECT_EQ(a.claim->ended, b.claim->ended);
+  EXPECT_EQ(a.claim->text, b.claim->text);
 }
 
 TEST(StateRecords, RoundTrip) {
@@ -118,7 +140,8 @@ TEST(StateRecords, RoundTrip) {
     const KeyState state = maker.State();
     const std::string bytes = EncodeState(state, maker.origins());
     KeyState decoded;
-    ASSERT_TRUE(DecodeState(bytes, maker.origins(), decoded));
+    std::unique_ptr<Claim> claim;
+    ASSERT_TRUE(DecodeState(bytes, maker.origins(), decoded, claim));
     ExpectEqual(state, decoded);
     const Register value = maker.AnyRegister(true);
     Register element;
@@ -135,8 +158,9 @@ TEST(StateRecords, MeanTheSameToAnotherProcess) {
   for (int i = 0; i < 200; ++i) {
     const KeyState state = maker.State();
     KeyState decoded;
+    std::unique_ptr<Claim> claim;
     const std::string bytes = EncodeState(state, maker.origins());
-    ASSERT_TRUE(DecodeState(bytes, other, decoded));
+    ASSERT_TRUE(DecodeState(bytes, other, decoded, claim));
     EXPECT_EQ(EncodeState(decoded, other), bytes);
   }
 }
@@ -150,12 +174,14 @@ TEST(StateRecords, RefuseEveryTruncationAndEveryAddition) {  // I11
       const std::unique_ptr<char[]> exact(new char[size + 1]);
       std::memcpy(exact.get(), bytes.data(), size);
       KeyState decoded;
-      const Status status = DecodeState({exact.get(), size}, maker.origins(), decoded);
+      std::unique_ptr<Claim> claim;
+      const Status status = DecodeState({exact.get(), size}, maker.origins(), decoded, claim);
       ASSERT_FALSE(status) << size;
       EXPECT_EQ(status.error().code, Code::kCorruption);
     }
     KeyState decoded;
-    EXPECT_FALSE(DecodeState(bytes + "x", maker.origins(), decoded));
+    std::unique_ptr<Claim> claim;
+    EXPECT_FALSE(DecodeState(bytes + "x", maker.origins(), decoded, claim));
   }
 }
 
@@ -171,7 +197,8 @@ TEST(StateRecords, OfHostileBytesAreRefusedOrUsable) {  // I11
     }
     OriginTable origins;
     KeyState state;
-    if (!DecodeState(bytes, origins, state)) continue;
+    std::unique_ptr<Claim> claim;
+    if (!DecodeState(bytes, origins, state, claim)) continue;
     ++usable;
     // Everything that is done with a state must bear it.
     state.string.Sum().ToString();

@@ -1,0 +1,85 @@
+// The claims of a shard: merged, shown, and found again when their time is up.
+#include <algorithm>
+
+#include "storage/shard.h"
+
+namespace starling {
+
+int64_t Shard::BootMillis() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time_.Monotonic()).count();
+}
+
+KeyView Shard::View(const LoadedEntry& entry, int64_t now_millis) const {
+  KeyView view = ViewOf(entry);
+  if (!view.claimed) return view;
+  const int64_t lapses_at = entry.state.claim->LapsesAt();
+  // Held until its end is written: a time that is up shows as up now, never as passed.
+  if (lapses_at != Claim::kNoLapse) {
+    view.deadline_millis = now_millis + std::max<int64_t>(lapses_at - BootMillis(), 0);
+  }
+  return view;
+}
+
+bool Shard::MergeClaim(LoadedEntry& entry, const Item& item, OriginIndex origin) {
+  const Version version{item.stamp, origin};
+  Claim*& claim = entry.state.claim;
+  const size_t bytes = claim == nullptr ? 0 : claim->memory_bytes();
+  const bool was_ended = claim != nullptr && claim->ended;
+  if (claim == nullptr) claim = new Claim;
+  if (!claim->Merge(version, item, origins_, BootMillis())) return false;
+  space_.outside_bytes += claim->memory_bytes() - bytes;
+  maybe_replaced_ += was_ended ? 1 : 0;
+  if (claim->ended) AddTombstone(entry.key.hash, Tombstone::Kind::kClaim, version);
+  return true;
+}
+
+void Shard::RestoreClaim(LoadedEntry& entry, std::unique_ptr<Claim> claim) {
+  claim->arrived_millis = BootMillis();
+  space_.outside_bytes += claim->memory_bytes();
+  if (claim->ended) AddTombstone(entry.key.hash, Tombstone::Kind::kClaim, claim->version);
+  entry.state.accessed_seconds = std::max(
+      entry.state.accessed_seconds, static_cast<uint32_t>(claim->version.stamp.millis() / 1000));
+  entry.state.claim = claim.release();
+}
+
+void Shard::CountClaim(LoadedEntry& entry) {
+  Claim* const claim = entry.state.claim;
+  if (claim == nullptr) return;
+  live_claims_ += static_cast<size_t>(!claim->ended) - static_cast<size_t>(claim->counted);
+  claim->counted = !claim->ended;
+  const int64_t lapses_at = claim->LapsesAt();
+  if (lapses_at == claim->indexed_millis) return;
+  UnindexClaim(entry);
+  if (lapses_at != Claim::kNoLapse) lapses_.emplace(lapses_at, entry.key.hash);
+  claim->indexed_millis = lapses_at;
+}
+
+void Shard::UnindexClaim(const LoadedEntry& entry) {
+  const int64_t indexed = entry.state.claim->indexed_millis;
+  if (indexed != Claim::kNoLapse) lapses_.erase(lapses_.find({indexed, entry.key.hash}));
+}
+
+void Shard::DropClaim(LoadedEntry& entry) {
+  Claim* const claim = entry.state.claim;
+  if (claim == nullptr) return;
+  UnindexClaim(entry);
+  entry.state.claim = nullptr;
+  live_claims_ -= claim->counted ? 1 : 0;
+  space_.outside_bytes -= claim->memory_bytes();
+  delete claim;
+}
+
+void Shard::VisitLapsed(size_t limit, const std::function<void(const LoadedEntry&)>& visit) const {
+  const int64_t now = BootMillis();
+  for (const auto& [lapses_at, hash] : lapses_) {
+    if (lapses_at >= now) return;
+    for (const Handle handle : FindByHash(hash)) {
+      const LoadedEntry entry = LoadHandle(handle);
+      if (!entry.state.HasLiveClaim() || entry.state.claim->LapsesAt() != lapses_at) continue;
+      if (limit-- == 0) return;
+      visit(entry);
+    }
+  }
+}
+
+}  // namespace starling
