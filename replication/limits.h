@@ -99,6 +99,31 @@ inline constexpr auto kVoteResend = 100ms;
 /// Renewals of which the answers are waited for.
 inline constexpr size_t kRenewals = 16;
 
+// --- forwarding ---
+inline constexpr size_t kOrdersPerMessage = 1'024;
+/// Without a leaseholder orders wait for one so long after the last was lost: a lease, an election
+/// and what a busy host adds. Then each node goes on by itself.
+inline constexpr auto kHolderWait = 4s;
+/// An order that was refused is sent again after this.
+inline constexpr auto kOrderRetry = 10ms;
+/// Orders that wait are looked at so often.
+inline constexpr auto kOrderLook = 100ms;
+/// An order without an answer for so long is asked for by its id.
+inline constexpr auto kOrderAsk = 500ms;
+/// The link to the leaseholder may be down for so long before what it was given counts as unknown.
+inline constexpr auto kOrderLost = 5s;
+/// The same once another holds the lease.
+inline constexpr auto kOrderGrace = 1s;
+/// An answer is given out after this even where the node does not yet hold what it tells of.
+inline constexpr auto kAnswerWait = 2s;
+/// What the leaseholder keeps for one asking process: requests that run, answers not yet known to
+/// have arrived.
+inline constexpr size_t kOrderBytes = kMessageBytes;
+inline constexpr size_t kAnswerBytes = size_t{64} << 20;
+inline constexpr size_t kOrdersKept = 65'536;
+/// A process that has been away for so long has given up all it asked for.
+inline constexpr auto kAskerKept = 60s;
+
 // --- membership ---
 inline constexpr auto kProbePeriod = 300ms;
 /// Without an answer for so long, others are asked to ping.

@@ -74,6 +74,16 @@ struct PeerLease {
   vector @10 :List(PeerVectorEntry);
 }
 
+struct PeerForwarding {
+  kind @0 :UInt8;        # the place in ForwardingMessage (forwarding_message.h)
+  doneBelow @1 :UInt64;
+  ids @2 :List(UInt64);
+  clients @3 :List(UInt64);
+  outcomes @4 :List(UInt8);
+  origin @5 :PeerOrigin;
+  upto @6 :UInt64;
+}
+
 struct PeerMessage {
   version @0 :UInt16;
   payload @1 :List(UInt64);   # lengths
@@ -148,5 +158,6 @@ struct PeerMessage {
       held @40 :List(PeerVectorEntry);
     }
     lease @41 :PeerLease;
+    forwarding @42 :PeerForwarding;
   }
 }

@@ -161,6 +161,9 @@ struct Build {
     BuildVector(b.initHeld(m.held.entries().size()), m.held);
   }
   void operator()(const LeaseMessage& m) { wire::BuildLease(root.initLease(), m); }
+  void operator()(const ForwardingMessage& m) {
+    wire::BuildForwarding(root.initForwarding(), m, payload);
+  }
 };
 
 // --- reading ---
@@ -316,6 +319,8 @@ PeerMessage ReadMessage(wire::PeerMessage::Reader root, std::vector<std::string_
       return WalkPart{part.getWalk(), part.getIndex(), part.getWhole(), part.getLast(),
                       std::move(payload)};
     }
+    case wire::PeerMessage::FORWARDING:
+      return wire::ReadForwarding(root.getForwarding(), payload);
     default:
       Require(payload.empty(), "a payload where none belongs");
       return ReadStructured(root);

@@ -1,11 +1,15 @@
-/// What the codecs of peer messages share: origins and vectors, and the lease's part of a message.
+/// What the codecs of peer messages share: origins and vectors, and the parts of a message that
+/// have a codec of their own.
 ///
 /// Reading throws Malformed where a limit is passed; DecodePeerMessage catches it. For codecs only:
 /// Cap'n Proto's types are seen here.
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "replication/forwarding_message.h"
 #include "replication/lease_message.h"
 #include "replication/limits.h"
 #include "replication/peer.capnp.h"
@@ -55,5 +59,12 @@ inline Origin ReadOrigin(PeerOrigin::Reader reader) {
 void BuildLease(PeerLease::Builder builder, const LeaseMessage& message);
 /// Throws Malformed also for an unknown kind or reason.
 LeaseMessage ReadLease(PeerLease::Reader reader);
+
+/// Requests and replies are appended to `payload`, which borrows them.
+void BuildForwarding(PeerForwarding::Builder builder, const ForwardingMessage& message,
+                     std::vector<std::string_view>& payload);
+/// As ReadLease; the message borrows from `payload`'s bytes.
+ForwardingMessage ReadForwarding(PeerForwarding::Reader reader,
+                                 const std::vector<std::string_view>& payload);
 
 }  // namespace starling::wire

@@ -97,6 +97,7 @@ struct Print {
     return " names=" + Join(m.names) + " held={" + m.held.ToString() + "}";
   }
   std::string operator()(const LeaseMessage& m) const { return " " + ToString(m); }
+  std::string operator()(const ForwardingMessage& m) const { return " " + ToString(m); }
 };
 
 }  // namespace
@@ -122,7 +123,8 @@ const char* NameOf(const PeerMessage& message) {
                                            "begin-request",
                                            "forget-request",
                                            "forget-report",
-                                           "lease"};
+                                           "lease",
+                                           "forwarding"};
   static_assert(std::size(kNames) == std::variant_size_v<PeerMessage>);
   return kNames[message.index()];
 }

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "replication/forwarding_message.h"
 #include "replication/lease_message.h"
 #include "replication/replicator.h"
 #include "storage/origin.h"
@@ -179,10 +180,11 @@ struct ForgetReport {
   VersionVector held;  ///< Of these members' origins.
 };
 
-using PeerMessage = std::variant<Hello, Proof, Refusal, Fragment, Batches, Want, Report, WalkHint,
-                                 WalkRequest, WalkPart, WalkCredit, WalkAbort, SwimMessage,
-                                 ClusterAnnounce, CreationOffer, CreationProposal, CreationAccept,
-                                 BeginRequest, ForgetRequest, ForgetReport, LeaseMessage>;
+using PeerMessage =
+    std::variant<Hello, Proof, Refusal, Fragment, Batches, Want, Report, WalkHint, WalkRequest,
+                 WalkPart, WalkCredit, WalkAbort, SwimMessage, ClusterAnnounce, CreationOffer,
+                 CreationProposal, CreationAccept, BeginRequest, ForgetRequest, ForgetReport,
+                 LeaseMessage, ForwardingMessage>;
 
 /// One readable line, for logs and golden transcripts; nonces, proofs and payloads as sizes only.
 std::string ToString(const PeerMessage& message);

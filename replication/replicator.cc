@@ -84,6 +84,8 @@ void Replicator::OnTick(Instant now, Effects& effects) {
     impl.streams_.OnTick(now);
     impl.leasing_.OnTick(now);
   }
+  impl.forwarding_.OnTick(now);
+  impl.order_book_.OnTick(now);
   if (impl.leaving_) return;
   const auto connected = [&impl](NodeId id) { return impl.links_.Connected(id); };
   for (Address& address : impl.dialer_.Due(now, connected)) {
@@ -99,6 +101,7 @@ Instant Replicator::NextTimer() const {
   next = std::min(next, impl.walk_sender_.NextTimer());
   next = std::min(next, impl.walk_receiver_.NextTimer());
   next = std::min(next, impl.forgetting_.NextTimer());
+  next = std::min({next, impl.forwarding_.NextTimer(), impl.order_book_.NextTimer()});
   if (impl.record_) {
     next = std::min({next, impl.streams_.NextTimer(), impl.leasing_.NextTimer()});
   } else {
@@ -173,6 +176,26 @@ Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Ef
 void Replicator::AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects& effects) {
   Impl::Input input(*impl_, effects, now);
   impl_->leasing_.AwaitMajority(epoch, upto);
+}
+
+void Replicator::Submit(std::vector<std::pair<uint64_t, Order>> orders, Instant now,
+                        Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->FollowHolder(now);
+  impl_->forwarding_.Submit(std::move(orders), now);
+}
+
+bool Replicator::OutOfReach(Instant now) const { return impl_->forwarding_.OutOfReach(now); }
+
+void Replicator::OnClientGone(uint64_t client, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->forwarding_.OnClientGone(client);
+}
+
+void Replicator::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed,
+                            Stamp upto, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->order_book_.OnExecuted(peer, std::move(executed), upto);
 }
 
 std::optional<ClusterRecord> Replicator::cluster() const { return impl_->record_; }

@@ -20,6 +20,7 @@
 
 #include <spdlog/logger.h>
 
+#include "replication/order.h"
 #include "starling/result.h"
 #include "storage/batch_codec.h"
 #include "storage/keyspace.h"
@@ -108,8 +109,24 @@ struct MajorityEffect {
   uint64_t epoch = 0;
   Stamp upto;
 };
-using Effect =
-    std::variant<SendEffect, DialEffect, CloseEffect, EventEffect, LeaseEffect, MajorityEffect>;
+/// Orders of a peer's clients that are to be run here; their outcome comes back by OnExecuted.
+struct RunOrdersEffect {
+  PeerProcess peer;
+  std::vector<RemoteOrder> orders;
+};
+/// Clients of a peer's process have gone: what the layer above remembers of them goes too.
+struct DropClientsEffect {
+  PeerProcess peer;
+  std::optional<std::vector<uint64_t>> clients;  ///< None: all of them.
+};
+/// The end of an order given by Submit.
+struct OrderEffect {
+  uint64_t number = 0;
+  OrderResult result = OrderResult::kDone;
+  std::string text;  ///< The reply; where it was not run, the request.
+};
+using Effect = std::variant<SendEffect, DialEffect, CloseEffect, EventEffect, LeaseEffect,
+                            MajorityEffect, RunOrdersEffect, DropClientsEffect, OrderEffect>;
 using Effects = std::vector<Effect>;
 
 enum class MemberState : uint8_t { kAlive, kSuspect, kDead, kLeft, kForgotten };
@@ -177,6 +194,18 @@ class Replicator {
   /// already. Nothing happens where this node does not lead `epoch`; if the epoch ends, waiting
   /// ends, and LeaseEffect says so.
   void AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects& effects);
+
+  // --- forwarding (forwarding.h, order_book.h) ---
+  /// Has orders run at the leaseholder, each under a number of the caller's that is never used
+  /// twice; OrderEffect tells its end, perhaps at once.
+  void Submit(std::vector<std::pair<uint64_t, Order>> orders, Instant now, Effects& effects);
+  /// A client that gave orders has gone.
+  void OnClientGone(uint64_t client, Instant now, Effects& effects);
+  /// Whether no leaseholder has been in reach for so long that orders do not wait for one.
+  bool OutOfReach(Instant now) const;
+  /// What came of a peer's orders; all they did stands in the own stream up to `upto`.
+  void OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto,
+                  Instant now, Effects& effects);
 
   // --- state ---
   std::optional<ClusterRecord> cluster() const;

@@ -38,6 +38,8 @@ Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
       forgetting_(store, list_, links_, log_),
       ending_(store, list_, log_),
       leasing_(store, list_, links_, links_, streams_, random_, session_, log_),
+      forwarding_(store, links_, *this),
+      order_book_(store, links_, *this),
       own_start_(store.journal().upto()) {
   LoadRecords();
 }
@@ -62,6 +64,7 @@ Replicator::Impl::Input::~Input() {
     }
   }
   impl_.leasing_.Tell(now_, *impl_.effects_);
+  impl_.FollowHolder(now_);
   impl_.FlushEvents();
   impl_.CheckLeft(now_);
   impl_.effects_ = nullptr;
@@ -137,6 +140,8 @@ void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& di
   swim_.OnLinked(hello.node_name, hello.address, now);
   stability_.OnLink(peer);
   leasing_.OnPeerLost(peer);  // what its link before this one said
+  forwarding_.OnPeer(peer, hello.session, now);
+  order_book_.OnPeer({peer, hello.session});
   peer_cluster_[peer] = hello.cluster_id;
   peer_origin_[peer] = Origin{peer, hello.incarnation};
   if (record_) {
@@ -155,6 +160,8 @@ void Replicator::Impl::OnPeerLost(NodeId peer, const std::string& name, Instant 
   clocks_.Remove(peer);
   peer_cluster_.erase(peer);
   if (creation_) creation_->RemovePeer(name);
+  forwarding_.OnPeerLost(peer, now);
+  order_book_.OnPeerLost(peer, now);
   swim_.OnUnlinked(name, now);
   dialer_.OnLost(peer, now);
 }
@@ -190,7 +197,10 @@ void Replicator::Impl::On(NodeId from, const Batches& message, Instant now) {
     return;
   }
   list_dirty_ = list_dirty_ || applied->cluster_items;
-  if (applied->any) leasing_.OnProgress(now);
+  if (applied->any) {
+    leasing_.OnProgress(now);
+    forwarding_.OnProgress(now);
+  }
 }
 
 void Replicator::Impl::On(NodeId from, const Want& message, Instant now) {

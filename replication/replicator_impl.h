@@ -18,10 +18,12 @@
 #include "replication/dialer.h"
 #include "replication/ending.h"
 #include "replication/forgetting.h"
+#include "replication/forwarding.h"
 #include "replication/joining.h"
 #include "replication/leasing.h"
 #include "replication/links.h"
 #include "replication/member_list.h"
+#include "replication/order_book.h"
 #include "replication/replicator.h"
 #include "replication/stability.h"
 #include "replication/streams.h"
@@ -31,7 +33,7 @@
 
 namespace starling {
 
-struct Replicator::Impl final : public LinkHost {
+struct Replicator::Impl final : public LinkHost, public OrderTaker, public OrderRunner {
   Impl(const ReplicatorOptions& options, Store& store, std::shared_ptr<spdlog::logger> log);
 
   /// Binds the caller's effects for one input; what the input's own commits hand in meanwhile is
@@ -45,6 +47,12 @@ struct Replicator::Impl final : public LinkHost {
   void OnPeerLost(NodeId peer, const std::string& name, Instant now) override;
   void OnDialEnded(const Address& dialled, const std::optional<Hello>& peer, Instant now) override;
   void OnMessage(NodeId from, const PeerMessage& message, Instant now) override;
+
+  // --- OrderTaker, OrderRunner ---
+  void Deliver(uint64_t order, OrderResult result, std::string text) override;
+  void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
+  void DropClients(const PeerProcess& peer, const std::vector<uint64_t>& clients) override;
+  void DropProcess(const PeerProcess& peer) override;
 
   void TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
 
@@ -66,6 +74,7 @@ struct Replicator::Impl final : public LinkHost {
   void On(NodeId from, const ForgetRequest& message, Instant now);
   void On(NodeId from, const ForgetReport& message, Instant now);
   void On(NodeId from, const LeaseMessage& message, Instant now);
+  void On(NodeId from, const ForwardingMessage& message, Instant now);
   void On(NodeId, const Hello&, Instant) {}  // the links keep these to themselves
   void On(NodeId, const Proof&, Instant) {}
   void On(NodeId, const Refusal&, Instant) {}
@@ -96,6 +105,8 @@ struct Replicator::Impl final : public LinkHost {
   void NoticeLostWrites(NodeId from, const Report& report);
   void JudgeOwnClock();
   void FollowMembers(Instant now);
+  /// Tells the forwarding who holds the lease.
+  void FollowHolder(Instant now);
   void DropStrangers(Instant now);
   void SaveAddresses();
   void FlushEvents();
@@ -128,6 +139,8 @@ struct Replicator::Impl final : public LinkHost {
   Forgetting forgetting_;
   Ending ending_;
   Leasing leasing_;
+  Forwarding forwarding_;
+  OrderBook order_book_;
   std::unique_ptr<ClusterCreation> creation_;
 
   std::map<NodeId, uint64_t> peer_cluster_;  // what established peers are in; 0: none

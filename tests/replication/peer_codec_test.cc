@@ -58,7 +58,16 @@ std::vector<PeerMessage> OneOfEach() {
       BeginRequest{"j", 12},
       ForgetRequest{{"d", "e"}},
       ForgetReport{{"d", "e"}, SomeVector()},
-      LeaseMessage{LeaseGrant{false, 4, 77, SomeVector()}}};
+      LeaseMessage{LeaseGrant{false, 4, 77, SomeVector()}},
+      ForwardingMessage{Orders{5, {{6, 2, "request"}, {7, 3, ""}}}}};
+}
+
+std::vector<ForwardingMessage> OneOfEachForwardingMessage() {
+  return {Orders{5, {{6, 2, "request"}, {7, 3, ""}}},
+          Answers{Origin{NodeId{7}, 1},
+                  Stamp{9},
+                  {{6, OrderOutcome::kDone, "+OK\r\n"}, {7, OrderOutcome::kForgotten, ""}}},
+          ClientsGone{{2, 3}}};
 }
 
 std::vector<LeaseMessage> OneOfEachLeaseMessage() {
@@ -95,6 +104,27 @@ TEST(PeerCodec, EveryLeaseMessageComesBackAsItWas) {
     EXPECT_EQ(std::get<LeaseMessage>(decoded->message).index(), message.index());
     EXPECT_EQ(EncodePeerMessage(decoded->message), bytes) << ToString(message);
   }
+}
+
+TEST(PeerCodec, EveryForwardingMessageComesBackAsItWas) {
+  const std::vector<ForwardingMessage> messages = OneOfEachForwardingMessage();
+  ASSERT_EQ(messages.size(), std::variant_size_v<ForwardingMessage>);
+  for (const ForwardingMessage& message : messages) {
+    const std::string bytes = EncodePeerMessage(message);
+    const auto decoded = DecodePeerMessage(bytes);
+    ASSERT_TRUE(decoded.ok()) << ToString(message) << ": " << decoded.error().message;
+    EXPECT_EQ(ToString(std::get<ForwardingMessage>(decoded->message)), ToString(message));
+    EXPECT_EQ(EncodePeerMessage(decoded->message), bytes) << ToString(message);
+  }
+}
+
+TEST(PeerCodec, AThousandOrdersInOneMessageAreRead) {
+  Orders orders;
+  for (uint64_t id = 1; id <= limits::kOrdersPerMessage; ++id)
+    orders.orders.push_back({id, id, "r"});
+  const std::string bytes = EncodePeerMessage(ForwardingMessage{orders});
+  const auto decoded = DecodePeerMessage(bytes);
+  ASSERT_TRUE(decoded.ok()) << decoded.error().message;
 }
 
 TEST(PeerCodec, AVotersRecordComesBackAsItWas) {
