@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "node/ordering/level.h"
 
 namespace starling {
 
@@ -18,6 +21,8 @@ struct ClientState {
   uint8_t database = 0;
   int protocol = 2;
   bool authenticated = false;
+  /// STARLING LEVEL: how strongly all its commands are ordered. None: as the node's patterns say.
+  std::optional<Level> level;
   bool close_after_reply = false;  ///< QUIT, CLIENT KILL of itself, SHUTDOWN
   bool no_evict = false;
   bool no_touch = false;

@@ -61,6 +61,9 @@ enum CommandFlag : uint32_t {
   /// Asks other threads, or waits for a disk or a peer: never runs while its thread holds shards.
   kOutside = 1 << 17,
   kMayWrite = 1 << 18,  ///< A script: may write or not.
+  kInOrder = 1 << 19,   ///< Runs at the leaseholder although it uses no keys.
+  /// Runs where it arrived although it uses keys: its cursor is this node's.
+  kByThisNode = 1 << 20,
 };
 
 struct CommandSpec {

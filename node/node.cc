@@ -140,6 +140,8 @@ Result<Node> Node::Open(const NodeOptions& options) {
   core->name = runtime_options->name;
   core->address = (*runtime)->address();
   core->runtime = *std::move(runtime);
+  core->orders =
+      std::make_unique<OrderExecutor>(*core->runtime, core->commands, core->scripting, core->log);
   core->counters.Attach(*core->runtime, core->database);
   core->runtime->SetCollector([counters = &core->counters] { counters->CollectAll(); });
   if (options.join.empty()) NoteCluster(*core);
@@ -237,6 +239,7 @@ Status Node::Close() {
   if (const Status left = core_->runtime->Leave(core_->leave_timeout); !left) {
     core_->log->info("left early: reason={}", left.error().message);
   }
+  core_->orders.reset();
   const Status closed = core_->runtime->Close();
   core_->runtime.reset();
   core_->folder.reset();

@@ -14,7 +14,9 @@
 #include "node/counter_registry.h"
 #include "node/data_folder.h"
 #include "node/operation_gate.h"
+#include "node/ordering/order_executor.h"
 #include "node/runtime.h"
+#include "node/scripting/scripting.h"
 #include "starling/options.h"
 
 namespace starling {
@@ -42,6 +44,9 @@ class NodeCore {
   std::string address;
   std::optional<DataFolder> folder;  // given back after the runtime has closed it
   std::unique_ptr<Runtime> runtime;
+  const CommandTable commands;
+  Scripting scripting;
+  std::unique_ptr<OrderExecutor> orders;  // while it runs, this node can lead
   CounterRegistry counters;
 };
 

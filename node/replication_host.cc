@@ -278,6 +278,17 @@ void ReplicationHost::CarryOut() {
       lease_.Publish(lease->view);
     } else if (const auto* majority = std::get_if<MajorityEffect>(&effect)) {
       lease_.PublishMajority(majority->epoch, majority->upto);
+    } else if (auto* run = std::get_if<RunOrdersEffect>(&effect)) {
+      CarryOutOrders(std::move(*run));
+    } else if (auto* drop = std::get_if<DropClientsEffect>(&effect)) {
+      if (order_runner_ == nullptr) continue;
+      if (drop->clients) {
+        order_runner_->DropClients(drop->peer, *drop->clients);
+      } else {
+        order_runner_->DropProcess(drop->peer);
+      }
+    } else if (auto* ended = std::get_if<OrderEffect>(&effect)) {
+      order_ends_.push_back(std::move(*ended));
     } else {
       Tell(std::get<EventEffect>(effect));
     }
@@ -307,6 +318,8 @@ void ReplicationHost::LogEvent(const EventEffect& event, const char* word,
 
 void ReplicationHost::EndBurst() {
   transport_->Flush();
+  out_of_reach_.store(replicator_->OutOfReach(Now()), std::memory_order_release);
+  if (!order_ends_.empty()) TellOrderEnds();
   connected_.store(transport_->link_count() > 0);
   if (leaving_ && replicator_->Left()) std::exchange(leaving_, nullptr)->set_value();
   ArmTimer();

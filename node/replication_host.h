@@ -29,6 +29,7 @@
 #include "node/runtime.h"
 #include "node/seed_resolver.h"
 #include "node/transport.h"
+#include "replication/order_book.h"
 #include "replication/replicator.h"
 #include "starling/result.h"
 #include "storage/store.h"
@@ -57,6 +58,21 @@ class ReplicationHost final : private TransportHandler {
   /// Runs `function(Replicator&)` on the thread and returns its result.
   template <typename Function>
   auto Ask(Function function) -> std::invoke_result_t<Function, Replicator&>;
+
+  // --- orders (replication/forwarding.h) ---
+  /// Where ends of orders go; called on the thread, once per burst: must not block.
+  using OrderSink = std::function<void(std::vector<OrderEffect> ended)>;
+  /// The number that orders of this sink begin with. Sinks live as long as the host.
+  uint64_t AddOrderSink(OrderSink sink);
+  /// Gives orders to the engine; their numbers begin with their sink's.
+  void Submit(std::vector<std::pair<uint64_t, Order>> orders);
+  void ClientGone(uint64_t client);
+  /// Who runs peers' orders; null: nobody, they are refused. When it returns, the earlier one is
+  /// called no more.
+  void SetOrderRunner(OrderRunner* runner);
+  void OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto);
+  /// Whether no leaseholder is in reach, nor likely to be soon.
+  bool out_of_reach() const { return out_of_reach_.load(std::memory_order_acquire); }
 
   Status Forget(const std::vector<std::string>& names);
   Status Join(const std::vector<std::string>& addresses);
@@ -87,6 +103,9 @@ class ReplicationHost final : private TransportHandler {
   void EndBurst();
   void ArmTimer();
   void Tell(const EventEffect& event);
+  void CarryOutOrders(RunOrdersEffect run);
+  /// Hands the ends of a burst to their sinks.
+  void TellOrderEnds();
   void LogEvent(const EventEffect& event, const char* word, spdlog::level::level_enum level);
   /// Posts to the thread, or runs at once where it has ended.
   void Dispatch(std::function<void()> work);
@@ -114,6 +133,12 @@ class ReplicationHost final : private TransportHandler {
   int scans_ = 0;
   bool scan_failed_ = false;
   std::shared_ptr<std::promise<void>> leaving_;
+
+  OrderRunner* order_runner_ = nullptr;  // the thread's
+  std::vector<OrderEffect> order_ends_;  // of this burst
+  std::atomic<bool> out_of_reach_{true};
+  std::mutex sinks_mutex_;  // guards order_sinks_
+  std::vector<OrderSink> order_sinks_;
 
   struct LocalBatch {
     BatchHeader header;

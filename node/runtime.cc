@@ -203,6 +203,24 @@ std::optional<ClusterRecord> Runtime::Cluster() {
   return impl_->host_->Ask([](Replicator& replicator) { return replicator.cluster(); });
 }
 
+bool Runtime::OutOfReach() const { return impl_->host_->out_of_reach(); }
+
+uint64_t Runtime::AddOrderSink(std::function<void(std::vector<OrderEffect>)> sink) {
+  return impl_->host_->AddOrderSink(std::move(sink));
+}
+
+void Runtime::Submit(std::vector<std::pair<uint64_t, Order>> orders) {
+  impl_->host_->Submit(std::move(orders));
+}
+
+void Runtime::ClientGone(uint64_t client) { impl_->host_->ClientGone(client); }
+
+void Runtime::SetOrderRunner(OrderRunner* runner) { impl_->host_->SetOrderRunner(runner); }
+
+void Runtime::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto) {
+  impl_->host_->OnExecuted(peer, std::move(executed), upto);
+}
+
 int Runtime::HoldersOf(Stamp stamp) {
   return impl_->host_->Ask([stamp](Replicator& replicator) { return replicator.HoldersOf(stamp); });
 }

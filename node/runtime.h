@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spdlog/logger.h>
@@ -25,6 +26,8 @@
 #include "storage/store.h"
 
 namespace starling {
+
+class OrderRunner;
 
 struct RuntimeOptions {
   /// The member's name, unique in the cluster; fixes its id. Letters, digits, `.`, `_`, `-`; at
@@ -126,6 +129,20 @@ class Runtime {
   /// Wants to hear, by lease(), when a majority holds the own stream up to `upto`, which is in the
   /// log, acknowledged in `epoch`. Returns at once. If the epoch ends, lease() says that instead.
   void AwaitMajority(uint64_t epoch, Stamp upto);
+  // --- order (replication/forwarding.h) ---
+  /// Whether no leaseholder is in reach, nor likely to be soon. Costs an atomic load.
+  bool OutOfReach() const;
+  /// Where the ends of orders go, on the replication thread: must not block. Returns what the
+  /// numbers of these orders begin with: add to it from 1 on. Lives as long as the runtime.
+  uint64_t AddOrderSink(std::function<void(std::vector<OrderEffect>)> sink);
+  /// Has orders run at the leaseholder; the sink hears of each end.
+  void Submit(std::vector<std::pair<uint64_t, Order>> orders);
+  /// A client that gave orders has gone.
+  void ClientGone(uint64_t client);
+  /// Who runs other nodes' orders; null: nobody. Once it returns, the earlier one is called no
+  /// more.
+  void SetOrderRunner(OrderRunner* runner);
+  void OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto);
 
   // --- disk ---
   /// A verified copy in `folder`, which must not exist. Blocks. Errors: kAlreadyExists, kIo.

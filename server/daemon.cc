@@ -256,6 +256,7 @@ Status Daemon::Stop() {
   if (runtime_ == nullptr) return {};
   Status left = runtime_->Leave(options_.settings.leave_timeout);
   if (!left.ok()) log_.logger()->warn("event=left_early reason=\"{}\"", left.error().message);
+  if (shared_ != nullptr) shared_->orders.reset();
   Status closed = runtime_->Close();
   std::error_code ignored;
   if (wrote_ports_file_) fs::remove(PortsFile(), ignored);

@@ -29,6 +29,11 @@ IoThread::IoThread(SharedState& shared, int index)
 IoThread::~IoThread() { Stop(); }
 
 void IoThread::Start() {
+  order_base_ = shared_.runtime.AddOrderSink([this](std::vector<OrderEffect> ended) {
+    // Tasks must be copyable.
+    auto shared = std::make_shared<std::vector<OrderEffect>>(std::move(ended));
+    loop_.Post([this, shared] { TakeOrderEnds(std::move(*shared)); });
+  });
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -73,6 +78,7 @@ std::chrono::milliseconds IoThread::UntilNextWork() const {
 
 void IoThread::BeginTurn() {
   services_.BeginTurn(Now());
+  turn_order_ = FindTurnOrder();
   Journal& journal = shared_.store.journal();
   turn_without_log_ = journal.read_only();
   if (!turn_without_log_ || services_.turn_began() < next_retry_) return;
@@ -95,12 +101,14 @@ void IoThread::FinishTurn() {
   if (!turn_.empty()) {
     const Status committed = Commit();
     std::lock_guard lock(mutex_);
+    const bool ordered = KeepsOrder();
     for (Session* session : turn_) {
-      session->FinishTurn(committed);
+      session->FinishTurn(committed, ordered);
       if (session->has_more() && !session->closed()) more_.push_back(session->id());
     }
     turn_.clear();
   }
+  if (!unsent_orders_.empty()) SendOrders();
   if (dead_.empty()) return;
   std::lock_guard lock(mutex_);
   for (uint64_t id : dead_) sessions_.erase(id);
@@ -201,6 +209,43 @@ void IoThread::Tick() {
   statistics_.largest_output.Set(largest_output);
   if (index_ == 0) shared_.SampleRates(services_.turn_began());
   FinishTurn();  // destroys whom the limits closed
+}
+
+// --- what runs at the leaseholder ---
+
+TurnOrder IoThread::FindTurnOrder() {
+  const uint64_t epoch = shared_.runtime.lease().Leads(services_.turn_began());
+  if (epoch != 0) return {TurnOrder::Place::kHere, epoch};
+  if (!shared_.runtime.OutOfReach()) return {TurnOrder::Place::kElsewhere, 0};
+  const bool refuses = settings().on_unreachable == OnUnreachable::kRefuse;
+  return {refuses ? TurnOrder::Place::kNowhere : TurnOrder::Place::kHere, 0};
+}
+
+/// Whether what ran as the leaseholder's may be answered as such: with `on-unreachable local` it
+/// may in any case, since it ran here once.
+bool IoThread::KeepsOrder() {
+  if (turn_order_.epoch == 0 || settings().on_unreachable == OnUnreachable::kLocal) return true;
+  return shared_.runtime.lease().Leads(Now()) == turn_order_.epoch;
+}
+
+uint64_t IoThread::SubmitOrder(const Session& session, Order order) {
+  const uint64_t number = order_base_ + ++last_order_;
+  orders_.emplace(number, session.id());
+  unsent_orders_.emplace_back(number, std::move(order));
+  return number;
+}
+
+void IoThread::SendOrders() { shared_.runtime.Submit(std::exchange(unsent_orders_, {})); }
+
+void IoThread::TakeOrderEnds(std::vector<OrderEffect> ended) {
+  std::lock_guard lock(mutex_);
+  for (OrderEffect& one : ended) {
+    const auto found = orders_.find(one.number);
+    if (found == orders_.end()) continue;
+    Session* session = Find(found->second);
+    orders_.erase(found);
+    if (session != nullptr) session->OnOrderEnd(one.number, one.result, std::move(one.text));
+  }
 }
 
 }  // namespace starling

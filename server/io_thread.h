@@ -30,6 +30,7 @@
 #include "server/session.h"
 #include "server/shared_state.h"
 #include "server/statistics.h"
+#include "server/turn_order.h"
 #include "storage/reused_buffer.h"
 
 namespace starling {
@@ -98,6 +99,10 @@ class IoThread {
   const Settings& settings();
   /// Whether the journal was read-only when this turn began: keys are not served, nothing commits.
   bool turn_without_log() const { return turn_without_log_; }
+  /// Where the commands of this turn run that belong to the leaseholder.
+  const TurnOrder& turn_order() const { return turn_order_; }
+  /// Has an order run at the leaseholder; its number, by which the session hears of its end.
+  uint64_t SubmitOrder(const Session& session, Order order);
   /// The session takes part in this turn's commit.
   void JoinTurn(Session& session) { turn_.push_back(&session); }
   /// The session waits for the end of a CLIENT PAUSE.
@@ -115,6 +120,10 @@ class IoThread {
   void FinishTurn();
   Status Commit();
   void WakePaused();
+  TurnOrder FindTurnOrder();
+  bool KeepsOrder();
+  void TakeOrderEnds(std::vector<OrderEffect> ended);
+  void SendOrders();
   void Tick();
   std::chrono::milliseconds UntilNextWork() const;
 
@@ -136,7 +145,12 @@ class IoThread {
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> turn_;
   bool turn_without_log_ = false;
-  std::vector<uint64_t> more_;  // have requests for the next turn
+  TurnOrder turn_order_;
+  uint64_t order_base_ = 0;  // what the numbers of this thread's orders begin with
+  uint64_t last_order_ = 0;
+  std::unordered_map<uint64_t, uint64_t> orders_;          // their numbers, and whose they are
+  std::vector<std::pair<uint64_t, Order>> unsent_orders_;  // of this turn
+  std::vector<uint64_t> more_;                             // have requests for the next turn
   std::vector<uint64_t> paused_;
   std::vector<uint64_t> dead_;
   std::thread thread_;

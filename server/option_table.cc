@@ -115,6 +115,18 @@ struct Words {
   }
 };
 
+struct LevelList {
+  static Status Parse(std::string_view text, Settings& settings) {
+    std::vector<std::string> rules = SplitWords(text, ", \t");
+    if (Result<LevelRules> parsed = LevelRules::Parse(rules); !parsed) return parsed.error();
+    settings.level = std::move(rules);
+    return {};
+  }
+  static std::string Print(const Settings& settings) {
+    return Words<&Settings::level>::Print(settings);
+  }
+};
+
 template <typename T>
 struct Named {
   const char* name;
@@ -146,6 +158,8 @@ struct Enumeration {
 constexpr Named<AppendFsync> kFsyncNames[] = {{"everysec", AppendFsync::kEverySecond},
                                               {"always", AppendFsync::kAlways},
                                               {"no", AppendFsync::kNo}};
+constexpr Named<OnUnreachable> kUnreachableNames[] = {{"local", OnUnreachable::kLocal},
+                                                      {"refuse", OnUnreachable::kRefuse}};
 /// Redis's names are understood too.
 constexpr Named<LogLevel> kLevelNames[] = {
     {"debug", LogLevel::kDebug}, {"info", LogLevel::kInfo},     {"warning", LogLevel::kWarning},
@@ -241,6 +255,17 @@ const Option kOptions[] = {
                                           "How far a clock may be ahead of the members' median."),
     Row<Text<&S::secret_file>>("secret-file", "<path>", kStart,
                                "File with the secret that members prove to each other."),
+    Row<LevelList>(
+        "level", "<pattern=level ...>", kStart,
+        "How strongly commands on keys are ordered, by glob patterns of their names, the "
+        "first that fits: local, leased or majority. Others: leased."),
+    Row<Enumeration<&S::on_unreachable, kUnreachableNames>>(
+        "on-unreachable", "<local|refuse>", kLive,
+        "While no leaseholder is in reach, clients' commands run here and merge later, or are "
+        "refused."),
+    Row<Duration<&S::leaseholder_timeout, 100>>("leaseholder-timeout", "<duration>", kLive,
+                                                "How long the leaseholder's answer is waited for; "
+                                                "then a write's outcome is unknown."),
     Row<Text<&S::requirepass>>("requirepass", "<password>", kLive,
                                "Password that clients must give. Empty: none."),
     Row<YesNo<&S::protected_mode>>("protected-mode", "<yes|no>", kLive,

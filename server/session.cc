@@ -3,10 +3,13 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "node/arguments.h"
+#include "node/log_errors.h"
 #include "node/reply.h"
 #include "server/io_thread.h"
+#include "server/order_errors.h"
 
 namespace starling {
 namespace {
@@ -21,11 +24,6 @@ constexpr size_t kIdleOutput = 64 << 10;
 bool IsHttp(std::string_view word) {
   return (word.size() == 4 && IsWord(word, "post")) || (word.size() == 5 && IsWord(word, "host:"));
 }
-
-/// Reads are refused too: what the node holds beyond its log was never acknowledged (I7).
-constexpr std::string_view kNoLog =
-    "MISCONF An append to the log failed, so this node serves no keys until one succeeds. See its "
-    "log for the reason.";
 
 bool WouldBlock(int failure) { return failure == EAGAIN || failure == EWOULDBLOCK; }
 
@@ -42,7 +40,7 @@ Session::Session(IoThread& thread, Descriptor socket, ClientState state)
 void Session::OnReady(const EventLoop::Ready& ready) {
   if (closed_) return;
   if (blocked_ && (ready.writable || ready.broken)) Send();
-  const bool reads = !closed_ && !more_ && !paused_ && !state_.close_after_reply;
+  const bool reads = !closed_ && !more_ && !paused_ && waits_for_ == 0 && !state_.close_after_reply;
   if (reads && (ready.readable || ready.broken)) {
     Read();
   } else if (ready.broken && !more_) {
@@ -62,7 +60,7 @@ void Session::Read() {
 }
 
 void Session::Resume() {
-  if (closed_ || (!more_ && !paused_)) return;
+  if (closed_ || waits_for_ != 0 || (!more_ && !paused_)) return;
   more_ = false;
   paused_ = false;
   Execute();
@@ -73,6 +71,7 @@ void Session::Execute() {
   while (!closed_ && !state_.close_after_reply && ParseBatch()) {
     if (!RunBatch() || thread_.batch().exhausted) break;
   }
+  if (!closed_ && !order_.empty()) SubmitOrder();
   const size_t limit = thread_.settings().client_query_buffer_limit;
   if (!closed_ && input_.size() + transaction_.bytes() > limit) {
     CutOff("a request or transaction above client-query-buffer-limit");
@@ -137,6 +136,12 @@ bool Session::RunBatch() {
   for (const RequestBatch::Request& request : batch.requests) {
     Arguments words(batch.words.data() + request.first_word, request.words);
     if (MustWait(words)) break;
+    if (thread_.turn_order().forwards() && Gather(words)) {
+      done = request.end;
+      if (order_.bytes() > kTurnBytes) break;
+      continue;
+    }
+    if (!order_.empty()) break;  // its answers come first
     RunOne(words);
     done = request.end;
     if (closed_) return false;
@@ -182,9 +187,17 @@ void Session::RunOne(Arguments words) {
   Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
   CommandContext context{shared.store, thread_.services(), state_,
                          reply,        thread_.random(),   transaction_};
-  if (thread_.turn_without_log() && UsesKeys(words)) {
-    Refuse(shared.commands.Resolve(words), context, kNoLog);
+  const CommandTable::Resolved resolved = shared.commands.Resolve(words);
+  const bool refused = thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
+  if (refused) {
+    Refuse(resolved, context, kNoLeaseholder);
+  } else if (thread_.turn_without_log() && UsesKeys(words)) {
+    Refuse(resolved, context, kNoLog);
+  } else if (resolved.row != nullptr && !PrepareWatches(*resolved.row)) {
+    reply.NullArray();
   } else {
+    // Cheaper than to ask for the route: where it is refused later, nothing is lost but an answer.
+    turn_ordered_ = turn_ordered_ || thread_.turn_order().epoch != 0;
     RunCommand(shared.commands, context, words);
   }
   thread_.counters().commands_processed.Add(1);
@@ -201,18 +214,20 @@ void Session::JoinTurn() {
   thread_.JoinTurn(*this);
 }
 
-void Session::FinishTurn(const Status& committed) {
+void Session::FinishTurn(const Status& committed, bool ordered) {
   in_turn_ = false;
   if (closed_) return;
+  const bool unordered = std::exchange(turn_ordered_, false) && !ordered;
+  if (committed.ok() && unordered) {
+    out_.resize(committed_);
+    Reply reply(out_, state_.protocol);
+    for (size_t i = 0; i < turn_replies_; ++i) reply.Error(kLeaseLost);
+  }
   if (!committed.ok()) {
     // Nobody may hear of what the log does not hold (I7).
     out_.resize(committed_);
     Reply reply(out_, state_.protocol);
-    const std::string text =
-        committed.error().code == Code::kUnknownOutcome
-            ? "MISCONF The append to the log failed, so the outcome of this command is unknown: " +
-                  committed.error().message
-            : "MISCONF " + committed.error().message;
+    const std::string text = NotLogged(committed.error());
     for (size_t i = 0; i < turn_replies_; ++i) reply.Error(text);
   }
   committed_ = out_.size();
@@ -244,14 +259,14 @@ void Session::Send() {
     committed_ -= sent_;
     sent_ = 0;
   }
-  if (state_.close_after_reply && !blocked_ && !in_turn_) return Close();
+  if (state_.close_after_reply && !blocked_ && !in_turn_ && waits_for_ == 0) return Close();
   UpdateInterest();
 }
 
 /// Tells the loop what matters now, where that has changed.
 void Session::UpdateInterest() {
   if (closed_) return;
-  const bool read = !paused_ && !state_.close_after_reply;
+  const bool read = !paused_ && waits_for_ == 0 && !state_.close_after_reply;
   if (read == watches_read_ && blocked_ == watches_write_) return;
   watches_read_ = read;
   watches_write_ = blocked_;
@@ -273,7 +288,7 @@ void Session::CheckLimits(std::chrono::nanoseconds now, const Settings& settings
     return CutOff("replies above the soft output limit for too long");
   }
   const bool idle = settings.timeout.count() > 0 && now - state_.last_active > settings.timeout;
-  if (idle && !paused_) CutOff("idle for longer than timeout");
+  if (idle && !paused_ && waits_for_ == 0) CutOff("idle for longer than timeout");
 }
 
 void Session::CutOff(std::string_view reason) {
@@ -284,6 +299,7 @@ void Session::CutOff(std::string_view reason) {
 void Session::Close(std::string_view reason) {
   if (closed_) return;
   closed_ = true;
+  DropWatches();
   if (!reason.empty()) {
     thread_.shared().log->warn("event=client_closed client={} peer={} reason=\"{}\"", state_.id,
                                state_.address, reason);

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@
 #include "node/client_transaction.h"
 #include "node/command.h"
 #include "node/node_services.h"
+#include "node/ordering/order_codec.h"
+#include "node/ordering/route.h"
+#include "replication/order.h"
 #include "server/descriptor.h"
 #include "server/event_loop.h"
 #include "server/input_buffer.h"
@@ -36,9 +40,11 @@ class Session {
   void OnReady(const EventLoop::Ready& ready);
   /// Goes on with requests that had to wait: for a turn's end, or for a CLIENT PAUSE.
   void Resume();
-  /// Ends the turn: `committed` says whether the log has what its commands did. Sends the replies,
-  /// or puts errors in their place.
-  void FinishTurn(const Status& committed);
+  /// Ends the turn: `committed` says whether the log has what its commands did, `ordered` whether
+  /// the lease was held to the end. Sends the replies, or puts errors in their place.
+  void FinishTurn(const Status& committed, bool ordered);
+  /// The end of what was sent to the leaseholder for this client.
+  void OnOrderEnd(uint64_t number, OrderResult result, std::string text);
   /// Closes the socket; `reason` is logged where it is a fault of the client's. Idempotent.
   void Close(std::string_view reason = {});
   /// Closes after the replies of this turn have been sent (CLIENT KILL of itself).
@@ -49,10 +55,13 @@ class Session {
   bool closed() const { return closed_; }
   /// Whether requests wait for Resume after this turn.
   bool has_more() const { return more_; }
+  bool waits_for_order() const { return waits_for_ != 0; }
   uint64_t id() const { return state_.id; }
   ClientInfo Describe() const;
   /// Bytes that requests take: those not yet run, and those that wait for EXEC.
-  size_t input_capacity() const { return input_.capacity() + transaction_.bytes(); }
+  size_t input_capacity() const {
+    return input_.capacity() + transaction_.bytes() + order_.bytes() + order_bytes_;
+  }
   size_t output_pending() const { return out_.size() - sent_; }
 
  private:
@@ -68,6 +77,20 @@ class Session {
   bool UsesKeys(Arguments words) const;
   bool MustWait(Arguments words);
   void RefuseProtocol();
+
+  // session_orders.cc: what runs at the leaseholder.
+  Route RouteHere(const CommandTable::Resolved& resolved, Arguments words) const;
+  /// Adds the request to the order if it is to run at the leaseholder.
+  bool Gather(Arguments words);
+  void SubmitOrder();
+  void TakeReply(std::string_view reply);
+  /// Runs, or refuses, what was sent to nobody.
+  void RunUnsent(std::string request);
+  void ReplyToAll(size_t replies, std::string_view error);
+  /// Before a command runs here: whether its watched keys can still be vouched for.
+  bool PrepareWatches(const CommandSpec& row);
+  void NoteWatch(uint64_t epoch, bool here);
+  void DropWatches();
   void PrefetchKeys();
   void JoinTurn();
   void Send();
@@ -87,6 +110,21 @@ class Session {
   size_t committed_ = 0;
   size_t turn_replies_ = 0;
   std::chrono::nanoseconds above_soft_since_{0};  // 0: not above the soft limit
+
+  // What runs at the leaseholder. Its replies come before those of all later requests.
+  OrderWriter order_;
+  uint64_t waits_for_ = 0;    // the order whose answer is awaited; 0: none
+  size_t order_replies_ = 0;  // of it
+  size_t order_bytes_ = 0;    // of it
+  bool order_watches_ = false;
+  bool order_repeatable_ = false;
+  bool turn_ordered_ = false;  // replies of this turn claim to be of the leaseholder
+  struct {
+    bool any = false;
+    bool here = true;    // in transaction_; else at the leaseholder
+    bool lost = false;   // EXEC answers nil
+    uint64_t epoch = 0;  // 0: of no lease
+  } watch_;
 
   bool closed_ = false;
   bool in_turn_ = false;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "node/ordering/level.h"
 #include "storage/journal.h"
 
 namespace starling {
@@ -39,6 +40,11 @@ struct Settings {
   std::chrono::milliseconds forget_after{std::chrono::hours(24)};
   std::chrono::milliseconds max_clock_skew{500};
   std::string secret_file;
+
+  // --- order ---
+  std::vector<std::string> level;  ///< `pattern=level` each, as checked by LevelRules.
+  OnUnreachable on_unreachable = OnUnreachable::kLocal;
+  std::chrono::milliseconds leaseholder_timeout{5000};
 
   // --- disk ---
   bool appendonly = true;

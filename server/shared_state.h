@@ -15,6 +15,8 @@
 #include <spdlog/logger.h>
 
 #include "node/command.h"
+#include "node/ordering/level.h"
+#include "node/ordering/order_executor.h"
 #include "node/runtime.h"
 #include "node/scripting/scripting.h"
 #include "server/client_pause.h"
@@ -45,6 +47,9 @@ struct SharedState {
   Store& store;
   const CommandTable commands;
   Scripting scripting;
+  const LevelRules levels;
+  /// Of other nodes' clients; ends before the runtime is closed.
+  std::unique_ptr<OrderExecutor> orders;
   Config config;
   LatencyMonitor latency;
   ErrorTallies errors;

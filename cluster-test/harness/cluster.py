@@ -8,16 +8,23 @@ from harness.waiting import eventually
 
 
 class Cluster:
-    """Nodes that find each other through a meeting folder of their own, on this host."""
+    """Nodes of this host that find each other through a meeting folder of their own; with `seeds`
+    by a list of addresses."""
 
-    def __init__(self, program, folder, size, options=(), name="test"):
+    def __init__(self, program, folder, size, options=(), name="test", seeds=False):
         self.program = program
         self.folder = pathlib.Path(folder)
         self.meeting = self.folder / "meeting"
         self.name = name
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.options = ["--cluster", name, "--meeting-folder", str(self.meeting), *options]
+        self.options = ["--cluster", name, *options]
+        if not seeds:
+            self.options += ["--meeting-folder", str(self.meeting)]
         self.nodes = [self.make_node(f"n{index + 1}") for index in range(size)]
+        if seeds:
+            self.options += ["--join", ",".join(node.gossip_address for node in self.nodes)]
+            for node in self.nodes:
+                node.options += self.options[-2:]
 
     def make_node(self, name, options=()):
         return Node(self.program, self.folder / name, name, [*self.options, *options])

@@ -18,9 +18,10 @@ class Context:
         self.long = long
         self._cleanup = contextlib.ExitStack()
 
-    def cluster(self, size, options=(), name="test", start=True):
-        """A cluster of `size` nodes that see each other alive (where `start`)."""
-        cluster = Cluster(self.program, self.folder / name, size, options, name)
+    def cluster(self, size, options=(), name="test", start=True, seeds=False):
+        """A cluster of `size` nodes that see each other alive (where `start`). `seeds`: they find
+        each other by a list, and have named voters."""
+        cluster = Cluster(self.program, self.folder / name, size, options, name, seeds)
         self._cleanup.callback(cluster.close)
         return cluster.start() if start else cluster
 

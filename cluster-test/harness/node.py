@@ -76,12 +76,17 @@ class Node:
                 return client.call("PING") == "PONG"
         eventually(f"{self.name} answers", answers, timeout)
 
-    def client(self, timeout=10.0):
-        return Client(self.host, self.port, self.password, timeout)
+    def client(self, timeout=10.0, level="local"):
+        """A connection whose commands run at this node and merge; `level` None: as services have
+        it, at the leaseholder."""
+        client = Client(self.host, self.port, self.password, timeout)
+        if level:
+            client.call("STARLING", "LEVEL", level)
+        return client
 
-    def call(self, *words):
+    def call(self, *words, level="local"):
         """One command on a connection of its own."""
-        with self.client() as client:
+        with self.client(level=level) as client:
             return client.call(*words)
 
     def running(self):

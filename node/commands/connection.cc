@@ -138,6 +138,7 @@ void Reset(CommandContext& context, Arguments) {
   client.authenticated = context.services.RequirePass().empty();
   client.no_evict = false;
   client.no_touch = false;
+  client.level.reset();
   client.reply_mode = ClientState::ReplyMode::kOn;
   context.transaction.Discard();
   context.reply.set_protocol(2);

@@ -131,7 +131,7 @@ constexpr CommandSpec kGenericCommands[] = {
      "Give a key another name if that is free.", RenameNx},
     {"restore", -4, kWrite | kDenyOom, 1, 1, 1, "generic", "2.6.0",
      "Make a key from the bytes that DUMP gave.", Restore},
-    {"scan", -2, kReadOnly, 0, 0, 0, "generic", "2.8.0",
+    {"scan", -2, kReadOnly | kByThisNode, 0, 0, 0, "generic", "2.8.0",
      "Go through the keys of the database step by step.", Scan},
     {"sort", -2, kWrite | kDenyOom | kMovableKeys, 1, 1, 1, "generic", "1.0.0",
      "The elements of a list, set or sorted set in order.", Sort, FindSortKeys},

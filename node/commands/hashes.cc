@@ -237,7 +237,7 @@ constexpr CommandSpec kHashCommands[] = {
     {"hmset", -4, kWrite | kDenyOom | kFast, 1, 1, 1, "hash", "2.0.0", "Set fields of a hash.",
      HMSet},
     {"hrandfield", -2, kReadOnly, 1, 1, 1, "hash", "6.2.0", "Random fields of a hash.", HRandField},
-    {"hscan", -3, kReadOnly, 1, 1, 1, "hash", "2.8.0",
+    {"hscan", -3, kReadOnly | kByThisNode, 1, 1, 1, "hash", "2.8.0",
      "Go through the fields of a hash step by step.", HScan},
     {"hset", -4, kWrite | kDenyOom | kFast, 1, 1, 1, "hash", "2.0.0",
      "Set fields of a hash and count those that are new.", HSet},

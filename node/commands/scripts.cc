@@ -95,14 +95,15 @@ constexpr CommandSpec kScriptCommands[] = {
     {"evalsha_ro", -3, kRuns | kReadOnly, 0, 0, 0, "scripting", "7.0.0",
      "Run a Lua script that is known and writes nothing.", EvalShaReadOnly, CountedKeys<2>},
     {"script", -2, 0, 0, 0, 0, "scripting", "2.6.0", "What concerns Lua scripts.", Script},
-    {"script|exists", -3, kNoScript, 0, 0, 0, "scripting", "2.6.0", "Whether scripts are known.",
+    {"script|exists", -3, kNoScript | kInOrder, 0, 0, 0, "scripting", "2.6.0",
+     "Whether scripts are known.", nullptr},
+    {"script|flush", -2, kNoScript | kInOrder, 0, 0, 0, "scripting", "2.6.0", "Forget all scripts.",
      nullptr},
-    {"script|flush", -2, kNoScript, 0, 0, 0, "scripting", "2.6.0", "Forget all scripts.", nullptr},
     {"script|help", 2, kLoading | kStale, 0, 0, 0, "scripting", "5.0.0", "List the subcommands.",
      nullptr},
     {"script|kill", 2, kNoScript | kAllowBusy, 0, 0, 0, "scripting", "2.6.0",
      "End the script that runs.", nullptr},
-    {"script|load", 3, kNoScript | kStale, 0, 0, 0, "scripting", "2.6.0",
+    {"script|load", 3, kNoScript | kStale | kInOrder, 0, 0, 0, "scripting", "2.6.0",
      "Know a script without running it.", nullptr},
 };
 

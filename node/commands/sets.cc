@@ -168,7 +168,7 @@ constexpr CommandSpec kSetCommands[] = {
     {"srandmember", -2, kReadOnly, 1, 1, 1, "set", "1.0.0", "Random members of a set.",
      SRandMember},
     {"srem", -3, kWrite | kFast, 1, 1, 1, "set", "1.0.0", "Remove members from a set.", SRem},
-    {"sscan", -3, kReadOnly, 1, 1, 1, "set", "2.8.0",
+    {"sscan", -3, kReadOnly | kByThisNode, 1, 1, 1, "set", "2.8.0",
      "Go through the members of a set step by step.", SScan},
     {"sunion", -2, kReadOnly, 1, -1, 1, "set", "1.0.0", "Members that any of the sets has.",
      SUnion},

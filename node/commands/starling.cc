@@ -22,6 +22,8 @@ constexpr std::string_view kHelp[] = {
     "    Look for members there too.",
     "KEY <key>",
     "    How this node holds the key, and who else holds all that this node wrote.",
+    "LEVEL [local|leased|majority|default]",
+    "    How strongly this connection's commands are ordered; default: as --level says.",
     "MEMBERS",
     "    The members of the cluster, as this node sees them.",
 };
@@ -150,11 +152,22 @@ void Debug(CommandContext& context, Arguments arguments) {
   DebugKey(context, arguments);
 }
 
+void SetLevel(CommandContext& context, Arguments arguments) {
+  std::optional<Level>& level = context.client.level;
+  if (arguments.size() == 2) return context.reply.Bulk(level ? NameOf(*level) : "default");
+  const std::optional<Level> named = LevelNamed(arguments[2]);
+  if (arguments.size() > 3 || (!named && !IsWord(arguments[2], "default"))) {
+    return context.reply.Error("ERR LEVEL takes local, leased, majority or default");
+  }
+  level = named;
+  context.reply.Ok();
+}
+
 void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
 
 constexpr Subcommand kSubcommands[] = {
-    {"backup", Backup}, {"debug", Debug}, {"forget", Forget},   {"help", Help},
-    {"join", Join},     {"key", Key},     {"members", Members},
+    {"backup", Backup}, {"debug", Debug}, {"forget", Forget},  {"help", Help},
+    {"join", Join},     {"key", Key},     {"level", SetLevel}, {"members", Members},
 };
 
 void Starling(CommandContext& context, Arguments arguments) {
@@ -168,7 +181,7 @@ constexpr CommandSpec kStarlingCommands[] = {
      Starling},
     {"starling|backup", 3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "Write a verified copy of this node's data.", nullptr},
-    {"starling|debug", 4, kReadOnly, 3, 3, 1, "server", "starling 0.1.0",
+    {"starling|debug", 4, kReadOnly | kByThisNode, 3, 3, 1, "server", "starling 0.1.0",
      "Each part of a key, as it merges.", nullptr},
     {"starling|forget", -3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "End members that will not come back.", nullptr},
@@ -176,8 +189,10 @@ constexpr CommandSpec kStarlingCommands[] = {
      "List the subcommands.", nullptr},
     {"starling|join", -3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "Look for members at more addresses.", nullptr},
-    {"starling|key", 3, kReadOnly | kOutside, 2, 2, 1, "server", "starling 0.1.0",
+    {"starling|key", 3, kReadOnly | kOutside | kByThisNode, 2, 2, 1, "server", "starling 0.1.0",
      "How a key is held, and by whom.", nullptr},
+    {"starling|level", -2, kNoScript | kLoading | kStale, 0, 0, 0, "server", "starling 0.1.0",
+     "How strongly this connection's commands are ordered.", nullptr},
     {"starling|members", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "The members of the cluster.", nullptr},
 };

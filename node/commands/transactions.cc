@@ -148,8 +148,8 @@ constexpr CommandSpec kTransactionCommands[] = {
      "Queue the commands that follow.", Multi},
     {"unwatch", 1, kAnytime | kFast | kAllowBusy, 0, 0, 0, "transactions", "2.2.0",
      "Watch no keys any more.", Unwatch},
-    {"watch", -2, kAnytime | kFast | kAllowBusy | kAtOnce, 1, -1, 1, "transactions", "2.2.0",
-     "Let EXEC do nothing if one of these keys changes before.", Watch},
+    {"watch", -2, kAnytime | kFast | kAllowBusy | kAtOnce | kInOrder, 1, -1, 1, "transactions",
+     "2.2.0", "Let EXEC do nothing if one of these keys changes before.", Watch},
 };
 
 }  // namespace

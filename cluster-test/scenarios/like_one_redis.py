@@ -1,0 +1,98 @@
+"""Services at three nodes see one Redis: whatever node they ask, while one node leads (I5).
+
+Every INCR answers another number, a name set with NX has one winner, optimistic transactions lose
+no update, scripts run whole, what one node was told another answers at once.
+"""
+
+import random
+import threading
+
+from harness.resp import RespError
+from harness.waiting import eventually
+
+THREADS = 6
+NAMES = 300
+
+
+def has_leaseholder(node):
+    """Whether the node knows a leaseholder: without one it refuses."""
+    try:
+        return node.call("SET", "probe", node.name, level=None) == "OK"
+    except RespError as error:
+        assert str(error).startswith("NOLEADER"), error
+        return False
+
+
+def run_all(work, clients):
+    """`work(client, index)` on a thread each; returns what each returned."""
+    results = [None] * len(clients)
+
+    def one(index):
+        try:
+            results[index] = work(clients[index], index)
+        except Exception as reason:  # told to whoever joins
+            results[index] = reason
+    threads = [threading.Thread(target=one, args=(index,)) for index in range(len(clients))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    return results
+
+
+def optimistic_increment(client):
+    while True:
+        client.call("WATCH", "balance")
+        value = int(client.call("GET", "balance") or 0)
+        replies = client.pipeline([("MULTI",), ("SET", "balance", value + 1), ("EXEC",)])
+        if isinstance(replies[2], RespError):
+            raise replies[2]
+        if replies[2] is not None:
+            return
+
+
+def run(context):
+    cluster = context.cluster(3, ["--on-unreachable", "refuse"], seeds=True)
+    for node in cluster.nodes:
+        eventually(f"{node.name} knows a leaseholder", lambda: has_leaseholder(node), 30)
+    clients = [cluster.nodes[index % 3].client(level=None) for index in range(THREADS)]
+    each = 2000 if context.long else 300
+
+    numbers = run_all(
+        lambda client, _: [reply for _ in range(each // 10)
+                           for reply in client.pipeline([("INCR", "ticket")] * 10)], clients)
+    drawn = sorted(number for some in numbers for number in some)
+    assert drawn == list(range(1, THREADS * each // 10 * 10 + 1)), "tickets doubled or left out"
+
+    def claim(client, index):
+        names = list(range(NAMES))
+        random.Random(index).shuffle(names)
+        return [name for name in names
+                if client.call("SET", f"job:{name}", index, "NX", "EX", 300) == "OK"]
+    won = [name for some in run_all(claim, clients) for name in some]
+    assert sorted(won) == list(range(NAMES)), "a name had two winners, or none"
+
+    turns = 60 if context.long else 20
+    run_all(lambda client, _: [optimistic_increment(client) for _ in range(turns)], clients)
+    for client in clients:
+        assert int(client.call("GET", "balance")) == THREADS * turns, "an update was lost"
+
+    script = "local n = redis.call('INCR', KEYS[1]); redis.call('RPUSH', KEYS[2], n); return n"
+    run_all(lambda client, _: [client.call("EVAL", script, 2, "n", "list") for _ in range(50)],
+            clients)
+    expected = [str(number).encode() for number in range(1, THREADS * 50 + 1)]
+    for client in clients:
+        assert client.call("LRANGE", "list", 0, -1) == expected, "a script was not run whole"
+
+    for index in range(100):
+        clients[index % THREADS].call("SET", f"seen:{index}", index)
+        other = clients[(index + 1) % THREADS]
+        assert int(other.call("GET", f"seen:{index}")) == index, "an answered write was not seen"
+    # What a node was answered it holds itself.
+    for client in clients[:3]:
+        client.call("SET", "own", "x")
+        client.call("STARLING", "LEVEL", "local")
+        assert client.call("GET", "own") == b"x"

@@ -1,0 +1,193 @@
+// What a session has run at the leaseholder, and what becomes of it.
+#include <cstring>
+#include <utility>
+
+#include "node/ordering/order_steps.h"
+#include "server/io_thread.h"
+#include "server/order_errors.h"
+#include "server/session.h"
+#include "storage/check.h"
+
+namespace starling {
+namespace {
+
+bool Is(const CommandSpec& row, const char* name) { return std::strcmp(row.name, name) == 0; }
+
+}  // namespace
+
+Route Session::RouteHere(const CommandTable::Resolved& resolved, Arguments words) const {
+  if (!state_.authenticated) return {};
+  const Levels levels = state_.level ? Levels{nullptr, *state_.level}
+                                     : Levels{&thread_.shared().levels, Level::kLeased};
+  return RouteOf(resolved, words, transaction_, levels);
+}
+
+bool Session::Gather(Arguments words) {
+  const CommandTable::Resolved resolved = thread_.shared().commands.Resolve(words);
+  const Route route = RouteHere(resolved, words);
+  if (!route.ordered) return false;
+  const CommandSpec& row = *resolved.row;
+  const bool transaction = transaction_.open();
+  // What was watched under another lease, or under none, nobody can vouch for.
+  if (transaction && watch_.any && (watch_.lost || watch_.epoch == 0)) return false;
+  if (order_.empty()) {
+    order_repeatable_ = true;
+    order_watches_ = false;
+    const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
+    order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched});
+  }
+  using Mode = ClientState::ReplyMode;
+  const bool silent = state_.reply_mode != Mode::kOn;
+  if (state_.reply_mode == Mode::kSkipNext) state_.reply_mode = Mode::kOn;
+  order_repeatable_ = order_repeatable_ && route.repeatable;
+  if (transaction) {
+    order_.AddTransaction(transaction_, silent);
+    transaction_.Discard();
+    watch_ = {};
+  } else {
+    order_.AddCommand(words, silent);
+    order_watches_ = order_watches_ || Is(row, "watch");
+  }
+  state_.last_command = row.name;
+  ++state_.commands;
+  thread_.services().CountCommand(row, CommandOutcome::kDone);
+  thread_.counters().commands_processed.Add(1);
+  return true;
+}
+
+void Session::SubmitOrder() {
+  order_replies_ = order_.replies();
+  Order order;
+  order.client = state_.id;
+  order.request = order_.Take();
+  order.repeatable = order_repeatable_ && !order_watches_;
+  order.timeout = thread_.settings().leaseholder_timeout;
+  order_bytes_ = order.request.size();
+  waits_for_ = thread_.SubmitOrder(*this, std::move(order));
+  UpdateInterest();
+}
+
+void Session::OnOrderEnd(uint64_t number, OrderResult result, std::string text) {
+  if (closed_ || number != waits_for_) return;
+  waits_for_ = 0;
+  order_bytes_ = 0;
+  const bool refuses = thread_.settings().on_unreachable == OnUnreachable::kRefuse;
+  JoinTurn();
+  switch (result) {
+    case OrderResult::kUnordered:
+      if (refuses) {
+        ReplyToAll(order_replies_, kLeaseLost);
+        break;
+      }
+      [[fallthrough]];
+    case OrderResult::kDone:
+      TakeReply(text);
+      break;
+    case OrderResult::kNotRun:
+      RunUnsent(std::move(text));
+      break;
+    case OrderResult::kUnknown:
+      ReplyToAll(order_replies_, kOutcomeUnknown);
+      break;
+    case OrderResult::kTimedOut:
+      ReplyToAll(order_replies_, kOrderTimedOut);
+      break;
+  }
+  if (closed_ || waits_for_ != 0) return;
+  Execute();
+  UpdateInterest();
+}
+
+void Session::TakeReply(std::string_view reply) {
+  const Result<ReplyHead> head = TakeReplyHead(reply);
+  if (!head) return ReplyToAll(order_replies_, kOutcomeUnknown);
+  state_.database = head->database;
+  if (order_watches_) NoteWatch(head->epoch, false);
+  const uint64_t hard = thread_.settings().output_limit.hard;
+  if (hard != 0 && output_pending() + reply.size() > hard) {
+    return CutOff("replies above the hard output limit");
+  }
+  const bool failed = order_replies_ == 1 && reply.starts_with('-');
+  if (failed) thread_.shared().errors.Count(reply);
+  out_.append(reply);
+  turn_replies_ += order_replies_;
+}
+
+void Session::ReplyToAll(size_t replies, std::string_view error) {
+  for (size_t i = 0; i < replies; ++i) {
+    const size_t start = out_.size();
+    Reply(out_, state_.protocol).Error(error);
+    thread_.shared().errors.Count(std::string_view(out_).substr(start));
+  }
+  turn_replies_ += replies;
+}
+
+void Session::RunUnsent(std::string request) {
+  const TurnOrder& turn = thread_.turn_order();
+  if (turn.forwards()) {  // there is a leaseholder again
+    Order order{state_.id, std::move(request), order_repeatable_ && !order_watches_,
+                thread_.settings().leaseholder_timeout};
+    order_bytes_ = order.request.size();
+    waits_for_ = thread_.SubmitOrder(*this, std::move(order));
+    return;
+  }
+  if (turn.refuses()) return ReplyToAll(order_replies_, kNoLeaseholder);
+  if (thread_.turn_without_log()) return ReplyToAll(order_replies_, kNoLog);
+  const Result<DecodedOrder> order = DecodeOrder(request);
+  STARLING_CHECK(order.ok());
+  SharedState& shared = thread_.shared();
+  const uint64_t hard = thread_.settings().output_limit.hard;
+  Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
+  CommandContext context{shared.store, thread_.services(), state_,
+                         reply,        thread_.random(),   transaction_};
+  turn_ordered_ = turn_ordered_ || turn.epoch != 0;
+  for (const OrderStep& step : order->steps) {
+    const size_t start = out_.size();
+    if (step.transaction && order->head.watch_epoch != 0) {
+      reply.NullArray();  // another lease than the one its keys were watched under
+    } else if (step.transaction) {
+      RunAsTransaction(shared.commands, context, transaction_, step.commands);
+    } else {
+      const CommandTable::Resolved resolved = shared.commands.Resolve(step.commands[0]);
+      PrepareWatches(*resolved.row);
+      RunCommand(shared.commands, context, step.commands[0]);
+    }
+    if (step.silent) out_.resize(start);
+  }
+  turn_replies_ += order_replies_;
+  if (reply.cut()) CutOff("replies above the hard output limit");
+}
+
+// --- watches ---
+
+void Session::NoteWatch(uint64_t epoch, bool here) {
+  if (watch_.any && watch_.epoch != epoch) watch_.lost = true;
+  watch_.any = true;
+  watch_.here = here;
+  watch_.epoch = epoch;
+}
+
+bool Session::PrepareWatches(const CommandSpec& row) {
+  if (Is(row, "watch") && !transaction_.open()) {
+    NoteWatch(thread_.turn_order().epoch, true);
+  } else if (Is(row, "exec") && watch_.any) {
+    const bool vouched = !watch_.lost && watch_.here && watch_.epoch == thread_.turn_order().epoch;
+    DropWatches();
+    if (!vouched && transaction_.open() && !transaction_.broken()) {
+      transaction_.Discard();
+      return false;
+    }
+  } else if (Is(row, "unwatch") || Is(row, "discard") || Is(row, "reset")) {
+    DropWatches();
+  }
+  return true;
+}
+
+/// What the leaseholder remembers of this client goes; what stands in transaction_ is not touched.
+void Session::DropWatches() {
+  const bool there = waits_for_ != 0 || (watch_.any && !watch_.here);
+  watch_ = {};
+  if (there) thread_.shared().runtime.ClientGone(state_.id);
+}
+
+}  // namespace starling
