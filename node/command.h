@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "node/blocking.h"
 #include "node/client_state.h"
 #include "node/client_transaction.h"
 #include "node/reply.h"
@@ -31,6 +32,8 @@ struct CommandContext {
   Reply& reply;
   std::mt19937_64& random;
   ClientTransaction& transaction;
+  /// What the command waits for; null where it cannot wait (a transaction, a script).
+  BlockRequest* block = nullptr;
 
   Keyspace& keyspace() { return store.keyspace(); }
   KeyRef Key(std::string_view name) { return keyspace().Ref(client.database, name); }
@@ -89,6 +92,7 @@ std::span<const CommandSpec> SetCommands();
 std::span<const CommandSpec> HashCommands();
 std::span<const CommandSpec> SortedSetCommands();
 std::span<const CommandSpec> ListCommands();
+std::span<const CommandSpec> BlockingCommands();
 std::span<const CommandSpec> ConnectionCommands();
 std::span<const CommandSpec> TransactionCommands();
 std::span<const CommandSpec> ScriptCommands();

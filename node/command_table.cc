@@ -42,7 +42,7 @@ bool SameName(const char* stored, std::string_view name) {
 CommandTable::CommandTable() {
   for (std::span<const CommandSpec> family :
        {StringCommands(), GenericCommands(), SetCommands(), HashCommands(), SortedSetCommands(),
-        ListCommands(), ConnectionCommands(), TransactionCommands(), ScriptCommands(),
+        ListCommands(), BlockingCommands(), ConnectionCommands(), TransactionCommands(), ScriptCommands(),
         ServerCommands(), StarlingCommands()}) {
     for (const CommandSpec& command : family) all_.push_back(&command);
   }

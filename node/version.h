@@ -3,7 +3,7 @@
 
 namespace starling {
 
-inline constexpr const char* kVersion = "0.1.0";
+inline constexpr const char* kProgramVersion = "0.1.0";
 /// What INFO and HELLO tell clients that choose features by Redis's version.
 inline constexpr const char* kRedisVersion = "7.0.15";
 

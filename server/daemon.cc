@@ -133,7 +133,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(asio::io_context& control, DaemonO
   if (!done.ok()) return done.error();
   log.logger()->info("event=ready port={} gossip_port={} name={} cluster={} pid={} version={}",
                      daemon->port(), daemon->gossip_port(), settings.name, settings.cluster,
-                     ::getpid(), kVersion);
+                     ::getpid(), kProgramVersion);
   return daemon;
 }
 

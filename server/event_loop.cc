@@ -13,8 +13,9 @@ namespace {
 
 epoll_event Event(void* watcher, EventLoop::Interest interest) {
   epoll_event event{};
-  event.events =
-      (interest.read ? uint32_t{EPOLLIN} : 0) | (interest.write ? uint32_t{EPOLLOUT} : 0);
+  event.events = (interest.read ? uint32_t{EPOLLIN} : 0) |
+                 (interest.write ? uint32_t{EPOLLOUT} : 0) |
+                 (interest.hangup ? uint32_t{EPOLLRDHUP} : 0);
   event.data.ptr = watcher;
   return event;
 }
@@ -59,7 +60,7 @@ std::span<const EventLoop::Ready> EventLoop::Wait(std::chrono::milliseconds time
     }
     const uint32_t told = events[i].events;
     ready_.push_back({events[i].data.ptr, (told & EPOLLIN) != 0, (told & EPOLLOUT) != 0,
-                      (told & (EPOLLERR | EPOLLHUP)) != 0});
+                      (told & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0});
   }
   return ready_;
 }

@@ -26,6 +26,7 @@ class EventLoop {
   struct Interest {
     bool read = true;
     bool write = false;
+    bool hangup = false;  ///< Whether the peer has closed its side: told as `broken`.
   };
 
   EventLoop();

@@ -69,7 +69,7 @@ void Server(const SharedState& shared, Section& section) {
       std::chrono::duration_cast<std::chrono::seconds>(time.Monotonic() - shared.started);
   const std::shared_ptr<const Settings> settings = shared.config.settings();
   section.Put("redis_version", kRedisVersion)
-      .Put("starling_version", kVersion)
+      .Put("starling_version", kProgramVersion)
       .Put("redis_mode", "standalone")
       .Put("os", std::string(system.sysname) + " " + system.release + " " + system.machine)
       .Put("arch_bits", int64_t{64})

@@ -29,11 +29,13 @@ IoThread::IoThread(SharedState& shared, int index)
 IoThread::~IoThread() { Stop(); }
 
 void IoThread::Start() {
-  order_base_ = shared_.runtime.AddOrderSink([this](std::vector<OrderEffect> ended) {
+  const auto sink = [this](std::vector<OrderEffect> ended) {
     // Tasks must be copyable.
     auto shared = std::make_shared<std::vector<OrderEffect>>(std::move(ended));
     loop_.Post([this, shared] { TakeOrderEnds(std::move(*shared)); });
-  });
+  };
+  order_base_ = shared_.runtime.AddOrderSink(sink);
+  shared_.orders->SetSink(order_base_, sink);
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -228,10 +230,14 @@ bool IoThread::KeepsOrder() {
   return shared_.runtime.lease().Leads(Now()) == turn_order_.epoch;
 }
 
-uint64_t IoThread::SubmitOrder(const Session& session, Order order) {
+uint64_t IoThread::SubmitOrder(const Session& session, Order order, bool own) {
   const uint64_t number = order_base_ + ++last_order_;
   orders_.emplace(number, session.id());
-  unsent_orders_.emplace_back(number, std::move(order));
+  if (own) {
+    shared_.orders->RunOwn(number, std::move(order), turn_order_.epoch);
+  } else {
+    unsent_orders_.emplace_back(number, std::move(order));
+  }
   return number;
 }
 

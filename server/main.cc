@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
       std::fputs(loaded->help.c_str(), stdout);
       return 0;
     case LoadedSettings::Wish::kShowVersion:
-      std::printf("starlingd %s\n", starling::kVersion);
+      std::printf("starlingd %s\n", starling::kProgramVersion);
       return 0;
     case LoadedSettings::Wish::kServe:
       return Serve(std::move(*loaded));

@@ -45,6 +45,8 @@ void Session::OnReady(const EventLoop::Ready& ready) {
     Read();
   } else if (ready.broken && !more_) {
     Close();
+  } else if (waits_for_ != 0 && ready.readable) {
+    UpdateInterest();  // most clients send nothing while they wait: only now is it worth a call
   }
 }
 
@@ -136,9 +138,11 @@ bool Session::RunBatch() {
   for (const RequestBatch::Request& request : batch.requests) {
     Arguments words(batch.words.data() + request.first_word, request.words);
     if (MustWait(words)) break;
-    if (thread_.turn_order().forwards() && Gather(words)) {
+    const Gathered gathered = Gather(words);
+    if (gathered == Gathered::kLater) break;
+    if (gathered != Gathered::kNo) {
       done = request.end;
-      if (order_.bytes() > kTurnBytes) break;
+      if (gathered == Gathered::kLast || order_.bytes() > kTurnBytes) break;
       continue;
     }
     if (!order_.empty()) break;  // its answers come first
@@ -267,10 +271,13 @@ void Session::Send() {
 void Session::UpdateInterest() {
   if (closed_) return;
   const bool read = !paused_ && waits_for_ == 0 && !state_.close_after_reply;
-  if (read == watches_read_ && blocked_ == watches_write_) return;
+  // Who waits for long is let go when its client hangs up.
+  const bool hangup = waits_for_ != 0 && order_blocks_;
+  if (read == watches_read_ && blocked_ == watches_write_ && hangup == watches_hangup_) return;
   watches_read_ = read;
   watches_write_ = blocked_;
-  thread_.loop().Change(socket_.get(), this, {read, blocked_});
+  watches_hangup_ = hangup;
+  thread_.loop().Change(socket_.get(), this, {read, blocked_, hangup});
 }
 
 void Session::CheckLimits(std::chrono::nanoseconds now, const Settings& settings) {

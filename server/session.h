@@ -80,9 +80,18 @@ class Session {
 
   // session_orders.cc: what runs at the leaseholder.
   Route RouteHere(const CommandTable::Resolved& resolved, Arguments words) const;
-  /// Adds the request to the order if it is to run at the leaseholder.
-  bool Gather(Arguments words);
+  enum class Gathered : uint8_t {
+    kNo,     ///< It runs here and now.
+    kAdded,  ///< It is part of the order.
+    kLast,   ///< So it is, and the order is to go.
+    kLater,  ///< It has to wait for the order before it.
+  };
+  /// Adds the request to the order if it is to run at the leaseholder, or may have to wait.
+  Gathered Gather(Arguments words);
+  void AddToOrder(const CommandSpec& row, Arguments words, Route route);
   void SubmitOrder();
+  /// Hands the order on to where orders run in this turn.
+  void Dispatch(std::string request);
   void TakeReply(std::string_view reply);
   /// Runs, or refuses, what was sent to nobody.
   void RunUnsent(std::string request);
@@ -118,6 +127,8 @@ class Session {
   size_t order_bytes_ = 0;    // of it
   bool order_watches_ = false;
   bool order_repeatable_ = false;
+  bool order_blocks_ = false;  // it may wait for as long as its client wants
+  bool order_own_ = false;     // this node runs it
   bool turn_ordered_ = false;  // replies of this turn claim to be of the leaseholder
   struct {
     bool any = false;
@@ -133,6 +144,7 @@ class Session {
   bool blocked_ = false;      // the socket took less than there was
   bool watches_read_ = true;  // what the loop was told
   bool watches_write_ = false;
+  bool watches_hangup_ = false;
 };
 
 }  // namespace starling

@@ -22,17 +22,32 @@ Route Session::RouteHere(const CommandTable::Resolved& resolved, Arguments words
   return RouteOf(resolved, words, transaction_, levels);
 }
 
-bool Session::Gather(Arguments words) {
+Session::Gathered Session::Gather(Arguments words) {
+  const TurnOrder& turn = thread_.turn_order();
   const CommandTable::Resolved resolved = thread_.shared().commands.Resolve(words);
+  // At the leaseholder nearly all runs here and now: a look at the row is enough.
+  const bool here = !turn.forwards() && !turn.refuses();
+  const bool may_wait = resolved.row != nullptr && (resolved.row->flags & kBlocking) != 0;
+  if (here && !may_wait) return Gathered::kNo;
   const Route route = RouteHere(resolved, words);
-  if (!route.ordered) return false;
-  const CommandSpec& row = *resolved.row;
-  const bool transaction = transaction_.open();
+  if (!route.ordered && !route.blocks) return Gathered::kNo;
+  const bool elsewhere = turn.forwards() && route.ordered;
+  const bool refused = turn.refuses() && route.ordered;
+  if (refused || (!elsewhere && !route.blocks)) return Gathered::kNo;
   // What was watched under another lease, or under none, nobody can vouch for.
-  if (transaction && watch_.any && (watch_.lost || watch_.epoch == 0)) return false;
+  if (transaction_.open() && watch_.any && (watch_.lost || watch_.epoch == 0)) return Gathered::kNo;
+  if (route.blocks && !order_.empty()) return Gathered::kLater;
+  AddToOrder(*resolved.row, words, route);
+  order_own_ = !elsewhere;
+  return route.blocks ? Gathered::kLast : Gathered::kAdded;
+}
+
+void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
+  const bool transaction = transaction_.open();
   if (order_.empty()) {
     order_repeatable_ = true;
     order_watches_ = false;
+    order_blocks_ = route.blocks;
     const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
     order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched});
   }
@@ -52,19 +67,23 @@ bool Session::Gather(Arguments words) {
   ++state_.commands;
   thread_.services().CountCommand(row, CommandOutcome::kDone);
   thread_.counters().commands_processed.Add(1);
-  return true;
 }
 
 void Session::SubmitOrder() {
   order_replies_ = order_.replies();
+  Dispatch(order_.Take());
+  if (order_blocks_) UpdateInterest();
+}
+
+void Session::Dispatch(std::string request) {
   Order order;
   order.client = state_.id;
-  order.request = order_.Take();
-  order.repeatable = order_repeatable_ && !order_watches_;
-  order.timeout = thread_.settings().leaseholder_timeout;
+  order.request = std::move(request);
+  // Who waits has been given nothing yet: another leaseholder may serve it.
+  order.repeatable = order_blocks_ || (order_repeatable_ && !order_watches_);
+  if (!order_blocks_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
-  waits_for_ = thread_.SubmitOrder(*this, std::move(order));
-  UpdateInterest();
+  waits_for_ = thread_.SubmitOrder(*this, std::move(order), order_own_);
 }
 
 void Session::OnOrderEnd(uint64_t number, OrderResult result, std::string text) {
@@ -125,14 +144,15 @@ void Session::ReplyToAll(size_t replies, std::string_view error) {
 void Session::RunUnsent(std::string request) {
   const TurnOrder& turn = thread_.turn_order();
   if (turn.forwards()) {  // there is a leaseholder again
-    Order order{state_.id, std::move(request), order_repeatable_ && !order_watches_,
-                thread_.settings().leaseholder_timeout};
-    order_bytes_ = order.request.size();
-    waits_for_ = thread_.SubmitOrder(*this, std::move(order));
-    return;
+    order_own_ = false;
+    return Dispatch(std::move(request));
   }
   if (turn.refuses()) return ReplyToAll(order_replies_, kNoLeaseholder);
   if (thread_.turn_without_log()) return ReplyToAll(order_replies_, kNoLog);
+  if (order_blocks_) {
+    order_own_ = true;
+    return Dispatch(std::move(request));
+  }
   const Result<DecodedOrder> order = DecodeOrder(request);
   STARLING_CHECK(order.ok());
   SharedState& shared = thread_.shared();
@@ -185,9 +205,10 @@ bool Session::PrepareWatches(const CommandSpec& row) {
 
 /// What the leaseholder remembers of this client goes; what stands in transaction_ is not touched.
 void Session::DropWatches() {
-  const bool there = waits_for_ != 0 || (watch_.any && !watch_.here);
+  const bool there = (waits_for_ != 0 && !order_own_) || (watch_.any && !watch_.here);
   watch_ = {};
   if (there) thread_.shared().runtime.ClientGone(state_.id);
+  if (waits_for_ != 0 && order_own_) thread_.shared().orders->DropOwnClient(state_.id);
 }
 
 }  // namespace starling

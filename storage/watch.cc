@@ -28,20 +28,20 @@ void WatchTable::Touch(uint64_t hash, const Item& item) {
   const auto [begin, end] = watches_.equal_range(hash);
   for (auto next = begin; next != end; ++next) {
     const Watch& watch = *next->second.watch;
-    if (watch.seen || !OnlyRemoves(item)) watch.touched->store(true, std::memory_order_relaxed);
+    if (watch.seen || !OnlyRemoves(item)) watch.Touch();
   }
 }
 
 void WatchTable::TouchDatabase(uint8_t database) {
   for (const auto& [hash, place] : watches_) {
     if (place.database != database || !place.watch->seen) continue;
-    place.watch->touched->store(true, std::memory_order_relaxed);
+    place.watch->Touch();
   }
 }
 
 void WatchTable::TouchAll() {
   for (const auto& [hash, place] : watches_) {
-    place.watch->touched->store(true, std::memory_order_relaxed);
+    place.watch->Touch();
   }
 }
 
@@ -51,6 +51,7 @@ void Watches::Add(const KeyRef& key) {
   bytes_ += kWatchBytes + key.name.size();
   Watch& watch = place->second;
   watch.touched = &touched_;
+  watch.listener = listener_;
   Access access = keyspace_.Lock(key);
   watch.seen = access.Exists(key);
   Keyspace::Impl& impl = *keyspace_.impl_;

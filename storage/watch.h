@@ -23,10 +23,24 @@ namespace starling {
 class Keyspace;
 struct Item;
 
+/// Who wants to know at once that a watched key has changed.
+class WatchListener {
+ public:
+  virtual ~WatchListener() = default;
+  /// Called by the thread that has changed the key, which holds its shard: must not lock one, nor
+  /// block.
+  virtual void OnTouched() = 0;
+};
+
 /// One key that one client watches.
 struct Watch {
   bool seen = false;  ///< Whether the key was there when the watch began.
   std::atomic<bool>* touched = nullptr;
+  WatchListener* listener = nullptr;
+
+  void Touch() const {
+    if (!touched->exchange(true, std::memory_order_relaxed) && listener) listener->OnTouched();
+  }
 };
 
 /// The watches of one shard. Guarded by the shard's mutex.
@@ -53,7 +67,9 @@ class WatchTable {
 /// of the keys, none of which the caller may hold otherwise than by HeldShards.
 class Watches {
  public:
-  explicit Watches(Keyspace& keyspace) : keyspace_(keyspace) {}
+  /// `listener` is told once, when the first of the keys has changed; it outlives this object.
+  explicit Watches(Keyspace& keyspace, WatchListener* listener = nullptr)
+      : keyspace_(keyspace), listener_(listener) {}
   ~Watches() { Clear(); }
   Watches(const Watches&) = delete;
   Watches& operator=(const Watches&) = delete;
@@ -76,6 +92,7 @@ class Watches {
 
  private:
   Keyspace& keyspace_;
+  WatchListener* listener_;
   std::map<std::pair<uint8_t, std::string>, Watch, std::less<>> watches_;
   size_t bytes_ = 0;
   std::atomic<bool> touched_{false};

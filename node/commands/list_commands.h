@@ -4,6 +4,9 @@
 /// changes.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
 #include "node/command.h"
 
 namespace starling {
@@ -19,5 +22,8 @@ void RPop(CommandContext& context, Arguments arguments);
 void LMPop(CommandContext& context, Arguments arguments);
 void LMove(CommandContext& context, Arguments arguments);
 void RPopLPush(CommandContext& context, Arguments arguments);
+
+/// Whether `word` names the right end of a list; nothing, with the error sent, where it names none.
+std::optional<bool> ReadListEnd(CommandContext& context, std::string_view word);
 
 }  // namespace starling

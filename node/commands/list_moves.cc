@@ -42,14 +42,6 @@ void Pop(CommandContext& context, Arguments arguments, bool right) {
   TakeFromEnd(context.reply, list.access, list.key, list.size(), 1, right);
 }
 
-/// Whether an end is the right one; nothing, with the error sent, where it is neither.
-std::optional<bool> ReadEnd(CommandContext& context, std::string_view word) {
-  if (IsWord(word, "left")) return false;
-  if (IsWord(word, "right")) return true;
-  context.reply.Error(error_text::kSyntax);
-  return std::nullopt;
-}
-
 struct Move {
   bool from_right = false;
   bool to_right = false;
@@ -74,6 +66,13 @@ void MoveElement(CommandContext& context, Arguments arguments, Move move) {
 
 }  // namespace
 
+std::optional<bool> ReadListEnd(CommandContext& context, std::string_view word) {
+  if (IsWord(word, "left")) return false;
+  if (IsWord(word, "right")) return true;
+  context.reply.Error(error_text::kSyntax);
+  return std::nullopt;
+}
+
 void LPop(CommandContext& context, Arguments arguments) {
   Pop(context, arguments, /*right=*/false);
 }
@@ -95,9 +94,9 @@ void LMPop(CommandContext& context, Arguments arguments) {
 }
 
 void LMove(CommandContext& context, Arguments arguments) {
-  const std::optional<bool> from = ReadEnd(context, arguments[3]);
+  const std::optional<bool> from = ReadListEnd(context, arguments[3]);
   if (!from) return;
-  const std::optional<bool> to = ReadEnd(context, arguments[4]);
+  const std::optional<bool> to = ReadListEnd(context, arguments[4]);
   if (to) MoveElement(context, arguments, {*from, *to});
 }
 

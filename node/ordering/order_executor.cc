@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "node/arguments.h"
+#include "node/command_keys.h"
 #include "node/log_errors.h"
 #include "node/ordering/order_steps.h"
 #include "node/random_number.h"
@@ -17,9 +19,24 @@ namespace {
 constexpr size_t kMostWatchers = 65'536;
 /// What one of them may take for it.
 constexpr size_t kMostWatchedBytes = size_t{16} << 20;
+/// How often members are asked what they hold while somebody waits for it.
+constexpr std::chrono::milliseconds kAskHolders{2};
+/// Numbers of orders begin with the number of their sink.
+constexpr int kSinkShift = 48;
 
-bool IsWatch(const OrderStep& step) {
-  return !step.transaction && IsWord(step.commands[0][0], "watch");
+/// A blocking command's request with one of its keys alone.
+std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
+                                          const std::vector<std::string_view>& words,
+                                          std::string_view key) {
+  if (row.find_keys != nullptr) {  // BLMPOP timeout numkeys key ... LEFT
+    std::vector<std::string_view> keys;
+    FindKeys(row, words, keys);
+    std::vector<std::string_view> some = {words[0], words[1], "1", key};
+    some.insert(some.end(), words.begin() + 3 + static_cast<ptrdiff_t>(keys.size()), words.end());
+    return some;
+  }
+  if (row.last_key < 0) return {words[0], key, words.back()};  // BLPOP key ... timeout
+  return words;
 }
 
 size_t Replies(const DecodedOrder& order) {
@@ -37,171 +54,358 @@ OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scr
       services_(commands, scripting),
       log_(std::move(log)),
       random_(RandomNumber()),
+      blocked_(runtime.store().keyspace(), [this] { Wake(touched_); }),
       thread_([this] { Serve(); }) {
   runtime_.SetOrderRunner(this);
+  subscription_ = runtime_.lease().Subscribe([this](const LeaseView&) { Wake(lease_changed_); });
 }
 
 OrderExecutor::~OrderExecutor() {
+  runtime_.lease().Unsubscribe(subscription_);
   runtime_.SetOrderRunner(nullptr);
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_one();
+  Wake(stop_);
   thread_.join();
 }
 
-void OrderExecutor::Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) {
+// --- any thread ---
+
+void OrderExecutor::Wake(bool& reason) {
   {
     const std::lock_guard lock(mutex_);
-    work_.push_back({peer, std::move(orders)});
+    reason = true;
   }
   wake_.notify_one();
 }
 
-void OrderExecutor::DropClients(const PeerProcess& peer, const std::vector<uint64_t>& clients) {
-  const std::lock_guard lock(mutex_);
-  drops_.push_back({peer, clients});
+void OrderExecutor::Push(std::vector<RunningPtr> orders) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::move(orders.begin(), orders.end(), std::back_inserter(arrived_));
+  }
   wake_.notify_one();
 }
 
-void OrderExecutor::DropProcess(const PeerProcess& peer) {
-  const std::lock_guard lock(mutex_);
-  drops_.push_back({peer, std::nullopt});
+void OrderExecutor::Push(Drop drop) {
+  {
+    const std::lock_guard lock(mutex_);
+    drops_.push_back(std::move(drop));
+  }
   wake_.notify_one();
 }
+
+void OrderExecutor::Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) {
+  std::vector<RunningPtr> arrived;
+  for (RemoteOrder& order : orders) {
+    auto running = std::make_unique<Running>();
+    running->peer = peer;
+    running->id = order.id;
+    running->client = {peer, order.client};
+    running->request = std::move(order.request);
+    arrived.push_back(std::move(running));
+  }
+  Push(std::move(arrived));
+}
+
+void OrderExecutor::DropClients(const PeerProcess& peer, const std::vector<uint64_t>& clients) {
+  Push(Drop{peer, clients});
+}
+
+void OrderExecutor::DropProcess(const PeerProcess& peer) { Push(Drop{peer, std::nullopt}); }
+
+void OrderExecutor::SetSink(uint64_t base, Sink sink) {
+  const std::lock_guard lock(mutex_);
+  sinks_[base >> kSinkShift] = std::move(sink);
+}
+
+void OrderExecutor::RunOwn(uint64_t number, Order order, uint64_t epoch) {
+  auto running = std::make_unique<Running>();
+  running->id = number;
+  running->client = {PeerProcess{}, order.client};
+  running->request = std::move(order.request);
+  running->epoch = epoch;
+  std::vector<RunningPtr> arrived;
+  arrived.push_back(std::move(running));
+  Push(std::move(arrived));
+}
+
+void OrderExecutor::DropOwnClient(uint64_t client) {
+  Push(Drop{PeerProcess{}, std::vector<uint64_t>{client}});
+}
+
+std::chrono::nanoseconds OrderExecutor::Now() {
+  return runtime_.store().clock().time().Monotonic();
+}
+
+uint64_t OrderExecutor::LeadsEpoch() { return runtime_.lease().Leads(Now()); }
+
+// --- the thread ---
 
 void OrderExecutor::Serve() {
   pthread_setname_np(pthread_self(), "starling-orders");
   std::unique_lock lock(mutex_);
+  const auto awaited = [this] {
+    return stop_ || touched_ || lease_changed_ || !arrived_.empty() || !drops_.empty();
+  };
   while (!stop_) {
-    wake_.wait(lock, [this] { return stop_ || !work_.empty() || !drops_.empty(); });
-    std::deque<Work> work = std::exchange(work_, {});
+    if (const auto next = NextTimer()) {
+      wake_.wait_for(lock, std::max(std::chrono::nanoseconds(0), *next - Now()), awaited);
+    } else {
+      wake_.wait(lock, awaited);
+    }
+    std::deque<RunningPtr> arrived = std::exchange(arrived_, {});
     const std::vector<Drop> drops = std::exchange(drops_, {});
+    const bool touched = std::exchange(touched_, false);
+    const bool lease_changed = std::exchange(lease_changed_, false);
     lock.unlock();
-    for (const Drop& drop : drops) DropWatchers(drop);
-    if (!work.empty()) ServeAll(std::move(work));
+    for (const Drop& drop : drops) Apply(drop);
+    if (lease_changed) GiveBackWaiting();
+    // Who has waited longer comes first.
+    if (touched) blocked_.ServeTouched([this](uint64_t order) { return Retry(order); });
+    for (RunningPtr& order : arrived) Begin(std::move(order));
+    EndWaits(Now());
+    HandBack();
     lock.lock();
   }
 }
 
-uint64_t OrderExecutor::LeadsEpoch() {
-  return runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
+std::optional<std::chrono::nanoseconds> OrderExecutor::NextTimer() const {
+  std::optional<std::chrono::nanoseconds> next = blocked_.NextTimer();
+  for (const auto& [sequence, order] : waiting_) {
+    if (order->block.holders) return runtime_.store().clock().time().Monotonic() + kAskHolders;
+  }
+  return next;
 }
 
-void OrderExecutor::DropWatchers(const Drop& drop) {
-  if (drop.clients) {
-    for (const uint64_t client : *drop.clients) watchers_.erase({drop.peer, client});
-    return;
-  }
-  std::erase_if(watchers_, [&](const auto& one) { return one.first.first == drop.peer; });
+void OrderExecutor::Apply(const Drop& drop) {
+  const auto dropped = [&](const ClientKey& client) {
+    if (client.first != drop.peer) return false;
+    return !drop.clients || std::find(drop.clients->begin(), drop.clients->end(), client.second) !=
+                                drop.clients->end();
+  };
+  std::erase_if(watchers_, [&](const auto& one) { return dropped(one.first); });
+  std::erase_if(waiting_, [&](const auto& one) {
+    if (!dropped(one.second->client)) return false;
+    blocked_.Remove(one.first);
+    return true;
+  });
 }
 
-void OrderExecutor::ServeAll(std::deque<Work> work) {
-  std::vector<Done> done;
-  uint64_t epoch = 0;
-  for (const Work& one : work) {
-    for (const RemoteOrder& order : one.orders) {
-      epoch = LeadsEpoch();
-      if (epoch == 0) {
-        done.push_back({one.peer, {order.id, OrderOutcome::kNotRun, {}}});
-      } else {
-        done.push_back(RunOrder(one.peer, order, epoch));
-      }
-    }
+void OrderExecutor::Begin(RunningPtr order) {
+  const bool own = order->peer == PeerProcess{};
+  const uint64_t epoch = LeadsEpoch();
+  if (own ? order->epoch != 0 && order->epoch != epoch : epoch == 0) {
+    return Finish(*order, OrderOutcome::kNotRun);
   }
-  const Status committed = runtime_.store().journal().Commit();
-  // Whose lease has ended meanwhile has run them as one of many.
-  if (epoch != 0 && LeadsEpoch() != epoch) {
-    for (Done& one : done) {
-      if (one.order.outcome == OrderOutcome::kDone) one.order.outcome = OrderOutcome::kUnordered;
-    }
-  }
-  HandBack(std::move(done), committed);
-}
-
-void OrderExecutor::HandBack(std::vector<Done> done, const Status& committed) {
-  const Stamp upto = runtime_.store().journal().upto();
-  std::map<PeerProcess, std::vector<ExecutedOrder>> by_peer;
-  for (Done& one : done) {
-    if (!committed.ok() && one.order.outcome != OrderOutcome::kNotRun) {
-      // Nobody may hear of what the log does not hold (I7); the head stays.
-      std::string& text = one.order.reply;
-      text.resize(std::min(text.size(), kReplyHeadBytes));
-      Reply reply(text, one.protocol);
-      for (size_t i = 0; i < one.replies; ++i) reply.Error(NotLogged(committed.error()));
-    }
-    by_peer[one.peer].push_back(std::move(one.order));
-  }
-  for (auto& [peer, orders] : by_peer) runtime_.OnExecuted(peer, std::move(orders), upto);
-}
-
-OrderExecutor::Done OrderExecutor::RunOrder(const PeerProcess& peer, const RemoteOrder& order,
-                                            uint64_t epoch) {
-  const Result<DecodedOrder> decoded = DecodeOrder(order.request);
+  if (!own) order->epoch = epoch;
+  Result<DecodedOrder> decoded = DecodeOrder(order->request);
   if (!decoded) {
-    log_->warn("event=order_refused peer={} error=\"{}\"", peer.node.ToString(),
+    log_->warn("event=order_refused peer={} error=\"{}\"", order->peer.node.ToString(),
                decoded.error().message);
-    return {peer, {order.id, OrderOutcome::kForgotten, {}}};
+    return Finish(*order, OrderOutcome::kForgotten);
   }
-  Done done{peer, {order.id, OrderOutcome::kDone, {}}, decoded->head.protocol, Replies(*decoded)};
-  std::string replies;
-  Reply reply(replies, decoded->head.protocol);
-  ClientState client;
-  client.id = order.client;
-  client.database = decoded->head.database;
-  client.protocol = decoded->head.protocol;
-  client.authenticated = true;
-  ClientTransaction transaction(runtime_.store().keyspace());
-  CommandContext context{runtime_.store(), services_, client, reply, random_, transaction};
-  for (const OrderStep& step : decoded->steps) {
-    const size_t start = replies.size();
-    RunStep({peer, order.client}, step, *decoded, context, epoch);
-    if (step.silent) replies.resize(start);
-  }
-  AppendReplyHead(done.order.reply, {client.database, epoch});
-  done.order.reply += replies;
-  return done;
+  order->decoded = *std::move(decoded);
+  order->state.id = order->client.second;
+  order->state.database = order->decoded.head.database;
+  order->state.protocol = order->decoded.head.protocol;
+  order->state.authenticated = true;
+  BlockRequest block;
+  if (RunSteps(*order, block)) return Finish(*order, OrderOutcome::kDone);
+  Block(std::move(order), std::move(block));
 }
 
-void OrderExecutor::RunStep(const ClientKey& key, const OrderStep& step, const DecodedOrder& order,
-                            CommandContext& context, uint64_t epoch) {
+bool OrderExecutor::RunSteps(Running& order, BlockRequest& block) {
+  order.replies.clear();
+  Reply reply(order.replies, order.state.protocol);
+  ClientTransaction transaction(runtime_.store().keyspace());
+  CommandContext context{runtime_.store(), services_, order.state, reply, random_, transaction};
+  // Only what stands alone can wait: the replies before it would wait too.
+  const bool alone = order.decoded.steps.size() == 1 && !order.decoded.steps[0].transaction;
+  for (const OrderStep& step : order.decoded.steps) {
+    const size_t start = order.replies.size();
+    if (alone && IsBlocking(step)) context.block = &block;
+    RunStep(order, step, context);
+    if (step.silent) order.replies.resize(start);
+  }
+  return !block.wanted;
+}
+
+bool OrderExecutor::IsBlocking(const OrderStep& step) const {
+  const CommandSpec* row = commands_.Resolve(step.commands[0]).row;
+  return row != nullptr && (row->flags & kBlocking) != 0;
+}
+
+void OrderExecutor::RunStep(Running& order, const OrderStep& step, CommandContext& context) {
   if (step.transaction) {
-    RunTransaction(key, step, order.head.watch_epoch, context, epoch);
-  } else if (IsWatch(step)) {
-    Watch(key, step.commands[0], context, epoch);
+    RunTransaction(order, step, context);
+  } else if (order.peer != PeerProcess{} && IsWord(step.commands[0][0], "watch")) {
+    Watch(order, step.commands[0], context);
   } else {
     RunCommand(commands_, context, step.commands[0]);
   }
 }
 
-void OrderExecutor::Watch(const ClientKey& key, Arguments words, CommandContext& context,
-                          uint64_t epoch) {
+void OrderExecutor::Watch(Running& order, Arguments words, CommandContext& context) {
+  const ClientKey& key = order.client;
   if (watchers_.size() >= kMostWatchers && !watchers_.contains(key)) return context.reply.Ok();
   const auto [found, fresh] = watchers_.try_emplace(key, runtime_.store().keyspace());
   Watcher& watcher = found->second;
-  if (fresh) watcher.epoch = epoch;
+  if (fresh) watcher.epoch = order.epoch;
   CommandContext own{context.store, context.services, context.client,
                      context.reply, context.random,   watcher.transaction};
   RunCommand(commands_, own, words);
   // EXEC is bound to answer nil for whom nothing is kept here.
-  if (watcher.epoch != epoch || watcher.transaction.bytes() > kMostWatchedBytes) {
+  if (watcher.epoch != order.epoch || watcher.transaction.bytes() > kMostWatchedBytes) {
     watchers_.erase(found);
   }
 }
 
-void OrderExecutor::RunTransaction(const ClientKey& key, const OrderStep& step,
-                                   uint64_t watch_epoch, CommandContext& context, uint64_t epoch) {
-  const auto found = watchers_.find(key);
-  const bool watched = watch_epoch != 0;
+void OrderExecutor::RunTransaction(Running& order, const OrderStep& step, CommandContext& context) {
+  const auto found = watchers_.find(order.client);
+  const bool watched = order.decoded.head.watch_epoch != 0;
   // A new epoch between WATCH and EXEC makes EXEC answer nil (DESIGN.md section 6).
-  if (watched && (found == watchers_.end() || found->second.epoch != epoch)) {
+  if (watched && (found == watchers_.end() || found->second.epoch != order.epoch)) {
     if (found != watchers_.end()) watchers_.erase(found);
     return context.reply.NullArray();
   }
   ClientTransaction& transaction = watched ? found->second.transaction : context.transaction;
   RunAsTransaction(commands_, context, transaction, step.commands);
   if (found != watchers_.end()) watchers_.erase(found);
+}
+
+// --- waiting ---
+
+void OrderExecutor::Block(RunningPtr order, BlockRequest request) {
+  if (request.timeout.count() > 0) order->until = Now() + request.timeout;
+  const uint64_t sequence = ++last_sequence_;
+  Running& waits = *order;
+  waits.block = std::move(request);
+  waiting_.emplace(sequence, std::move(order));
+  if (waits.block.holders) {
+    // What this node has written up to now; where the log does not take it, nobody will hold it.
+    (void)runtime_.store().journal().Commit();
+    waits.upto = runtime_.store().journal().upto();
+    return;
+  }
+  blocked_.Add(sequence, waits.state.database, waits.block, waits.until);
+  Retry(sequence);
+}
+
+std::optional<std::string_view> OrderExecutor::FindReady(const Running& order) {
+  Keyspace& keyspace = runtime_.store().keyspace();
+  for (const std::string& name : order.block.keys) {
+    const KeyRef key = keyspace.Ref(order.state.database, name);
+    const std::optional<KeyView> view = keyspace.Lock(key).Find(key);
+    if (view && view->type == order.block.type) return name;
+  }
+  return std::nullopt;
+}
+
+bool OrderExecutor::Retry(uint64_t sequence) {
+  const auto found = waiting_.find(sequence);
+  Running& order = *found->second;
+  // The others of its keys may have become of another type: that is nothing to it now.
+  const auto ready = FindReady(order);
+  if (!ready) return false;
+  std::vector<std::string_view>& words = order.decoded.steps[0].commands[0];
+  const std::vector<std::string_view> all = words;
+  words = WithOnlyKey(*commands_.Resolve(all).row, all, *ready);
+  BlockRequest again;
+  const bool done = RunSteps(order, again);
+  words = all;
+  if (!done) return false;
+  blocked_.Remove(sequence);
+  Finish(order, OrderOutcome::kDone);
+  waiting_.erase(found);
+  return true;
+}
+
+void OrderExecutor::EndWaits(std::chrono::nanoseconds now) {
+  for (const uint64_t sequence : blocked_.Expired(now)) {
+    blocked_.Remove(sequence);
+    Running& order = *waiting_.at(sequence);
+    order.replies.clear();
+    if (!order.decoded.steps[0].silent) Reply(order.replies, order.state.protocol).NullArray();
+    Finish(order, OrderOutcome::kDone);
+    waiting_.erase(sequence);
+  }
+  EndWaitsForHolders(now);
+}
+
+void OrderExecutor::EndWaitsForHolders(std::chrono::nanoseconds now) {
+  std::erase_if(waiting_, [&](const auto& one) {
+    Running& order = *one.second;
+    if (!order.block.holders) return false;
+    const int others = runtime_.HoldersOf(order.upto) - 1;
+    const bool late = order.until && now >= *order.until;
+    if (others < *order.block.holders && !late) return false;
+    order.replies.clear();
+    if (!order.decoded.steps[0].silent) {
+      Reply(order.replies, order.state.protocol).Integer(std::max(0, others));
+    }
+    Finish(order, OrderOutcome::kDone);
+    return true;
+  });
+}
+
+void OrderExecutor::GiveBackWaiting() {
+  const uint64_t epoch = LeadsEpoch();
+  std::erase_if(waiting_, [&](const auto& one) {
+    Running& order = *one.second;
+    if (order.epoch == 0 || order.epoch == epoch) return false;
+    blocked_.Remove(one.first);
+    Finish(order, OrderOutcome::kNotRun);
+    return true;
+  });
+}
+
+// --- the end ---
+
+void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
+  Done done{order.peer == PeerProcess{}, order.peer, {order.id, outcome, {}}, order.state.protocol,
+            Replies(order.decoded),      order.epoch};
+  if (outcome == OrderOutcome::kDone) {
+    AppendReplyHead(done.order.reply, {order.state.database, order.epoch});
+    done.order.reply += order.replies;
+  } else if (outcome == OrderOutcome::kNotRun && done.own) {
+    done.order.reply = std::move(order.request);
+  }
+  done_.push_back(std::move(done));
+}
+
+void OrderExecutor::HandBack() {
+  if (done_.empty()) return;
+  const Status committed = runtime_.store().journal().Commit();
+  const Stamp upto = runtime_.store().journal().upto();
+  const uint64_t epoch = LeadsEpoch();
+  std::map<PeerProcess, std::vector<ExecutedOrder>> by_peer;
+  std::map<uint64_t, std::vector<OrderEffect>> by_sink;
+  for (Done& one : std::exchange(done_, {})) {
+    ExecutedOrder& order = one.order;
+    const bool done = order.outcome == OrderOutcome::kDone;
+    if (done && !committed.ok()) {
+      // Nobody may hear of what the log does not hold (I7); the head stays.
+      order.reply.resize(std::min(order.reply.size(), kReplyHeadBytes));
+      Reply reply(order.reply, one.protocol);
+      for (size_t i = 0; i < one.replies; ++i) reply.Error(NotLogged(committed.error()));
+    }
+    // Whose lease has ended meanwhile has run it as one of many.
+    const bool unordered = done && one.epoch != 0 && one.epoch != epoch;
+    if (unordered) order.outcome = OrderOutcome::kUnordered;
+    if (one.own) {
+      const OrderResult result = order.outcome == OrderOutcome::kNotRun ? OrderResult::kNotRun
+                                 : unordered                            ? OrderResult::kUnordered
+                                                                        : OrderResult::kDone;
+      by_sink[order.id >> kSinkShift].push_back({order.id, result, std::move(order.reply)});
+    } else {
+      by_peer[one.peer].push_back(std::move(order));
+    }
+  }
+  for (auto& [peer, orders] : by_peer) runtime_.OnExecuted(peer, std::move(orders), upto);
+  const std::lock_guard lock(mutex_);
+  for (auto& [sink, ended] : by_sink) {
+    if (const auto found = sinks_.find(sink); found != sinks_.end())
+      found->second(std::move(ended));
+  }
 }
 
 }  // namespace starling

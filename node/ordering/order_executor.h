@@ -1,10 +1,14 @@
-/// Runs the orders of other nodes' clients while this node holds the lease.
+/// Runs orders: those of other nodes' clients while this node holds the lease, and those of its own
+/// that may have to wait.
 ///
 /// One thread takes what has arrived, runs it, commits once for all of it and hands the replies
 /// back, so that the costs of a commit are shared as widely as the load allows (as in
-/// server/io_thread.h). What a client watches lives here between its WATCH and its EXEC, for as
-/// long as the epoch lasts. Thread-safe. Invariants: I7; I9 (requests are bounded by
-/// replication/order_book.h, watches here).
+/// server/io_thread.h). What a client of another node watches lives here between its WATCH and its
+/// EXEC, for as long as the epoch lasts; who waits for a key waits here. When the lease ends, those
+/// who wait are given back unrun, and wait at the next leaseholder.
+///
+/// Thread-safe. Invariants: I7; I9 (requests are bounded by replication/order_book.h and by their
+/// clients' limits, watches here).
 #pragma once
 
 #include <condition_variable>
@@ -23,6 +27,8 @@
 #include <spdlog/logger.h>
 
 #include "node/command.h"
+#include "node/lease_watch.h"
+#include "node/ordering/blocked_orders.h"
 #include "node/ordering/order_codec.h"
 #include "node/ordering/order_services.h"
 #include "node/runtime.h"
@@ -37,6 +43,16 @@ class OrderExecutor final : private OrderRunner {
                 std::shared_ptr<spdlog::logger> log);
   ~OrderExecutor() override;
 
+  // --- orders of this node's own clients ---
+  using Sink = std::function<void(std::vector<OrderEffect> ended)>;
+  /// Where the ends of orders go whose numbers begin as `base` does (Runtime::AddOrderSink); called
+  /// on this object's thread, must not block. Before the first of them.
+  void SetSink(uint64_t base, Sink sink);
+  /// `epoch`: in which this node leads, as the client was told; where that has ended the order
+  /// comes back unrun. 0: the order is of no lease.
+  void RunOwn(uint64_t number, Order order, uint64_t epoch);
+  void DropOwnClient(uint64_t client);
+
  private:
   using ClientKey = std::pair<PeerProcess, uint64_t>;
   /// A client of another node that watches keys here.
@@ -45,38 +61,68 @@ class OrderExecutor final : private OrderRunner {
     ClientTransaction transaction;
     uint64_t epoch = 0;
   };
-  struct Work {
-    PeerProcess peer;
-    std::vector<RemoteOrder> orders;
+  /// An order that has arrived.
+  struct Running {
+    PeerProcess peer;  // none: an own client's
+    uint64_t id = 0;   // the peer's, or the number
+    ClientKey client;
+    std::string request;
+    DecodedOrder decoded;  // borrows from the request
+    ClientState state;
+    uint64_t epoch = 0;  // own: in which it may run
+    std::string replies;
+    BlockRequest block;  // what it waits for
+    std::optional<std::chrono::nanoseconds> until;
+    Stamp upto;  // WAIT
   };
   struct Drop {
     PeerProcess peer;
     std::optional<std::vector<uint64_t>> clients;
   };
   struct Done {
+    bool own = false;
     PeerProcess peer;
     ExecutedOrder order;
     int protocol = 2;
     size_t replies = 0;
+    uint64_t epoch = 0;
   };
+  using RunningPtr = std::unique_ptr<Running>;
 
   // The gossip thread:
   void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
   void DropClients(const PeerProcess& peer, const std::vector<uint64_t>& clients) override;
   void DropProcess(const PeerProcess& peer) override;
 
+  // Any thread:
+  void Push(std::vector<RunningPtr> orders);
+  void Push(Drop drop);
+  void Wake(bool& reason);
+  uint64_t LeadsEpoch();
+  std::chrono::nanoseconds Now();
+
   // This object's:
   void Serve();
-  void ServeAll(std::deque<Work> work);
-  Done RunOrder(const PeerProcess& peer, const RemoteOrder& order, uint64_t epoch);
-  void RunStep(const ClientKey& key, const OrderStep& step, const DecodedOrder& order,
-               CommandContext& context, uint64_t epoch);
-  void RunTransaction(const ClientKey& key, const OrderStep& step, uint64_t watch_epoch,
-                      CommandContext& context, uint64_t epoch);
-  void Watch(const ClientKey& key, Arguments words, CommandContext& context, uint64_t epoch);
-  uint64_t LeadsEpoch();
-  void DropWatchers(const Drop& drop);
-  void HandBack(std::vector<Done> done, const Status& committed);
+  std::optional<std::chrono::nanoseconds> NextTimer() const;
+  void Apply(const Drop& drop);
+  void Begin(RunningPtr order);
+  /// Runs it; false: it is to wait, as `block` says, and nothing was done.
+  bool RunSteps(Running& order, BlockRequest& block);
+  bool IsBlocking(const OrderStep& step) const;
+  void RunStep(Running& order, const OrderStep& step, CommandContext& context);
+  void RunTransaction(Running& order, const OrderStep& step, CommandContext& context);
+  void Watch(Running& order, Arguments words, CommandContext& context);
+  void Block(RunningPtr order, BlockRequest request);
+  /// Tries a waiting order again; true: it is done.
+  bool Retry(uint64_t sequence);
+  /// Of the keys that it waits for, the first that has what it wants.
+  std::optional<std::string_view> FindReady(const Running& order);
+  void EndWaits(std::chrono::nanoseconds now);
+  void EndWaitsForHolders(std::chrono::nanoseconds now);
+  /// The lease has ended: who waits under it waits elsewhere.
+  void GiveBackWaiting();
+  void Finish(Running& order, OrderOutcome outcome);
+  void HandBack();
 
   Runtime& runtime_;
   const CommandTable& commands_;
@@ -84,11 +130,19 @@ class OrderExecutor final : private OrderRunner {
   std::shared_ptr<spdlog::logger> log_;
   std::mt19937_64 random_;
   std::map<ClientKey, Watcher> watchers_;
+  uint64_t last_sequence_ = 0;
+  std::map<uint64_t, RunningPtr> waiting_;  // by their sequence
+  BlockedOrders blocked_;                   // those of them that wait for keys
+  std::vector<Done> done_;                  // of this round
+  LeaseWatch::Subscription subscription_ = 0;
 
-  std::mutex mutex_;  // guards the three below
+  std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
-  std::deque<Work> work_;
+  std::deque<RunningPtr> arrived_;
   std::vector<Drop> drops_;
+  std::map<uint64_t, Sink> sinks_;
+  bool touched_ = false;  // a key that somebody waits for has changed
+  bool lease_changed_ = false;
   bool stop_ = false;
   std::thread thread_;
 };

@@ -53,8 +53,11 @@ Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
     const bool runs = std::strcmp(row->name, "exec") == 0 && !transaction.broken();
     return runs ? OfTransaction(transaction, levels) : Route{};
   }
-  if (!RunsInOrder(*row) || LevelOf(*row, words, levels) == Level::kLocal) return {};
-  return {true, (row->flags & (kWrite | kMayWrite)) == 0};
+  if (!RunsInOrder(*row)) return {};
+  const bool ordered = LevelOf(*row, words, levels) != Level::kLocal;
+  const bool blocks = (row->flags & kBlocking) != 0;
+  if (!ordered && !blocks) return {};
+  return {ordered, (row->flags & (kWrite | kMayWrite)) == 0, blocks};
 }
 
 }  // namespace starling

@@ -10,6 +10,7 @@ namespace starling {
 struct Route {
   bool ordered = false;     ///< It runs at the leaseholder; else where it arrived.
   bool repeatable = false;  ///< It writes nothing.
+  bool blocks = false;      ///< It may wait for something to take.
 };
 
 /// The levels of one connection: `rules` of the node, `otherwise` for keys that none fits and for

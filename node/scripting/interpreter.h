@@ -29,11 +29,11 @@ struct ScriptRun {
   std::span<const std::string_view> arguments;
   bool read_only = false;
   /// Asked now and then: why the script must end ("ERR ..."); empty: it may go on.
-  std::function<std::string()> must_end;
+  std::function<std::string()> must_end{};
   /// Called before the first command that may write.
-  std::function<void()> on_write;
+  std::function<void()> on_write{};
 
-  ClientState client;  ///< The script's own: its database, its protocol (redis.setresp).
+  ClientState client{};  ///< The script's own: its database, its protocol (redis.setresp).
   bool wrote = false;
 };
 
