@@ -3,10 +3,14 @@
 
 #include <benchmark/benchmark.h>
 
+#include <optional>
+
 #include "bench/workload.h"
+#include "storage/held_shards.h"
 #include "storage/hybrid_clock.h"
 #include "storage/keyspace.h"
 #include "storage/pending.h"
+#include "storage/speculation.h"
 #include "storage/time_source.h"
 
 namespace starling {
@@ -115,6 +119,54 @@ void KeyspaceIncrementPrefetched(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(KeyspaceIncrementPrefetched)->Arg(16)->Arg(64);
+
+/// A transaction of ten SETs that holds their shards; with 1 as a speculation that is kept.
+void KeyspaceTransaction(benchmark::State& state) {
+  FilledKeyspace keyspace(false);
+  std::vector<KeyRef> keys(10);
+  for (auto _ : state) {
+    for (KeyRef& key : keys) key = keyspace.NextKey();
+    {
+      const HeldShards held(*keyspace, keys);
+      std::optional<Speculation> speculation;
+      if (state.range(0) != 0) speculation.emplace(*keyspace);
+      for (const KeyRef& key : keys) keyspace->Lock(key).SetString(key, "another value of bytes");
+      if (speculation) speculation->Keep();
+    }
+    for (size_t i = 0; i < keys.size(); ++i) keyspace.FlushNowAndThen();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(KeyspaceTransaction)->Arg(0)->Arg(1);
+
+/// What a sliding window's script does to its sorted set of about twenty members: the oldest goes,
+/// it is counted, one comes, its deadline is set. All shards are held, as for a script.
+void KeyspaceWindowScript(benchmark::State& state) {
+  constexpr ElementType kType = ElementType::kSortedSet;
+  FilledKeyspace keyspace(false);
+  uint64_t number = 0;
+  ScoreText text;
+  for (auto _ : state) {
+    const std::string name = "window" + std::to_string(number % 1000);
+    const KeyRef key = keyspace->Ref(0, name);
+    const std::string member = "request" + std::to_string(number++);
+    {
+      const HeldShards held(*keyspace);
+      std::optional<Speculation> speculation;
+      if (state.range(0) != 0) speculation.emplace(*keyspace);
+      Access access = keyspace->Lock(key);
+      const std::optional<KeyView> view = access.Find(key);
+      if (view && view->size >= 20) access.RemoveRange(key, kType, 0, 1);
+      benchmark::DoNotOptimize(access.Find(key));
+      access.AddElement(key, kType, member, ScoreValue(static_cast<double>(number), text));
+      access.SetDeadline(key, keyspace->NowMillis() + 60'000);
+      if (speculation) speculation->Keep();
+    }
+    for (int i = 0; i < 3; ++i) keyspace.FlushNowAndThen();
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(KeyspaceWindowScript)->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace starling

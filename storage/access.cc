@@ -4,6 +4,7 @@
 
 #include "storage/access_parts.h"
 #include "storage/keyspace_impl.h"
+#include "storage/speculation.h"
 
 namespace starling {
 namespace {
@@ -48,10 +49,17 @@ std::optional<KeyView> Access::Find(const KeyRef& key, bool touch) {
   return FindEntry(key, touch, entry);
 }
 
+void Access::NoteClaim(const Shard& shard, const LoadedEntry& entry) {
+  if (shard.speculation != nullptr && entry.state.HasLiveClaim()) {
+    shard.speculation->touched_claim_ = true;
+  }
+}
+
 std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEntry& entry) {
   Shard& shard = ShardOf(key);
   entry = shard.Load(key);
   if (entry.handle == 0) return std::nullopt;
+  NoteClaim(shard, entry);
   const int64_t now = NowMillis();
   if (Passed(entry.state, now)) return std::nullopt;
   const KeyView view = shard.View(entry, now);
@@ -137,8 +145,16 @@ void Access::WriteStamped(LoadedEntry& entry, Item& item) {
   entry.state.accessed_seconds = Seconds(item.stamp.millis());
   if (shard.Merge(entry, item, keyspace_.impl_->own)) {
     entry.merged = true;
-    shard.pending.Record(item, entry.key.hash);
+    Record(shard, item, entry.key.hash);
+  }
+}
+
+void Access::Record(Shard& shard, const Item& item, uint64_t hash) {
+  shard.pending.Record(item, hash);
+  if (shard.speculation == nullptr) {
     keyspace_.writes_.fetch_add(1, std::memory_order_release);
+  } else {
+    ++shard.speculation->writes_;
   }
 }
 
@@ -164,7 +180,9 @@ LoadedEntry Access::LoadForWrite(const KeyRef& key) {
   last_seen_ = {};
   Shard& shard = ShardOf(key);
   LoadedEntry entry = shard.Load(key);
+  shard.Remember(entry);
   if (entry.handle == 0) return entry;
+  NoteClaim(shard, entry);
   const int64_t now = NowMillis();
   shard.Touch(entry, Seconds(now));
   entry.state.accessed_seconds = Seconds(now);

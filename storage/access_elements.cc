@@ -17,18 +17,19 @@ bool Access::MergeOwn(Element& element, Item& item, Stamp reset) {
 void Access::Wrote(LoadedEntry& entry, const Item& item, const ElementChange& change) {
   Shard& shard = ShardOf(entry.key);
   shard.NoteElement(entry, item, keyspace_.impl_->own, change);
-  if (!shard.watches.empty()) shard.watches.Touch(entry.key.hash, item);
+  shard.TouchWatches(entry, item);
   entry.state.accessed_seconds = static_cast<uint32_t>(item.stamp.millis() / 1000);
   entry.merged = true;
-  shard.pending.Record(item, entry.key.hash);
-  keyspace_.writes_.fetch_add(1, std::memory_order_release);
+  Record(shard, item, entry.key.hash);
 }
 
 template <typename Decide>
 bool Access::ChangeElement(LoadedEntry& entry, ElementType type, std::string_view id,
                            Decide&& decide) {
   Item item = ElementItemOf(Part::kElement, entry.key, type, id);
-  const Stamp reset = ShardOf(entry.key).Reset(entry);
+  Shard& shard = ShardOf(entry.key);
+  const Stamp reset = shard.Reset(entry);
+  if (shard.speculation != nullptr) shard.RememberElement(entry, type, id);
   const ElementChange change =
       entry.state.collection.Update(*entry.space, type, id, [&](Element& element) {
         return decide(static_cast<const Element&>(element), item) && MergeOwn(element, item, reset);
@@ -171,7 +172,9 @@ void Access::RemoveAt(LoadedEntry& entry, ElementType type, size_t position,
                       const ElementVisitor& taken) {
   Item item = ElementItemOf(Part::kElement, entry.key, type, {});
   item.removed = true;
-  const Stamp reset = ShardOf(entry.key).Reset(entry);
+  Shard& shard = ShardOf(entry.key);
+  const Stamp reset = shard.Reset(entry);
+  if (shard.speculation != nullptr) shard.RememberElementAt(entry, type, position);
   absl::InlinedVector<char, 64> id;  // what is removed moves
   const ElementChange change =
       entry.state.collection.UpdateAt(*entry.space, type, position, [&](Element& element) {

@@ -24,6 +24,8 @@ class TextList {
   void Add(std::string_view text);
   void Append(const TextList& other) { bytes_.append(other.bytes_); }
   size_t bytes() const { return bytes_.size(); }
+  /// Forgets what was added since `bytes()` was this.
+  void CutBack(size_t bytes) { bytes_.resize(bytes); }
   bool AtEnd(size_t position) const { return position == bytes_.size(); }
   /// The text at `position` (0: the first), which moves on behind it.
   std::string_view Next(size_t& position) const;

@@ -349,6 +349,12 @@ size_t Collection::Free(CollectionSpace& space, std::span<ElementTombstone> tomb
   return freed;
 }
 
+Collection Collection::CloneBlock(CollectionSpace& space) const {
+  Collection clone;
+  clone.Name(ElementBlock::Clone(block(), space));
+  return clone;
+}
+
 bool Collection::FreeSome(CollectionSpace& space, size_t limit) {
   if (none()) return true;
   if (packed()) {

@@ -87,6 +87,8 @@ class Collection {
   size_t Free(CollectionSpace& space, std::span<ElementTombstone> tombstones, Visitor dropped);
   /// Adds an element that is not there, as it stood on disk.
   void Restore(CollectionSpace& space, Element& element);
+  /// A copy of one packed block; call it on such only.
+  Collection CloneBlock(CollectionSpace& space) const;
   /// Frees about `limit` elements of a collection that nothing refers to any more; true when
   /// it is none.
   bool FreeSome(CollectionSpace& space, size_t limit);

@@ -101,6 +101,18 @@ ElementBlock* ElementBlock::New(ElementType type, CollectionSpace& space) {
   return block;
 }
 
+ElementBlock* ElementBlock::Clone(ElementBlock* block, CollectionSpace& space) {
+  const size_t size = sizeof(ElementBlock) + block->capacity_;
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  // The header is plain bytes, too.
+  std::memcpy(memory, static_cast<const void*>(block), size);
+  auto* const clone = static_cast<ElementBlock*>(memory);
+  space.outside_bytes += clone->memory_bytes();
+  for (Cursor cursor(clone, space); !cursor.AtEnd(); cursor.Next()) cursor.ClonePayload();
+  return clone;
+}
+
 void ElementBlock::Delete(ElementBlock* block, CollectionSpace& space) {
   for (Cursor cursor(block, space); !cursor.AtEnd(); cursor.Next()) cursor.FreePayload();
   space.outside_bytes -= block->memory_bytes();

@@ -29,6 +29,8 @@ class ElementBlock {
   class Cursor;
 
   static ElementBlock* New(ElementType type, CollectionSpace& space);
+  /// A copy, with long payloads of its own.
+  static ElementBlock* Clone(ElementBlock* block, CollectionSpace& space);
   /// Frees the block and the long payloads in it.
   static void Delete(ElementBlock* block, CollectionSpace& space);
 
@@ -152,6 +154,8 @@ class ElementBlock::Cursor {
   void ParseId(const uint8_t*& at, uint8_t form);
   const char* LongPayload() const;
   void FreePayload();
+  /// Gives the element a copy of its long payload.
+  void ClonePayload();
 
   ElementBlock* block_;
   CollectionSpace* space_;

@@ -148,6 +148,14 @@ void ElementBlock::Cursor::FreePayload() {
   delete[] LongPayload();
 }
 
+void ElementBlock::Cursor::ClonePayload() {
+  if (kind_ != kBlock) return;
+  char* const copy = new char[payload_size_];
+  std::memcpy(copy, LongPayload(), payload_size_);
+  std::memcpy(const_cast<uint8_t*>(payload_), &copy, sizeof copy);
+  space_->outside_bytes += payload_size_;
+}
+
 std::string_view ElementBlock::Cursor::Id() const {
   if (written_out_) return id_;
   WriteListStep(space_->id_text.data(), step_side_, step_stamp_,

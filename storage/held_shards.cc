@@ -35,6 +35,7 @@ void HeldShards::Hold() {
 void HeldShards::Release() {
   ForEachShard(std::exchange(shard_mask_, 0), [&](size_t i) {
     Shard& shard = *keyspace_.impl_->shards[i];
+    STARLING_CHECK(shard.speculation == nullptr);
     shard.held_at_millis = 0;
     shard.mutex.Release();
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/keyspace_impl.h"
+#include "storage/speculation.h"
 
 namespace starling {
 namespace {
@@ -67,7 +68,7 @@ size_t Keyspace::Size(uint8_t database) const {
   size_t keys = 0;
   for (const auto& shard : impl_->shards) {
     std::lock_guard lock(shard->mutex);
-    keys += shard->counts(database).keys;
+    keys += shard->CountKeys(database).keys;
   }
   return keys;
 }
@@ -76,7 +77,7 @@ size_t Keyspace::SizeWithDeadline(uint8_t database) const {
   size_t keys = 0;
   for (const auto& shard : impl_->shards) {
     std::lock_guard lock(shard->mutex);
-    keys += shard->counts(database).with_deadline;
+    keys += shard->CountKeys(database).with_deadline;
   }
   return keys;
 }
@@ -159,11 +160,18 @@ void Keyspace::FlushDatabase(uint8_t database) {
     item.database = database;
     item.stamp = stamp;
     item.at = stamp;
+    Speculation* const speculation = impl_->shards[0]->speculation;
     for (const auto& shard : impl_->shards) {
+      STARLING_CHECK(shard->speculation == speculation);
+      if (speculation != nullptr) shard->RememberDatabaseCut(database);
       shard->MergeDatabaseCut(database, stamp, {stamp, impl_->own});
     }
-    impl_->shards[0]->pending.Record(item, database);
-    writes_.fetch_add(1, std::memory_order_release);
+    access.Record(*impl_->shards[0], item, database);
+    if (speculation != nullptr) {
+      // Its keys go when it is kept; until then each as it is next seen.
+      speculation->flushed_ |= uint64_t{1} << database;
+      return;
+    }
   }
   FreeKilled(database);
 }

@@ -213,6 +213,10 @@ class Access {
   Stamp Write(LoadedEntry& entry, Item& item);
   /// The same with the stamp that the item has, just drawn.
   void WriteStamped(LoadedEntry& entry, Item& item);
+  /// Keeps what was merged for the flush.
+  void Record(Shard& shard, const Item& item, uint64_t hash);
+  /// Tells a speculation of a live claim.
+  static void NoteClaim(const Shard& shard, const LoadedEntry& entry);
   void WriteElement(LoadedEntry& entry, ElementType type, std::string_view id,
                     const Value& payload);
   /// Writes what `decide(element as it stands, item)` makes of an item of the element, which is
@@ -398,6 +402,7 @@ class Keyspace {
  private:
   friend class Access;
   friend class HeldShards;
+  friend class Speculation;
   friend class Watches;
   struct Impl;
 

@@ -23,6 +23,15 @@ class PendingBuffer {
   size_t size() const { return items_.size(); }
   /// Appends what was recorded, as written by `origin`; views borrow from this buffer.
   void AppendTo(std::vector<Item>& out, const Origin& origin) const;
+  // --- a speculation: what is recorded from Mark() on takes nothing's place that was there before
+  void Mark();
+  /// What was recorded since stays.
+  void KeepMarked();
+  /// What was recorded since goes.
+  void DropMarked();
+  /// Appends what was recorded since.
+  void AppendMarked(std::vector<Item>& out, const Origin& origin) const;
+
   /// Forgets all; keeps small buffers for the next generation.
   void Clear();
   /// Bytes of texts that it has room for.
@@ -37,6 +46,7 @@ class PendingBuffer {
     Item item;  // its views are void
     uint64_t hash;
     Text key, element, payload;
+    uint32_t instead_of = 0;  // 1 + the place of what it replaces, which stood before the mark
   };
 
   static constexpr size_t kScanned = 8;          // fewer entries than this are found by scanning
@@ -45,10 +55,14 @@ class PendingBuffer {
   std::string_view View(const Text& text) const { return {texts_.data() + text.offset, text.size}; }
   Text Add(std::string_view bytes);
   bool Same(const Entry& entry, const Item& item, uint64_t hash) const;
-  Entry* Find(const Item& item, uint64_t hash);
+  /// The place of the entry of the same part, or items_.size().
+  size_t Find(const Item& item, uint64_t hash) const;
+  void AppendFrom(size_t first, std::vector<Item>& out, const Origin& origin) const;
 
   std::vector<Entry> items_;
   std::string texts_;
+  size_t marked_ = 0;  // what stands before is not replaced
+  size_t marked_text_ = 0;
   absl::flat_hash_map<uint64_t, uint32_t> index_;  // by hash; filled beyond kScanned
 };
 

@@ -95,7 +95,7 @@ KeyRef Shard::KeyOf(Handle handle) const {
   return key;
 }
 
-LoadedEntry Shard::Load(const KeyRef& key) {
+LoadedEntry Shard::FindRaw(const KeyRef& key) const {
   LoadedEntry entry;
   entry.key = key;
   entry.space = &space_;
@@ -103,14 +103,20 @@ LoadedEntry Shard::Load(const KeyRef& key) {
     const KeyRef other = CellKey(slab_.At(handle));
     return other.name == key.name && other.database == key.database;
   });
+  if (entry.handle != 0) Unpack(entry);
+  return entry;
+}
+
+LoadedEntry Shard::Load(const KeyRef& key) {
+  LoadedEntry entry = FindRaw(key);
   if (entry.handle == 0) return entry;
-  Unpack(entry);
   const Stamp cut = database_cuts_[key.database];
   if (cut.none()) return entry;
   // Keys that a database's cut has killed lose their parts when they are next seen.
   const bool parts = ApplyDatabaseCut(entry.state, key.database);
   const bool elements = PurgeCollection(entry);
   if (!parts && !elements) return entry;
+  Remember(entry);
   Save(entry);
   // The cell may have moved, and what was borrowed from it with it.
   LoadedEntry saved;
@@ -201,6 +207,7 @@ bool Shard::MergePart(LoadedEntry& entry, const Item& item, OriginIndex origin) 
 }
 
 bool Shard::MergeElement(LoadedEntry& entry, const Item& item, OriginIndex origin) {
+  if (speculation != nullptr) RememberElement(entry, item.element_type, item.element);
   const ElementChange change = entry.state.collection.Merge(space_, item, origin, Reset(entry));
   if (change.changed) NoteElement(entry, item, origin, change);
   return change.changed;
@@ -278,7 +285,9 @@ bool Shard::PurgeCollection(LoadedEntry& entry) {
       RecordChangedElement(entry, element.type, element.id);
     }
   };
-  const bool changed = collection.AllUpTo(reset) || collection.Purge(space_, reset, record);
+  const bool all = collection.AllUpTo(reset);
+  if (speculation != nullptr && !all) RememberAllElements(entry);
+  const bool changed = all || collection.Purge(space_, reset, record);
   if (collection.AllUpTo(reset) || collection.size() == 0) DropCollection(entry);
   return changed;
 }
@@ -289,7 +298,9 @@ void Shard::DropCollection(LoadedEntry& entry) {
           .ElementPrefix());
   maybe_replaced_ += entry.state.collection.tombstones();
   // Freed in slices (FreeDropped), so that deleting a large collection stalls nobody.
-  dropped_.push_back(entry.state.collection);
+  if (speculation == nullptr || !SetCollectionAside(entry)) {
+    dropped_.push_back(entry.state.collection);
+  }
   entry.state.collection = {};
 }
 
@@ -333,16 +344,33 @@ void Shard::Save(LoadedEntry& entry) {
   }
   Repack(entry);
   const size_t tombstones = tombstones_.size();
-  if (tombstones >= kCompactAt && maybe_replaced_ >= tombstones / 2) CompactTombstones();
+  if (tombstones >= kCompactAt && speculation == nullptr && maybe_replaced_ >= tombstones / 2)
+    CompactTombstones();
 }
 
 void Shard::Repack(LoadedEntry& entry) {
-  if (entry.block != nullptr) space_.outside_bytes -= entry.block_size;
+  if (entry.block != nullptr) {
+    space_.outside_bytes -= entry.block_size;
+    if (speculation != nullptr && entry.state.string.base.bytes.data() != entry.block) {
+      LeaveBlock(entry);
+    }
+  }
   entry.block = KeepPayload(entry.state.string, entry.block);
   entry.block_size = entry.block == nullptr ? 0 : entry.state.string.base.bytes.size();
   space_.outside_bytes += entry.block_size;
-  absl::InlinedVector<uint8_t, 512> scratch(CellBound(entry.key.name, entry.state));
-  const size_t size = PackCell(scratch.data(), entry.key, entry.state, entry.block);
+  StoreCell(entry, entry.state, entry.block);
+}
+
+void Shard::LeaveBlock(LoadedEntry& entry) {
+  ShardUndo::Entry& saved = Remembered(entry);
+  if (saved.block != entry.block) return;
+  saved.block_replaced = true;
+  entry.block = nullptr;
+}
+
+void Shard::StoreCell(LoadedEntry& entry, const KeyState& state, const char* block) {
+  absl::InlinedVector<uint8_t, 512> scratch(CellBound(entry.key.name, state));
+  const size_t size = PackCell(scratch.data(), entry.key, state, block);
   const auto hash_of = [this](Handle handle) { return HashOf(handle); };
   if (entry.handle == 0) {
     entry.handle = slab_.Allocate(size);
@@ -368,6 +396,7 @@ void Shard::Erase(LoadedEntry& entry) {
   DropClaim(entry);
   table_.Erase(entry.key.hash, entry.handle, [this](Handle handle) { return HashOf(handle); });
   space_.outside_bytes -= entry.block_size;
+  if (speculation != nullptr && entry.block != nullptr) LeaveBlock(entry);
   delete[] entry.block;
   slab_.Free(entry.handle);
   entry.handle = 0;
@@ -392,7 +421,7 @@ bool Shard::MergeDatabaseCut(uint8_t database, Stamp at, const Version& version)
        !Later(version, database_cut_versions_[database], origins_))) {
     return false;
   }
-  if (!watches.empty()) watches.TouchDatabase(database);
+  if (!watches.empty() && speculation == nullptr) watches.TouchDatabase(database);
   database_cuts_[database] = at;
   database_cut_versions_[database] = version;
   return true;

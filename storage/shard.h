@@ -23,11 +23,14 @@
 #include "storage/keyspace.h"
 #include "storage/pending.h"
 #include "storage/shard_mutex.h"
+#include "storage/shard_undo.h"
 #include "storage/slab.h"
 #include "storage/time_source.h"
 #include "storage/watch.h"
 
 namespace starling {
+
+class Speculation;
 
 struct LoadedEntry {
   KeyRef key;
@@ -60,6 +63,8 @@ class Shard {
   WatchTable watches;
   /// While a transaction holds the shard: the time that it sees. Else 0.
   int64_t held_at_millis = 0;
+  /// The one that covers the shard, or null.
+  Speculation* speculation = nullptr;
 
   // --- entries ---
   LoadedEntry Load(const KeyRef& key);
@@ -71,8 +76,12 @@ class Shard {
   /// Merges one item; returns whether the entry changed. The caller saves.
   bool Merge(LoadedEntry& entry, const Item& item, OriginIndex origin) {
     const bool changed = MergePart(entry, item, origin);
-    if (changed && !watches.empty()) watches.Touch(entry.key.hash, item);
+    if (changed) TouchWatches(entry, item);
     return changed;
+  }
+  /// Tells who watches the key; of a speculation when it is kept.
+  void TouchWatches(const LoadedEntry& entry, const Item& item) {
+    if (!watches.empty() && speculation == nullptr) watches.Touch(entry.key.hash, item);
   }
   /// Notes what merging an element's item into the entry's collection has done.
   void NoteElement(const LoadedEntry& entry, const Item& item, OriginIndex origin,
@@ -86,8 +95,28 @@ class Shard {
   size_t MemoryUsage(const LoadedEntry& entry) const;
   void Prefetch(uint64_t hash) const { table_.Prefetch(hash); }
 
+  // --- speculation (shard_undo.cc): to be called before what they name is changed ---
+  /// The entry; as it was loaded.
+  void Remember(const LoadedEntry& entry) {
+    if (speculation != nullptr) Remembered(entry);
+  }
+  /// An element of the entry's collection, and the entry.
+  void RememberElement(const LoadedEntry& entry, ElementType type, std::string_view id);
+  void RememberElementAt(const LoadedEntry& entry, ElementType type, size_t position);
+  /// The cut of a database.
+  void RememberDatabaseCut(uint8_t database);
+  /// Whether the speculation has deleted the database: what that killed is still counted.
+  bool FlushedInSpeculation(uint8_t database) const;
+  /// Appends what was written since it began.
+  void AppendWritten(std::vector<Item>& items, const Origin& origin) const;
+  /// Ends remembering: what was written stays, or all is as it was.
+  void KeepWritten();
+  void PutBackWritten();
+
   // --- databases ---
   const Counts& counts(uint8_t database) const { return counts_[database]; }
+  /// The same without what a speculation's FLUSHDB has killed, by a scan where there was one.
+  Counts CountKeys(uint8_t database) const;
   Stamp database_cut(uint8_t database) const { return database_cuts_[database]; }
   const Version& database_cut_version(uint8_t database) const {
     return database_cut_versions_[database];
@@ -192,8 +221,31 @@ class Shard {
   void CountClaim(LoadedEntry& entry);
   void UnindexClaim(const LoadedEntry& entry);
   void DropClaim(LoadedEntry& entry);
+  /// In a speculation: leaves the claim of the time before, which is about to change, for a way
+  /// back.
+  void CopyRememberedClaim(LoadedEntry& entry);
   void RestoreClaim(LoadedEntry& entry, std::unique_ptr<Claim> claim);
   int64_t BootMillis() const;
+  // shard_undo.cc
+  ShardUndo& BeginUndo();
+  ShardUndo::Entry& Remembered(const LoadedEntry& entry);
+  /// Whether its elements have to be remembered one by one.
+  bool RememberCollection(ShardUndo::Entry& saved);
+  void RememberAllElements(const LoadedEntry& entry);
+  void NoteBefore(ShardUndo::Entry& saved, const Element& element, bool was_there);
+  /// Whether the collection that is to be dropped is kept for a way back.
+  bool SetCollectionAside(const LoadedEntry& entry);
+  void TouchWritten();
+  void PutBack(Collection& collection, const ShardUndo::ElementBefore& before);
+  void PutBack(const ShardUndo::Entry& saved);
+  void PutBackClaim(LoadedEntry& now, const Claim* before);
+  void FreeWhole(Collection& collection);
+  /// The entry as its cell has it, the database's cut aside.
+  LoadedEntry FindRaw(const KeyRef& key) const;
+  /// Before the entry's block is freed: keeps it for a way back, where it is of the time before.
+  void LeaveBlock(LoadedEntry& entry);
+  /// Puts the entry's cell where it belongs.
+  void StoreCell(LoadedEntry& entry, const KeyState& state, const char* block);
   bool PurgeCollection(LoadedEntry& entry);
   void DropCollection(LoadedEntry& entry);
   void CountAndIndex(LoadedEntry& entry);
@@ -226,6 +278,7 @@ class Shard {
   ChangedNames changed_{Stamp{UINT64_MAX}};
   Stamp maybe_saved_{UINT64_MAX};  // an element of a list that is younger has no record
   Stamp newest_;                   // no element is newer
+  std::unique_ptr<ShardUndo> undo_;
 };
 
 /// The hash of a key name in its database.

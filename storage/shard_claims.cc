@@ -23,14 +23,25 @@ KeyView Shard::View(const LoadedEntry& entry, int64_t now_millis) const {
 bool Shard::MergeClaim(LoadedEntry& entry, const Item& item, OriginIndex origin) {
   const Version version{item.stamp, origin};
   Claim*& claim = entry.state.claim;
-  const size_t bytes = claim == nullptr ? 0 : claim->memory_bytes();
   const bool was_ended = claim != nullptr && claim->ended;
+  if (speculation != nullptr && claim != nullptr && Later(version, claim->version, origins_)) {
+    CopyRememberedClaim(entry);
+  }
+  const size_t bytes = claim == nullptr ? 0 : claim->memory_bytes();
   if (claim == nullptr) claim = new Claim;
   if (!claim->Merge(version, item, origins_, BootMillis())) return false;
   space_.outside_bytes += claim->memory_bytes() - bytes;
   maybe_replaced_ += was_ended ? 1 : 0;
   if (claim->ended) AddTombstone(entry.key.hash, Tombstone::Kind::kClaim, version);
   return true;
+}
+
+void Shard::CopyRememberedClaim(LoadedEntry& entry) {
+  ShardUndo::Entry& saved = Remembered(entry);
+  if (saved.claim != entry.state.claim) return;
+  saved.claim_replaced = true;
+  entry.state.claim = new Claim(*saved.claim);
+  space_.outside_bytes += entry.state.claim->memory_bytes();
 }
 
 void Shard::RestoreClaim(LoadedEntry& entry, std::unique_ptr<Claim> claim) {

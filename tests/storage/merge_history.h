@@ -30,6 +30,8 @@ class MergeHistory {
 
   /// Writes, flushes, delivers and expires at random, and flushes all in the end.
   void Run(int steps);
+  /// One random write.
+  void WriteTo(OneNode& node) { Write(node); }
   /// Brings every batch to every node in an order of its own, some of them twice.
   void DeliverAll();
   /// All batches in an order of their own in which each follows those before it in its stream.
