@@ -49,17 +49,11 @@ std::optional<KeyView> Access::Find(const KeyRef& key, bool touch) {
   return FindEntry(key, touch, entry);
 }
 
-void Access::NoteClaim(const Shard& shard, const LoadedEntry& entry) {
-  if (shard.speculation != nullptr && entry.state.HasLiveClaim()) {
-    shard.speculation->touched_claim_ = true;
-  }
-}
-
 std::optional<KeyView> Access::FindEntry(const KeyRef& key, bool touch, LoadedEntry& entry) {
   Shard& shard = ShardOf(key);
   entry = shard.Load(key);
+  if (shard.speculation != nullptr) NoteMet(shard, entry);
   if (entry.handle == 0) return std::nullopt;
-  NoteClaim(shard, entry);
   const int64_t now = NowMillis();
   if (Passed(entry.state, now)) return std::nullopt;
   const KeyView view = shard.View(entry, now);
@@ -138,8 +132,8 @@ void Access::WriteStamped(LoadedEntry& entry, Item& item) {
     item.part = Part::kCut;
     item.deadline_millis = 0;
   }
-  const bool has_at =
-      item.part == Part::kCut || item.part == Part::kSlot || item.part == Part::kElementSlot;
+  const bool has_at = item.part == Part::kCut || item.part == Part::kSlot ||
+                      item.part == Part::kElementSlot || item.part == Part::kClaim;
   if (has_at && item.at.none()) item.at = item.stamp;
   Shard& shard = ShardOf(entry.key);
   entry.state.accessed_seconds = Seconds(item.stamp.millis());
@@ -180,9 +174,11 @@ LoadedEntry Access::LoadForWrite(const KeyRef& key) {
   last_seen_ = {};
   Shard& shard = ShardOf(key);
   LoadedEntry entry = shard.Load(key);
-  shard.Remember(entry);
+  if (shard.speculation != nullptr) {
+    shard.Remember(entry);
+    NoteMet(shard, entry);
+  }
   if (entry.handle == 0) return entry;
-  NoteClaim(shard, entry);
   const int64_t now = NowMillis();
   shard.Touch(entry, Seconds(now));
   entry.state.accessed_seconds = Seconds(now);
@@ -217,6 +213,11 @@ void Access::WriteString(LoadedEntry& entry, std::string_view text) {
 
 void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) {
   LoadedEntry entry = LoadForWrite(key);
+  if (keep_ttl && entry.state.HasLiveClaim()) {
+    RewriteClaim(entry, text);
+    return Keep(entry);
+  }
+  EndLiveClaim(entry);
   if (keep_ttl) DropDeadlineOfNothing(entry);
   const int64_t deadline = entry.state.deadline_millis;
   WriteString(entry, text);
@@ -224,7 +225,11 @@ void Access::SetString(const KeyRef& key, std::string_view text, bool keep_ttl) 
   Keep(entry);
 }
 
-bool Access::AddToString(LoadedEntry& entry, const Number& by) {
+bool Access::AddToString(LoadedEntry& entry, const Number& by, const Number& sum) {
+  if (entry.state.HasLiveClaim()) {
+    RewriteClaim(entry, sum.ToString());
+    return true;
+  }
   DropDeadlineOfNothing(entry);
   Item item = ItemOf(Part::kSlot, entry.key);
   if (!AddToOwnSlot(item, entry.state.string.Find(keyspace_.impl_->own), by)) return false;
@@ -234,11 +239,12 @@ bool Access::AddToString(LoadedEntry& entry, const Number& by) {
 
 void Access::ResetCounter(const KeyRef& key, int64_t value) {
   LoadedEntry entry = LoadForWrite(key);
+  EndLiveClaim(entry);
   const KeyView view = ViewOf(entry);
   const std::optional<Number> by =
       view.counter ? Number::Sum(Number::FromInt(value), view.value.number.Negated())
                    : std::nullopt;
-  if (!by || !AddToString(entry, *by)) {
+  if (!by || !AddToString(entry, *by, Number::FromInt(value))) {
     WriteString(entry, std::to_string(value));
   } else if (entry.state.HasDeadline()) {
     WriteExpiry(entry, 0);
@@ -260,7 +266,7 @@ Result<int64_t> Access::Increment(const KeyRef& key, int64_t by) {
     error = Error{Code::kWrongType, "the key holds a collection"};
   }
   const std::optional<Number> sum = Number::Sum(current, Number::FromInt(by));
-  if (!error && (!sum || !sum->fits_int64() || !AddToString(entry, Number::FromInt(by)))) {
+  if (!error && (!sum || !sum->fits_int64() || !AddToString(entry, Number::FromInt(by), *sum))) {
     error = Error{Code::kOutOfRange, "the sum is beyond 64 bits"};
   }
   Keep(entry);  // also keeps the deletion of what had expired
@@ -281,7 +287,7 @@ Result<Number> Access::IncrementDecimal(const KeyRef& key, const Number& by) {
     sum = Error{Code::kWrongType, "the key holds a collection"};
   }
   if (sum) sum = DecimalSum(*current, by);
-  if (sum && !AddToString(entry, by)) sum = OwnNetOverflows();
+  if (sum && !AddToString(entry, by, *sum)) sum = OwnNetOverflows();
   Keep(entry);
   return sum;
 }
@@ -290,7 +296,7 @@ bool Access::Delete(const KeyRef& key) {
   LoadedEntry entry = LoadForWrite(key);
   if (entry.handle == 0) return false;
   const bool seen = ViewOf(entry).type != KeyType::kNone;
-  if (seen) {
+  if (seen && !EndLiveClaim(entry)) {
     Item item = ItemOf(Part::kCut, key);
     Write(entry, item);
   }
@@ -300,8 +306,10 @@ bool Access::Delete(const KeyRef& key) {
 
 void Access::Clear(const KeyRef& key) {
   LoadedEntry entry = LoadForWrite(key);
-  Item item = ItemOf(Part::kCut, key);
-  Write(entry, item);
+  if (!EndLiveClaim(entry)) {
+    Item item = ItemOf(Part::kCut, key);
+    Write(entry, item);
+  }
   Keep(entry);
 }
 
@@ -309,7 +317,9 @@ bool Access::SetDeadline(const KeyRef& key, int64_t deadline_millis) {
   LoadedEntry entry = LoadForWrite(key);
   if (entry.handle == 0) return false;
   const bool seen = ViewOf(entry).type != KeyType::kNone;
-  if (seen && deadline_millis <= NowMillis()) {
+  if (entry.state.HasLiveClaim()) {
+    SetClaimDeadline(entry, deadline_millis);
+  } else if (seen && deadline_millis <= NowMillis()) {
     Item item = ItemOf(Part::kCut, key);
     Write(entry, item);
   } else if (seen) {
@@ -322,8 +332,14 @@ bool Access::SetDeadline(const KeyRef& key, int64_t deadline_millis) {
 bool Access::ClearDeadline(const KeyRef& key) {
   LoadedEntry entry = LoadForWrite(key);
   if (entry.handle == 0) return false;
-  const bool had = ViewOf(entry).deadline_millis.has_value();
-  if (had) WriteExpiry(entry, 0);
+  const bool claimed = entry.state.HasLiveClaim();
+  const bool had =
+      claimed ? entry.state.claim->ttl_millis != 0 : ViewOf(entry).deadline_millis.has_value();
+  if (had && claimed) {
+    RewriteClaim(entry, std::string(entry.state.claim->text), 0);
+  } else if (had) {
+    WriteExpiry(entry, 0);
+  }
   Keep(entry);
   return had;
 }

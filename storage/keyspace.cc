@@ -40,9 +40,15 @@ void Keyspace::Impl::Unlock(uint64_t mask) {
 }
 
 Keyspace::Keyspace(const KeyspaceOptions& options, HybridClock& clock)
-    : clock_(clock), impl_(std::make_unique<Impl>(options, clock.NowMillis(), clock.time())) {}
+    : clock_(clock), impl_(std::make_unique<Impl>(options, clock.NowMillis(), clock.time())) {
+  impl_->records = std::make_unique<Records>(*this);
+}
 
 Keyspace::~Keyspace() = default;
+
+Records& Keyspace::records() { return *impl_->records; }
+
+const Records& Keyspace::records() const { return *impl_->records; }
 
 KeyRef Keyspace::Ref(uint8_t database, std::string_view name) const {
   return {database, name, HashKey(database, name, impl_->hash_seed)};
@@ -154,6 +160,7 @@ Origin Keyspace::origin() const { return impl_->origins.At(impl_->own); }
 void Keyspace::FlushDatabase(uint8_t database) {
   {
     Access access = LockAll();
+    access.EndClaims(database);
     const Stamp stamp = clock_.Draw();
     Item item;
     item.part = Part::kDatabaseCut;
@@ -170,6 +177,7 @@ void Keyspace::FlushDatabase(uint8_t database) {
     if (speculation != nullptr) {
       // Its keys go when it is kept; until then each as it is next seen.
       speculation->flushed_ |= uint64_t{1} << database;
+      if (impl_->records->AnyUndecided()) speculation->blocked_ = true;
       return;
     }
   }

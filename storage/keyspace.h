@@ -35,6 +35,7 @@ namespace starling {
 
 class Shard;
 class Keyspace;
+class Records;
 struct CollectionSpace;
 struct Element;
 struct ElementChange;
@@ -131,11 +132,12 @@ class Access {
   std::optional<Value> ElementAt(const KeyRef& key, size_t index);
 
   // --- writing; a key seen as expired is deleted first ---
-  /// Makes the key a string. Its time to live is dropped unless `keep_ttl`.
+  /// Makes the key a string. Its time to live is dropped unless `keep_ttl`. A claim on it is ended,
+  /// or with `keep_ttl` rewritten.
   void SetString(const KeyRef& key, std::string_view text, bool keep_ttl = false);
   /// Sets a counter so that concurrent increments of others survive (GETSET k 0): subtracts what
   /// was observed and adds `value`, where the key is a counter; else as SetString. Drops the time
-  /// to live.
+  /// to live. A claim is ended.
   void ResetCounter(const KeyRef& key, int64_t value);
   /// Adds to the key's integer; 0 when missing. Errors (nothing changed): kWrongType,
   /// kInvalidArgument (not an integer), kOutOfRange (result beyond int64).
@@ -188,6 +190,24 @@ class Access {
   size_t RemoveRange(const KeyRef& key, ElementType type, size_t first, size_t count,
                      bool reverse = false, const ElementVisitor& taken = nullptr);
 
+  // --- claims (claim.h, access_claims.cc) ---
+  // What is written to a key with a live claim by the calls above is a claim write: the value is
+  // rewritten with the time that remains, or the claim is ended, together with all that lies under
+  // it. Such a write needs a majority, so it is allowed within a speculation only (else it is a bug
+  // of ours): whoever writes without one asks HasLiveClaim before.
+  /// Costs one load where the key's shard has no claims.
+  bool HasLiveClaim(const KeyRef& key);
+  /// The fencing token of the live claim: the stamp that granted it.
+  std::optional<Stamp> ClaimToken(const KeyRef& key);
+  /// Grants a claim of a key that is not seen; nothing where it is. `ttl_millis` 0: until it is
+  /// released.
+  std::optional<Stamp> Claim(const KeyRef& key, std::string_view text, int64_t ttl_millis);
+  /// Ends the claim if it is live and has this token; returns whether. Also one whose time is up.
+  bool EndClaim(const KeyRef& key, Stamp token);
+  /// As SetString, but a live claim stays, with its token; its time to live is dropped unless
+  /// `keep_ttl` (SET XX).
+  void RewriteString(const KeyRef& key, std::string_view text, bool keep_ttl);
+
   /// Writes the observed state of `from` under `to` with new stamps, replacing what is seen there.
   /// False when `from` is unseen.
   bool Copy(const KeyRef& from, const KeyRef& to);
@@ -215,8 +235,8 @@ class Access {
   void WriteStamped(LoadedEntry& entry, Item& item);
   /// Keeps what was merged for the flush.
   void Record(Shard& shard, const Item& item, uint64_t hash);
-  /// Tells a speculation of a live claim.
-  static void NoteClaim(const Shard& shard, const LoadedEntry& entry);
+  /// Tells a speculation of a live claim, and of what has to be decided first.
+  void NoteMet(const Shard& shard, const LoadedEntry& entry);
   void WriteElement(LoadedEntry& entry, ElementType type, std::string_view id,
                     const Value& payload);
   /// Writes what `decide(element as it stands, item)` makes of an item of the element, which is
@@ -239,8 +259,20 @@ class Access {
   /// anew, one that outlived the old (an EXPIRE elsewhere, later than the DEL).
   void DropDeadlineOfNothing(LoadedEntry& entry);
   void WriteString(LoadedEntry& entry, std::string_view text);
-  /// False, with nothing written, where this node's own net would overflow.
-  bool AddToString(LoadedEntry& entry, const Number& by);
+  /// Adds `by`, which makes `sum`. False, with nothing written, where this node's own net would
+  /// overflow.
+  bool AddToString(LoadedEntry& entry, const Number& by, const Number& sum);
+  // Claims: the entry has a live one.
+  void WriteClaim(LoadedEntry& entry, Item& item);
+  void RewriteClaim(LoadedEntry& entry, std::string_view text, int64_t ttl_millis);
+  /// With the time that remains.
+  void RewriteClaim(LoadedEntry& entry, std::string_view text);
+  void SetClaimDeadline(LoadedEntry& entry, int64_t deadline_millis);
+  void WriteClaimEnd(LoadedEntry& entry);
+  /// Ends the claim, if there is a live one, and cuts the key; returns whether there was.
+  bool EndLiveClaim(LoadedEntry& entry);
+  /// Ends all claims of a database, whose cut follows.
+  void EndClaims(uint8_t database);
 
   /// The hybrid clock as it was when this Access first asked.
   int64_t NowMillis();
@@ -291,6 +323,7 @@ class Keyspace {
   uint64_t Scan(uint8_t database, uint64_t cursor, size_t count, const KeyVisitor& visit);
   std::optional<std::string> RandomKey(uint8_t database, std::mt19937_64& random);
   /// Deletes every key of the database (FLUSHDB): one item, then memory is freed shard by shard.
+  /// Ends its claims: where there are any, only within a speculation.
   void FlushDatabase(uint8_t database);
 
   // --- clock ---
@@ -333,12 +366,18 @@ class Keyspace {
     std::string key;
     Stamp token;
   };
+  /// Whether the database has a live claim. Costs a scan of shards that have claims.
+  bool HasLiveClaims(uint8_t database) const;
   /// Up to `limit` keys whose claim's time is up here, in no order. They stay held until the
   /// leaseholder ends them.
   std::vector<LapsedClaim> LapsedClaims(size_t limit) const;
   /// When LapsedClaims has the next one, by the boot clock (TimeSource::Monotonic); nothing while
   /// no claim has a time to live.
   std::optional<std::chrono::milliseconds> NextLapse() const;
+
+  /// What waits for a majority (records.h).
+  Records& records();
+  const Records& records() const;
 
   // --- memory that can go ---
   /// Deletes what has expired, at most `limit` keys: own keys at once, those whose expiry another
@@ -360,7 +399,8 @@ class Keyspace {
     VersionVector vector;
     Stability stable;
   };
-  /// Frees stable tombstones, at most `limit`; returns how many. One that the checkpoint holds must
+  /// Frees stable tombstones, none that a record may still meet (Records::free_below), at most
+  /// `limit`; returns how many. One that the checkpoint holds must
   /// have been stable then: the next checkpoint erases it, and a kill inside that leaves a state
   /// without it, onto which all is replayed that came after the vector (I8). `held_back`: whether
   /// one waits for that. Null: there is no checkpoint.
@@ -402,6 +442,7 @@ class Keyspace {
  private:
   friend class Access;
   friend class HeldShards;
+  friend class Records;
   friend class Speculation;
   friend class Watches;
   struct Impl;
@@ -410,6 +451,8 @@ class Keyspace {
   /// Drops what a database's cut has killed, in slices.
   void FreeKilled(uint8_t database);
   void FreeKilledIn(std::span<const std::vector<Item>> lists);
+  /// The same for those of records that were applied.
+  void FreeKilledByRecords();
 
   HybridClock& clock_;
   std::atomic<uint64_t> writes_{0};

@@ -8,6 +8,7 @@
 
 #include "storage/keyspace.h"
 #include "storage/origin_table.h"
+#include "storage/records.h"
 #include "storage/shard.h"
 
 namespace starling {
@@ -19,6 +20,7 @@ struct Keyspace::Impl {
   OriginTable origins;
   std::vector<std::unique_ptr<Shard>> shards;  // count is a power of two
   std::atomic<OriginIndex> own{0};
+  std::unique_ptr<Records> records;
 
   std::mutex floor_mutex;
   VersionVector floor;

@@ -1,5 +1,7 @@
 // Merging what others wrote, walks, expiry and freeing, checkpoint records.
 #include <algorithm>
+#include <bit>
+#include <iterator>
 #include <utility>
 
 #include "storage/entry.h"
@@ -11,6 +13,8 @@ namespace starling {
 
 void Keyspace::Impl::MergeItem(const Item& item) {
   const OriginIndex origin = origins.IndexOf(item.origin);
+  // A record is applied with what brings its verdict, or the verdict's record.
+  if (Records::IsRecordItem(item)) records->Arrived(item);
   if (item.part == Part::kDatabaseCut) {
     for (const auto& shard : shards) {
       shard->MergeDatabaseCut(item.database, item.at, {item.stamp, origin});
@@ -33,6 +37,8 @@ void Keyspace::Merge(std::span<const Item> items) {
     if (item.part == Part::kDatabaseCut) {
       mask = impl_->AllShards();
       cut[item.database] = true;
+    } else if (Records::IsRecordItem(item)) {
+      mask = impl_->AllShards();
     } else {
       mask |= uint64_t{1} << impl_->ShardIndex(HashKey(item.database, item.key, impl_->hash_seed));
     }
@@ -42,6 +48,13 @@ void Keyspace::Merge(std::span<const Item> items) {
   impl_->Unlock(mask);
   for (uint8_t database = 0; database < kAllDatabases; ++database) {
     if (cut[database]) FreeKilled(database);
+  }
+  FreeKilledByRecords();
+}
+
+void Keyspace::FreeKilledByRecords() {
+  for (uint32_t cut = impl_->records->TakeFlushed(); cut != 0; cut &= cut - 1) {
+    FreeKilled(static_cast<uint8_t>(std::countr_zero(cut)));
   }
 }
 
@@ -63,6 +76,7 @@ void Keyspace::FreeKilledIn(std::span<const std::vector<Item>> lists) {
   for (uint8_t database = 0; database < kAllDatabases; ++database) {
     if (cut[database]) FreeKilled(database);
   }
+  FreeKilledByRecords();
 }
 
 void Keyspace::Impl::VisitDatabaseCuts(const VersionVector& covered,
@@ -184,6 +198,7 @@ void Keyspace::ReplaceState(std::span<const std::vector<Item>> chunks,
     } while (cursor != 0);
     shard->Clear();
   }
+  impl_->records->Clear();
   for (const std::vector<Item>& chunk : chunks) {
     for (const Item& item : chunk) impl_->MergeItem(item);
   }
@@ -203,9 +218,20 @@ bool Keyspace::Walk(WalkPosition& position, const VersionVector& covered, size_t
   if (!std::exchange(position.begun, true)) {
     std::lock_guard lock(impl_->shards[0]->mutex);
     impl_->VisitDatabaseCuts(covered, counted);
+    // Records go first: one that is decided while the walk is under way, which may have left keys
+    // of it behind already, is known where its verdict then comes to.
+    position.large.push_back({kClusterDatabase, std::string(Records::kKeyName), {}});
+    position.records = true;
   }
   do {
     if (position.done) return true;
+    if (position.records) {
+      Shard& shard = *impl_->shards[impl_->ShardIndex(impl_->records->key().hash)];
+      std::lock_guard lock(shard.mutex);
+      impl_->WalkSome(shard, position, covered, counted);
+      position.records = !position.large.empty();
+      continue;
+    }
     Shard& shard = *impl_->shards[position.shard];
     std::lock_guard lock(shard.mutex);
     impl_->WalkSome(shard, position, covered, counted);
@@ -217,12 +243,14 @@ bool Keyspace::Walk(WalkPosition& position, const VersionVector& covered, size_t
 
 void Keyspace::Impl::WalkSome(Shard& shard, WalkPosition& position, const VersionVector& covered,
                               const std::function<void(const Item&)>& visit) {
-  constexpr size_t kStep = 256;
+  const size_t kStep = position.records ? 8 : 256;
   if (position.large.empty()) {
     position.bucket = shard.Scan(position.bucket, 1, [&](Handle handle) {
       LoadedEntry entry = shard.LoadHandle(handle);
       const Collection& collection = entry.state.collection;
-      if (!collection.none() && !collection.packed()) {
+      if (entry.key.database == kClusterDatabase && entry.key.name == Records::kKeyName) {
+        entry.state.collection = {};  // its elements went first
+      } else if (!collection.none() && !collection.packed()) {
         position.large.push_back({entry.key.database, std::string(entry.key.name), {}});
         entry.state.collection = {};
       }
@@ -296,8 +324,9 @@ size_t Keyspace::FreeDropped(size_t limit) {
 
 size_t Keyspace::FreeStable(const Stability& stability, size_t limit,
                             const Checkpointed* checkpointed, bool* held_back) {
+  const Stamp free_below = impl_->records->free_below();
   const Shard::Freeable may_free = [&](const Origin& origin, Stamp stamp) {
-    if (!stability.Covers(origin, stamp)) return false;
+    if (stamp >= free_below || !stability.Covers(origin, stamp)) return false;
     const bool replayable = checkpointed != nullptr && checkpointed->vector.Covers(origin, stamp) &&
                             !checkpointed->stable.Covers(origin, stamp);
     if (replayable && held_back != nullptr) *held_back = true;
@@ -345,6 +374,7 @@ struct Keyspace::Changed {
   std::vector<ChangedNames> shards;
   size_t shard = 0;
   bool database_cuts = true;
+  std::vector<Engine::StateWrite> records;  // undecided ones, as they stood
 };
 
 void Keyspace::ChangedDeleter::operator()(Changed* changed) const { delete changed; }
@@ -353,6 +383,7 @@ Keyspace::ChangedPtr Keyspace::TakeChanged() {
   Access access = LockAll();
   ChangedPtr changed(new Changed);
   for (const auto& shard : impl_->shards) changed->shards.push_back(shard->TakeChanged());
+  changed->records = impl_->records->EncodeUndecided();
   return changed;
 }
 
@@ -390,6 +421,9 @@ bool Keyspace::EncodeChanged(Changed& changed, size_t limit,
     std::lock_guard lock(shard.mutex);
     if (!shard.EncodeChanged(changed.shards[changed.shard], limit, writes)) return true;
   }
+  // Last, so that no later form of them stands in this checkpoint.
+  std::move(changed.records.begin(), changed.records.end(), std::back_inserter(writes));
+  changed.records.clear();
   return false;
 }
 
@@ -418,7 +452,16 @@ Status Keyspace::RestoreRecord(std::string_view name, std::string_view value) {
   const KeyRef key = Ref(parsed->database, parsed->key);
   Shard& shard = *impl_->shards[impl_->ShardIndex(key.hash)];
   std::lock_guard lock(shard.mutex);
-  return shard.Restore(key, *parsed, value);
+  if (Status status = shard.Restore(key, *parsed, value); !status) return status;
+  if (key.database != kClusterDatabase || key.name != Records::kKeyName ||
+      parsed->element_type != ElementType::kHash) {
+    return {};
+  }
+  const LoadedEntry entry = shard.FindRaw(key);
+  const auto element =
+      entry.state.collection.Find(*entry.space, ElementType::kHash, parsed->element);
+  if (!element) return {};
+  return impl_->records->Restored(*element, impl_->origins.At(element->value.version.origin));
 }
 
 }  // namespace starling

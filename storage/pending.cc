@@ -43,6 +43,10 @@ size_t PendingBuffer::Find(const Item& item, uint64_t hash) const {
   return Same(items_[found->second], item, hash) ? found->second : items_.size();
 }
 
+bool PendingBuffer::Has(const Item& item, uint64_t hash) const {
+  return Find(item, Mix(item, hash)) < items_.size();
+}
+
 void PendingBuffer::Record(const Item& item, uint64_t hash) {
   const uint64_t mixed = Mix(item, hash);
   const size_t found = Find(item, mixed);

@@ -19,6 +19,8 @@ class PendingBuffer {
  public:
   /// Copies `item`; `hash` is the key's.
   void Record(const Item& item, uint64_t hash);
+  /// Whether an item of the same part as `item` is in it.
+  bool Has(const Item& item, uint64_t hash) const;
   bool empty() const { return items_.empty(); }
   size_t size() const { return items_.size(); }
   /// Appends what was recorded, as written by `origin`; views borrow from this buffer.

@@ -69,6 +69,8 @@ class Shard {
   // --- entries ---
   LoadedEntry Load(const KeyRef& key);
   LoadedEntry LoadHandle(Handle handle) const;
+  /// The entry as its cell has it, the database's cut aside.
+  LoadedEntry FindRaw(const KeyRef& key) const;
   /// The same without what the database's cut has killed, for looking at only. A collection that is
   /// killed in part is shown with all its elements.
   LoadedEntry LoadForView(Handle handle) const;
@@ -137,6 +139,10 @@ class Shard {
   KeyView View(const LoadedEntry& entry, int64_t now_millis) const;
   /// Keys that somebody holds.
   size_t live_claims() const { return live_claims_; }
+  std::vector<std::string> ClaimedKeys(uint8_t database) const;
+  bool IsLapsed(const Claim& claim) const { return claim.LapsesAt() < BootMillis(); }
+  /// What a live claim has left: 0 if it does not lapse, at least 1 otherwise.
+  int64_t RemainingMillis(const Claim& claim) const;
   /// Visits up to `limit` keys whose claim's time is up, the longest ago first.
   void VisitLapsed(size_t limit, const std::function<void(const LoadedEntry&)>& visit) const;
   /// When the next claim's time is up, in milliseconds of the boot clock, or Claim::kNoLapse.
@@ -240,8 +246,6 @@ class Shard {
   void PutBack(const ShardUndo::Entry& saved);
   void PutBackClaim(LoadedEntry& now, const Claim* before);
   void FreeWhole(Collection& collection);
-  /// The entry as its cell has it, the database's cut aside.
-  LoadedEntry FindRaw(const KeyRef& key) const;
   /// Before the entry's block is freed: keeps it for a way back, where it is of the time before.
   void LeaveBlock(LoadedEntry& entry);
   /// Puts the entry's cell where it belongs.

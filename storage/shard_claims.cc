@@ -80,6 +80,23 @@ void Shard::DropClaim(LoadedEntry& entry) {
   delete claim;
 }
 
+int64_t Shard::RemainingMillis(const Claim& claim) const {
+  if (claim.LapsesAt() == Claim::kNoLapse) return 0;
+  return std::max<int64_t>(claim.LapsesAt() - BootMillis(), 1);
+}
+
+std::vector<std::string> Shard::ClaimedKeys(uint8_t database) const {
+  std::vector<std::string> names;
+  if (live_claims_ == 0) return names;
+  table_.ForEach([&](Handle handle) {
+    const LoadedEntry entry = LoadHandle(handle);
+    if (entry.key.database == database && entry.state.HasLiveClaim()) {
+      names.emplace_back(entry.key.name);
+    }
+  });
+  return names;
+}
+
 void Shard::VisitLapsed(size_t limit, const std::function<void(const LoadedEntry&)>& visit) const {
   const int64_t now = BootMillis();
   for (const auto& [lapses_at, hash] : lapses_) {

@@ -6,6 +6,7 @@
 #include "storage/check.h"
 #include "storage/item_list.h"
 #include "storage/origin_table.h"
+#include "storage/records.h"
 #include "storage/state_records.h"
 
 namespace starling {
@@ -86,6 +87,7 @@ Result<bool> Store::ApplyBatch(const DecodedBatch& batch, std::string_view bytes
                  "the batch does not follow what is held of stream " + header.origin.ToString()};
   }
   if (!keyspace_->HasRoomForOrigins(1)) return TooManyOrigins();
+  if (Status status = Records::Check(batch.items()); !status) return status.error();
   // Logged before it is merged: nobody here can see what the log does not hold (I7).
   Status status = journal_->Append({{header.origin, header.upto, bytes}});
   if (!status) return status.error();
@@ -182,6 +184,7 @@ Status Store::ApplyWalk(const std::vector<std::string>& chunks, bool whole_state
   std::lock_guard applying(apply_mutex_);
   std::set<Origin> origins;
   for (const DecodedBatch& chunk : decoded) {
+    if (Status status = Records::Check(chunk.items()); !status) return status;
     for (const Item& item : chunk.items()) origins.insert(item.origin);
   }
   if (!keyspace_->HasRoomForOrigins(origins.size())) return TooManyOrigins();

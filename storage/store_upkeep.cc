@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "storage/records.h"
 #include "storage/state_records.h"
 #include "storage/store.h"
 
@@ -22,6 +23,9 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
   {
     std::lock_guard lock(mutex_);
     stable_ = stability;
+    // What a record may still meet counts as stable only when it is gone.
+    const Stamp below = keyspace_->records().free_below();
+    if (stable_.passed >= below) stable_.passed = Stamp{below.value - 1};
   }
   const size_t freed = FreeStable(stability, kSlice);
   AllowFolding(stability);
@@ -87,7 +91,7 @@ void Store::AllowFolding(const Keyspace::Stability& stability) {
       // A record of the checkpoint may hold a folded slot only where its vector says that the
       // streams are over: else a restart would add their log to it. And every reset that could come
       // between two of the slots must be known.
-      if (stability.passed < at) continue;
+      if (stability.passed < at || keyspace_->records().HasUndecidedOf(node)) continue;
       const uint64_t incarnation =
           std::min({vector_.OverUpTo(node), checkpointed_.vector.OverUpTo(node),
                     stability.covered.OverUpTo(node)});

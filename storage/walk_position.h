@@ -17,6 +17,7 @@ struct WalkPosition {
   };
 
   bool begun = false;
+  bool records = false;  ///< The records are gone through, before all else.
   bool done = false;
   size_t shard = 0;
   uint64_t bucket = 0;     ///< HandleTable's cursor.

@@ -9,6 +9,7 @@
 
 #include "storage/batch_codec.h"
 #include "storage/item_rules.h"
+#include "storage/records.h"
 
 namespace {
 
@@ -33,6 +34,8 @@ void Check(std::string_view bytes) {
   }
   Require(header.ok() != decoded->is_chunk());
   for (const Item& item : decoded->items()) Require(starling::ItemFault(item) == nullptr);
+  const starling::Status records = starling::Records::Check(decoded->items());
+  Require(records.ok() || records.error().code == starling::Code::kCorruption);
   // The first encoding may differ from hostile bytes that mean the same; it is its own canonical
   // form.
   const std::string encoded = Encode(*decoded);

@@ -6,7 +6,10 @@
 #include <cmath>
 #include <map>
 
+#include "storage/held_shards.h"
+#include "storage/records.h"
 #include "storage/score.h"
+#include "storage/speculation.h"
 
 namespace starling {
 
@@ -50,7 +53,7 @@ std::vector<SharedBytes> MergeHistory::InStreamOrder() {
   return ordered;
 }
 
-void MergeHistory::Run(int steps) {
+void MergeHistory::Run(int steps, bool flush) {
   for (int i = 0; i < steps; ++i) {
     OneNode& node = *nodes_[random_() % kNodes];
     switch (random_() % 12) {
@@ -70,6 +73,8 @@ void MergeHistory::Run(int steps) {
         Write(node);
     }
   }
+  if (!flush) return;
+  Decide(*nodes_[0]);
   for (auto& node : nodes_) Flush(*node);
 }
 
@@ -109,7 +114,9 @@ void MergeHistory::Write(OneNode& node) {
   node.database = random_() % 8 == 0 ? 1 : 0;
   const std::string number = std::to_string(random_() % 2);
   const uint64_t choice = random_() % 100;
-  if (choice < 40) {
+  if (random_() % 10 == 0) {
+    WriteClaim(node, "c" + std::to_string(random_() % 3));
+  } else if (choice < 40) {
     const std::string key = (choice < 8 ? "s" : "k") + std::to_string(random_() % 6);
     WriteMixed(node, key);
   } else if (choice < 55) {
@@ -156,7 +163,7 @@ void MergeHistory::WriteMixed(OneNode& node, const std::string& key) {
       break;
     case 9:
       // Large collections are to stay: their database is flushed seldom.
-      if (random_() % (large_ ? 100 : 10) == 0) node.keyspace.FlushDatabase(node.database);
+      if (random_() % (large_ ? 100 : 10) == 0) FlushDatabase(node);
       break;
     case 10:
     case 11:
@@ -165,6 +172,92 @@ void MergeHistory::WriteMixed(OneNode& node, const std::string& key) {
       break;
     default:
       if (node.Type(key) != KeyType::kString) node.Add(key, member);
+  }
+}
+
+void MergeHistory::AsLeaseholder(OneNode& node, const std::function<void()>& write) {
+  if (speculating_) return write();
+  const HeldShards held(node.keyspace);
+  Speculation speculation(node.keyspace);
+  write();
+  if (speculation.blocked() || !speculation.wrote()) return;
+  if (random_() % 2 == 0) return speculation.Keep();
+  EXPECT_TRUE(node.keyspace.records().Write(1, speculation.TakeItems()));
+}
+
+void MergeHistory::Decide(OneNode& leaseholder) {
+  Keyspace& keyspace = leaseholder.keyspace;
+  Flush(leaseholder);  // a majority holds what is decided
+  for (const auto& record : keyspace.records().undecided()) {
+    keyspace.records().Decide({&record.id, 1}, random_() % 3 != 0);
+  }
+  for (const auto& lapsed : keyspace.LapsedClaims(10)) {
+    const HeldShards held(keyspace);
+    Speculation speculation(keyspace);
+    const KeyRef key = keyspace.Ref(lapsed.database, lapsed.key);
+    EXPECT_TRUE(keyspace.Lock(key).EndClaim(key, lapsed.token));
+    speculation.Keep();
+  }
+}
+
+void MergeHistory::FlushDatabase(OneNode& node) {
+  if (!node.keyspace.HasLiveClaims(node.database)) {
+    node.keyspace.FlushDatabase(node.database);
+  } else if (&node == nodes_[0].get()) {
+    AsLeaseholder(node, [&] { node.keyspace.FlushDatabase(node.database); });
+  }
+}
+
+void MergeHistory::WriteClaim(OneNode& node, const std::string& key) {
+  if (&node == nodes_[0].get()) {
+    if (!speculating_ && random_() % 3 == 0) Decide(node);
+    AsLeaseholder(node, [&] {
+      Access access = node.Lock(key);
+      WriteAsLeaseholder(access, node.Ref(key));
+    });
+    return;
+  }
+  if (node.Lock(key).HasLiveClaim(node.Ref(key))) return;  // refused by name
+  switch (random_() % 5) {
+    case 0:
+      node.Set(key, std::to_string(random_() % 10));
+      break;
+    case 1:
+      if (node.Type(key) != KeyType::kString) node.Add(key, Element());
+      break;
+    case 2:
+      (void)node.Increment(key, 1);
+      break;
+    default:
+      WriteWhole(node, key);
+  }
+}
+
+void MergeHistory::WriteAsLeaseholder(Access& access, const KeyRef& key) {
+  const auto millis = static_cast<int64_t>(random_() % 50);
+  switch (random_() % 10) {
+    case 0:
+      access.SetString(key, std::to_string(millis), random_() % 2 == 0);
+      break;
+    case 1:
+      access.Delete(key);
+      break;
+    case 2:
+      access.SetDeadline(key, Stamp::kMaxMillis - millis);
+      break;
+    case 3:
+      access.ClearDeadline(key);
+      break;
+    case 4:
+      access.RewriteString(key, std::string(static_cast<size_t>(millis) * 50, 'r'),
+                           random_() % 2 == 0);
+      break;
+    case 5:
+    case 6:
+      (void)access.Increment(key, millis);
+      break;
+    default:
+      access.Claim(key, std::to_string(millis), random_() % 2 == 0 ? 0 : 1 + millis);
   }
 }
 

@@ -197,7 +197,12 @@ inline std::map<std::string, std::string> VisibleText(OneNode& node) {
     std::string& line = lines[key];
     const KeyType type = node.Type(key);
     line = std::to_string(static_cast<int>(type));
-    if (const auto deadline = node.Deadline(key)) line += " until " + std::to_string(*deadline);
+    // What is left of a claim's time differs from node to node.
+    if (node.Lock(key).HasLiveClaim(node.Ref(key))) {
+      line += " claimed";
+    } else if (const auto deadline = node.Deadline(key)) {
+      line += " until " + std::to_string(*deadline);
+    }
     if (const auto text = node.Get(key)) line += " '" + *text + "'";
     line += ElementsText(node, key, type);
   }

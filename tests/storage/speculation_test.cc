@@ -24,6 +24,7 @@ struct Seen {
   size_t timed[2];
   size_t tombstones;
   std::multiset<std::string> described;
+  std::optional<std::chrono::milliseconds> next_lapse;
 
   friend bool operator==(const Seen&, const Seen&) = default;
 };
@@ -49,6 +50,7 @@ Seen See(OneNode& node) {
   }
   node.database = database;
   seen.tombstones = node.keyspace.tombstones();
+  seen.next_lapse = node.keyspace.NextLapse();
   return seen;
 }
 
@@ -61,6 +63,7 @@ void ExpectSame(const Seen& a, const Seen& b) {
   }
   EXPECT_EQ(a.tombstones, b.tombstones);
   EXPECT_EQ(a.described, b.described);
+  EXPECT_EQ(a.next_lapse, b.next_lapse);
 }
 
 /// The items of the next batch; the batch stays.
@@ -105,7 +108,7 @@ TEST_P(SpeculationProperties, WhatIsRolledBackHasNeverBeen) {
     history.DeliverAll();
     OneNode& node = *history.nodes()[0];
     // Something is pending, something is new to the next checkpoint, something has expired.
-    for (int i = 0; i < 10; ++i) history.WriteTo(node);
+    history.Run(10, /*flush=*/false);
     node.time.Advance(15ms);
     const Seen before = See(node);
     {
@@ -115,6 +118,7 @@ TEST_P(SpeculationProperties, WhatIsRolledBackHasNeverBeen) {
         history.WriteTo(node);
       }
       if (round % 4 == 3) {
+        node.database = 0;
         node.keyspace.FlushDatabase(0);
         for (int i = 0; i < 20; ++i) history.WriteTo(node);
       }
@@ -133,7 +137,7 @@ TEST_P(SpeculationProperties, ABatchAndACheckpointAfterARollbackSayWhatTheyWould
     history.DeliverAll();
     OneNode& node = *history.nodes()[0];
     (void)CheckpointText(node);
-    for (int i = 0; i < 30; ++i) history.WriteTo(node);
+    history.Run(60, /*flush=*/false);
     if (speculate) {
       MergeHistory other(seed() + 1000, large());
       const HeldShards held(node.keyspace);
@@ -166,14 +170,15 @@ TEST_P(SpeculationProperties, WhatIsKeptIsAsIfWrittenWithout) {
     history.Run(200);
     history.DeliverAll();
     OneNode& node = *history.nodes()[0];
-    for (int i = 0; i < 10; ++i) history.WriteTo(node);
+    MergeHistory other(seed() + 1000, large());  // writes no claims to this node
+    history.Run(20, /*flush=*/false);
     {
       const HeldShards held(node.keyspace);
       std::optional<Speculation> speculation;
       if (speculate) speculation.emplace(node.keyspace);
-      for (int i = 0; i < 60; ++i) history.WriteTo(node);
-      if (seed() % 4 == 0) node.keyspace.FlushDatabase(0);
-      for (int i = 0; i < 10; ++i) history.WriteTo(node);
+      for (int i = 0; i < 60; ++i) other.WriteTo(node);
+      if (seed() % 4 == 0 && !node.keyspace.HasLiveClaims(0)) node.keyspace.FlushDatabase(0);
+      for (int i = 0; i < 10; ++i) other.WriteTo(node);
       if (speculate) speculation->Keep();
     }
     const Seen seen = See(node);
