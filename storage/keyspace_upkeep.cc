@@ -374,6 +374,7 @@ struct Keyspace::Changed {
   std::vector<ChangedNames> shards;
   size_t shard = 0;
   bool database_cuts = true;
+  std::vector<Engine::StateWrite> late;     // of records, as they stand
   std::vector<Engine::StateWrite> records;  // undecided ones, as they stood
 };
 
@@ -416,14 +417,31 @@ bool Keyspace::EncodeChanged(Changed& changed, size_t limit,
                                           shard.database_cut_version(database), impl_->origins)});
     }
   }
+  const std::string records = impl_->records->StatePrefix();
+  const auto is_record = [&](const Engine::StateWrite& write) {
+    return write.key.starts_with(records);
+  };
   for (; changed.shard < changed.shards.size(); ++changed.shard) {
     Shard& shard = *impl_->shards[changed.shard];
-    std::lock_guard lock(shard.mutex);
-    if (!shard.EncodeChanged(changed.shards[changed.shard], limit, writes)) return true;
+    const auto first = static_cast<ptrdiff_t>(writes.size());
+    bool more = false;
+    {
+      std::lock_guard lock(shard.mutex);
+      more = !shard.EncodeChanged(changed.shards[changed.shard], limit, writes);
+    }
+    const auto from = std::stable_partition(writes.begin() + first, writes.end(),
+                                            [&](const auto& write) { return !is_record(write); });
+    std::move(from, writes.end(), std::back_inserter(changed.late));
+    writes.erase(from, writes.end());
+    if (more) return true;
   }
-  // Last, so that no later form of them stands in this checkpoint.
-  std::move(changed.records.begin(), changed.records.end(), std::back_inserter(writes));
-  changed.records.clear();
+  // Records go last: a kill within this checkpoint leaves either what they say, to be decided anew
+  // by the log, or all that they have done. And last of them those that were undecided, so that no
+  // later form of them stands in this checkpoint.
+  for (auto* list : {&changed.late, &changed.records}) {
+    std::move(list->begin(), list->end(), std::back_inserter(writes));
+    list->clear();
+  }
   return false;
 }
 

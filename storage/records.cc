@@ -127,7 +127,6 @@ void Records::NoteRecord(const RecordId& id, const Content& value, const Origin&
   record.known = true;
   record.origin = origin;
   record.stamp = stamp;
-  record.bytes = value.bytes.size();
   record.first = stamp;
   for (const Item& item : value.items->items()) {
     record.first = std::min(record.first, item.stamp);
@@ -136,7 +135,9 @@ void Records::NoteRecord(const RecordId& id, const Content& value, const Origin&
     });
     if (!known) record.keys.push_back({item.database, std::string(item.key)});
   }
-  if (record.verdict == Verdict::kNone) Reserve(record, 1);
+  if (record.verdict != Verdict::kNone) return;
+  record.items = value.bytes;
+  Reserve(record, 1);
 }
 
 void Records::NoteVerdict(Record& record, const Content& value, const Origin& origin, Stamp stamp) {
@@ -147,6 +148,7 @@ void Records::NoteVerdict(Record& record, const Content& value, const Origin& or
   record.verdict_origin = origin;
   record.verdict_stamp = stamp;
   record.keys = {};
+  std::string().swap(record.items);
 }
 
 void Records::Reserve(const Record& record, int by) {
@@ -158,10 +160,10 @@ void Records::Reserve(const Record& record, int by) {
   }
   if (by > 0) {
     firsts_.insert(record.first);
-    undecided_bytes_ += record.bytes;
+    undecided_bytes_ += record.items.size();
   } else {
     firsts_.erase(firsts_.find(record.first));
-    undecided_bytes_ -= record.bytes;
+    undecided_bytes_ -= record.items.size();
   }
   undecided_.store(firsts_.size(), std::memory_order_relaxed);
   free_below_.store(firsts_.empty() ? UINT64_MAX : firsts_.begin()->value,
@@ -258,23 +260,26 @@ void Records::Decide(std::span<const RecordId> ids, bool commit) {
     for (const RecordId& id : ids) {
       Content verdict;
       verdict.verdict = commit ? Verdict::kCommit : Verdict::kVoid;
-      std::string value;
+      std::string value, items;
       {
         std::lock_guard lock(mutex_);
         const auto found = records_.find(id);
-        if (found == records_.end() || found->second.verdict != Verdict::kNone) continue;
+        if (found == records_.end() || !found->second.known ||
+            found->second.verdict != Verdict::kNone) {
+          continue;
+        }
         verdict.origin = found->second.origin;
         verdict.stamp = found->second.stamp;
         value = EncodeVerdict(verdict.verdict, found->second);
+        items = found->second.items;
       }
       Item item = ElementItemOf(Part::kElement, key(), ElementType::kHash, {});
       const std::string field = FieldOf(id);
       item.element = field;
       STARLING_CHECK(!RecordShard().pending.Has(item, key().hash));
-      const std::string record(FindElement(id)->value.base.bytes);  // it is about to be overwritten
       access.AddElement(key(), ElementType::kHash, FieldOf(id), Value::Bytes(value));
       const Stamp stamp = FindElement(id)->value.version.stamp;
-      if (commit) Apply(std::string_view(record).substr(1));
+      if (commit) Apply(items);
       std::lock_guard lock(mutex_);
       NoteVerdict(records_[id], verdict, keyspace_.origin(), stamp);
     }
@@ -318,13 +323,10 @@ void Records::Arrived(const Item& item) {
       Parse(item.value.bytes, item.origin, item.stamp, value) != nullptr) {
     return;  // what comes from outside has been checked
   }
-  const std::optional<Element> present = FindElement(*id);
-  const bool gone = present && !present->live() && present->value.version.stamp > item.stamp;
-  if (gone) return;  // it was removed, so all have had it
   std::string commit;
   {
     std::lock_guard lock(mutex_);
-    const Record record = records_[*id];
+    const Record& record = records_[*id];
     if (value.verdict == Verdict::kNone) {
       if (record.known) return;
       // The verdict may have come first, by another stream.
@@ -333,7 +335,7 @@ void Records::Arrived(const Item& item) {
     } else {
       if (record.verdict != Verdict::kNone) return;
       if (record.known && value.verdict == Verdict::kCommit) {
-        commit = present->value.base.bytes.substr(1);
+        commit = record.items;
       }
       NoteVerdict(records_[*id], value, item.origin, item.stamp);
     }
@@ -360,10 +362,15 @@ Status Records::Restored(const Element& element, const Origin& origin) {
   return {};
 }
 
+std::string Records::StatePrefix() const {
+  return StateName{StateName::Kind::kElement, kClusterDatabase, kKeyName, {}, {}}.ElementPrefix();
+}
+
 std::vector<Engine::StateWrite> Records::EncodeUndecided() const {
   std::vector<Engine::StateWrite> writes;
   for (const Undecided& record : undecided()) {
     const std::optional<Element> element = FindElement(record.id);
+    STARLING_CHECK(element.has_value());
     writes.push_back({StateName{StateName::Kind::kElement, kClusterDatabase, kKeyName,
                                 ElementType::kHash, element->id}
                           .Encode(),

@@ -115,6 +115,8 @@ class Records {
   /// them as they are when its names are taken: a verdict that comes later is in the log that is
   /// kept, and would not find what it decides where it had been overwritten.
   std::vector<Engine::StateWrite> EncodeUndecided() const;
+  /// What the names of their state records begin with.
+  std::string StatePrefix() const;
   /// Databases that records have deleted since the last call: bit i.
   uint32_t TakeFlushed() { return flushed_.exchange(0, std::memory_order_acq_rel); }
 
@@ -125,7 +127,7 @@ class Records {
     Origin origin;       ///< Its.
     Stamp first;
     Stamp stamp;
-    size_t bytes = 0;
+    std::string items;  ///< While it is undecided; its element may be a later form already.
     std::vector<Undecided::Key> keys;
     Verdict verdict = Verdict::kNone;
     Origin verdict_origin;

@@ -2,6 +2,9 @@
 // (I10).
 #include <gtest/gtest.h>
 
+#include "storage/held_shards.h"
+#include "storage/records.h"
+#include "storage/speculation.h"
 #include "tests/storage/one_store.h"
 
 namespace starling {
@@ -54,7 +57,7 @@ class Life {
   bool Run() {
     for (int step = 0; step < 12; ++step) {
       Write(step);
-      if (!Acknowledge()) return false;
+      if (!Acknowledge() || !WriteByRecord(step)) return false;
       TakeFromPeer(step);
       if (node_.disk->crashed()) return false;
       if (step % 3 == 1) node_.store->Maintain(node_.AllStable());
@@ -88,6 +91,40 @@ class Life {
     }
   }
 
+  /// Writes a record and decides it, each acknowledged by itself. False: a crash.
+  bool WriteByRecord(int step) {
+    const std::string text = std::to_string(step);
+    const KeyRef lock = node_.Ref("lock");
+    const bool locked = node_.Get("lock").has_value();
+    RecordId id;
+    {
+      const HeldShards held(node_.store->keyspace());
+      Speculation speculation(node_.store->keyspace());
+      node_.Set("r", text);
+      node_.Increment("rc", 3);
+      if (locked) {
+        node_.Delete("lock");
+      } else {
+        node_.Lock("lock").Claim(lock, text, 60'000);
+      }
+      id = node_.store->keyspace().records().Write(1, speculation.TakeItems()).value().id;
+    }
+    if (!Acknowledge()) return false;
+    if (step % 4 == 1) (void)node_.store->Checkpoint();
+    if (node_.disk->crashed()) return false;
+    const bool commit = step % 3 != 2;
+    node_.store->keyspace().records().Decide({&id, 1}, commit);
+    if (commit) {
+      ledger_.Write("r", text);
+      ledger_.Write("rc", std::to_string(recorded_ += 3));
+      ledger_.Write("lock", locked ? std::nullopt : std::optional(text));
+    }
+    if (!Acknowledge()) return false;
+    node_.store->keyspace().records().Remove(
+        node_.store->keyspace().records().Removable(node_.AllStable()));
+    return Acknowledge();
+  }
+
   bool Acknowledge() {
     const Status status = node_.store->journal().Commit();
     if (!status || node_.disk->crashed()) return false;
@@ -118,6 +155,7 @@ class Life {
   OneStore& peer_;
   Ledger& ledger_;
   int64_t counter_ = 0;
+  int64_t recorded_ = 0;
   std::string last_member_ = "none";
 };
 
