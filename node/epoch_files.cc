@@ -20,6 +20,8 @@ namespace {
 constexpr std::string_view kPrefix = "epoch-";
 constexpr size_t kStampBytes = 16;
 constexpr size_t kFrameHead = 9;  // length, checksum, kind
+/// The stamp and the holder are in these.
+constexpr size_t kHeadBytes = 4096;
 /// An epoch's records are let go with it; more than this is no epoch of ours.
 constexpr size_t kMaxBytes = size_t{4} << 30;
 
@@ -106,11 +108,41 @@ Status EpochFiles::Create(uint64_t epoch, const EpochHolder& holder, Instant now
   return {};
 }
 
+void EpochFiles::Move(std::shared_ptr<const Folder> folder) {
+  folder_ = std::move(folder);
+  file_ = Descriptor();
+  epoch_ = 0;
+  end_ = 0;
+  last_read_ = {};
+}
+
 Result<EpochContent> EpochFiles::Read(uint64_t epoch) {
   const Result<std::string> bytes = ReadWhole(*folder_, NameOf(epoch), kMaxBytes);
   if (!bytes) return bytes.error();
+  return Parse(epoch, *bytes);
+}
+
+Result<EpochContent> EpochFiles::ReadHead(uint64_t epoch) {
+  const Descriptor file(openat(folder_->descriptor.get(), NameOf(epoch).c_str(),
+                               O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  if (!file.valid()) {
+    const bool missing = errno == ENOENT;
+    const Error error = Failed(epoch, "opening");
+    return missing ? Error{Code::kNotFound, error.message} : error;
+  }
+  std::string head(kHeadBytes, '\0');
+  const ssize_t size = pread(file.get(), head.data(), head.size(), 0);
+  if (size < 0) return Failed(epoch, "reading");
+  head.resize(static_cast<size_t>(size));
+  EpochContent content = Parse(epoch, head);
+  content.snapshot.reset();
+  content.records.clear();
+  return content;
+}
+
+EpochContent EpochFiles::Parse(uint64_t epoch, std::string_view bytes) {
   EpochContent content;
-  std::string_view rest = *bytes;
+  std::string_view rest = bytes;
   if (rest.size() < kStampBytes) return content;
   const uint64_t stamp = LittleEndian(rest.substr(0, 8));
   // A stamp that is no stamp counts as one from the future: the reader waits a lease.
@@ -131,6 +163,7 @@ Result<EpochContent> EpochFiles::Read(uint64_t epoch) {
       last_read_ = {epoch, parsed->first, parsed->second};
     } else if (kind == Frame::kSnapshot) {
       content.snapshot = payload;
+      content.records.clear();
     } else if (kind == Frame::kRecord) {
       content.records.emplace_back(payload);
     }
@@ -202,6 +235,12 @@ Result<bool> EpochFiles::IsNewest() {
   const Result<std::vector<uint64_t>> epochs = Epochs();
   if (!epochs) return epochs.error();
   return !epochs->empty() && epochs->back() == epoch_;
+}
+
+void EpochFiles::Abandon() {
+  const Result<bool> newest = IsNewest();
+  if (newest && *newest) unlinkat(folder_->descriptor.get(), NameOf(epoch_).c_str(), 0);
+  Move(folder_);
 }
 
 void EpochFiles::DropEarlier() {

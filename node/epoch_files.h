@@ -22,14 +22,19 @@ class EpochFiles final : public EpochFolder {
   EpochFiles(std::shared_ptr<const Folder> folder, bool synced)
       : folder_(std::move(folder)), synced_(synced) {}
 
+  /// Another folder stands at the place of the one before: what was held there is over.
+  void Move(std::shared_ptr<const Folder> folder);
+
   Result<std::vector<uint64_t>> Epochs() override;
   Status Create(uint64_t epoch, const EpochHolder& holder, Instant now) override;
   Result<EpochContent> Read(uint64_t epoch) override;
+  Result<EpochContent> ReadHead(uint64_t epoch) override;
   bool HasEnded(const EpochHolder& holder) override;
   Status AppendSnapshot(std::string_view snapshot) override;
   Status Append(std::string_view record) override;
   Status Renew(Instant now) override;
   Result<bool> IsNewest() override;
+  void Abandon() override;
   void DropEarlier() override;
 
  private:
@@ -40,6 +45,7 @@ class EpochFiles final : public EpochFolder {
     std::string process;
   };
 
+  EpochContent Parse(uint64_t epoch, std::string_view bytes);
   Error Failed(uint64_t epoch, const char* step) const;
   Status AppendFrame(Frame kind, std::string_view bytes);
   static std::string Framed(Frame kind, std::string_view bytes);

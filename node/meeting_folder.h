@@ -53,6 +53,8 @@ class MeetingFolder {
   Result<View> Scan();
 
   const std::string& path() const { return folder_->path; }
+  /// Changes where the folder was removed and stands anew (Scan repairs it).
+  const std::shared_ptr<const Folder>& folder() const { return folder_; }
 
  private:
   MeetingFolder() = default;

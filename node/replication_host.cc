@@ -8,6 +8,7 @@
 
 #include "node/address.h"
 #include "node/random_number.h"
+#include "storage/host_identity.h"
 
 namespace starling {
 namespace {
@@ -124,13 +125,36 @@ Status ReplicationHost::OpenMeetingFolder() {
         "data folder to join the one that meets here",
         meeting_->path(), record->id, own->id);
   }
+  if (Status opened = OpenEpochs(record->id); !opened) return opened;
   ScanMeetingFolder();
   ScheduleScan();
+  WatchFolder();
+  return {};
+}
+
+void ReplicationHost::WatchFolder() {
   watch_ = std::make_unique<FolderWatch>(io_, meeting_->path(), [this] {
     ScanMeetingFolder();
     EndBurst();
   });
+}
+
+Status ReplicationHost::OpenEpochs(uint64_t cluster) {
+  Result<std::string> boot = BootId();
+  if (!boot) return boot.error();
+  followed_ = meeting_->folder();
+  epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways);
+  replicator_->UseEpochFolder(*epochs_, cluster, *boot, Now(), effects_);
+  CarryOut();
   return {};
+}
+
+void ReplicationHost::FollowFolder() {
+  if (meeting_->folder() == followed_) return;
+  followed_ = meeting_->folder();
+  epochs_->Move(followed_);
+  // Not within the watch's own call.
+  asio::post(io_, [this] { WatchFolder(); });
 }
 
 void ReplicationHost::ScanMeetingFolder() {
@@ -143,7 +167,9 @@ void ReplicationHost::ScanMeetingFolder() {
     return;
   }
   scan_failed_ = false;
+  FollowFolder();
   replicator_->OnMeetingFolder(view->addresses, view->record, Now(), effects_);
+  replicator_->OnEpochFolder(Now(), effects_);
   CarryOut();
 }
 
@@ -373,9 +399,22 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
 }
 
 void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
-  Dispatch([this, epoch, upto] {
+  {
+    // Many that wait at once are one question.
+    const std::lock_guard lock(awaited_mutex_);
+    if (epoch > awaited_.epoch) awaited_ = {epoch, upto};
+    if (epoch == awaited_.epoch) awaited_.upto = std::max(awaited_.upto, upto);
+    if (std::exchange(awaited_posted_, true)) return;
+  }
+  Dispatch([this] {
+    LeaseWatch::Held awaited;
+    {
+      const std::lock_guard lock(awaited_mutex_);
+      awaited = awaited_;
+      awaited_posted_ = false;
+    }
     TakeLocalBatches();
-    replicator_->AwaitMajority(epoch, upto, Now(), effects_);
+    replicator_->AwaitMajority(awaited.epoch, awaited.upto, Now(), effects_);
     CarryOut();
     EndBurst();
   });

@@ -22,6 +22,7 @@
 
 #include <spdlog/logger.h>
 
+#include "node/epoch_files.h"
 #include "node/folder_watch.h"
 #include "node/lease_watch.h"
 #include "node/meeting_folder.h"
@@ -94,6 +95,10 @@ class ReplicationHost final : private TransportHandler {
 
   Status OpenMeetingFolder();
   void ScanMeetingFolder();
+  /// Lets the meeting folder vote, whichever folder stands there now.
+  Status OpenEpochs(uint64_t cluster);
+  void FollowFolder();
+  void WatchFolder();
   void ScheduleScan();
   void TakeLocalBatches();
   Instant Now() { return time_.Monotonic(); }
@@ -124,6 +129,8 @@ class ReplicationHost final : private TransportHandler {
   asio::steady_timer scan_timer_{io_};
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<MeetingFolder> meeting_;
+  std::shared_ptr<const Folder> followed_;
+  std::unique_ptr<EpochFiles> epochs_;
   std::unique_ptr<FolderWatch> watch_;
   std::unique_ptr<SeedResolver> resolver_;
   std::unique_ptr<Replicator> replicator_;
@@ -144,6 +151,10 @@ class ReplicationHost final : private TransportHandler {
     BatchHeader header;
     SharedBytes bytes;
   };
+  std::mutex awaited_mutex_;  // guards the two below
+  LeaseWatch::Held awaited_;
+  bool awaited_posted_ = false;
+
   std::mutex local_mutex_;  // guards the three below
   std::vector<LocalBatch> local_;
   size_t local_bytes_ = 0;

@@ -28,8 +28,8 @@ struct EpochHolder {
 struct EpochContent {
   std::optional<EpochHolder> holder;    ///< None: killed before it could say who it is.
   Instant renewed{};                    ///< Of the boot's clock; 0: given back.
-  std::optional<std::string> snapshot;  ///< None: killed before it was finished.
-  std::vector<std::string> records;     ///< In the order of their appends.
+  std::optional<std::string> snapshot;  ///< The last; none: killed before it was finished.
+  std::vector<std::string> records;     ///< Appended after it, in their order.
 };
 
 class EpochFolder {
@@ -43,11 +43,14 @@ class EpochFolder {
   virtual Status Create(uint64_t epoch, const EpochHolder& holder, Instant now) = 0;
   /// kNotFound: it is not there.
   virtual Result<EpochContent> Read(uint64_t epoch) = 0;
+  /// The same without snapshot and records: a look that costs little.
+  virtual Result<EpochContent> ReadHead(uint64_t epoch) = 0;
   /// Whether the process that holds an epoch is known to have ended.
   virtual bool HasEnded(const EpochHolder& holder) = 0;
 
   // --- the epoch that this process created last ---
-  /// Writes what earlier epochs held, whole, once. Errors as Append.
+  /// Writes what must outlive the epoch, whole: it replaces what was appended before. Errors as
+  /// Append.
   virtual Status AppendSnapshot(std::string_view snapshot) = 0;
   /// On disk as `appendfsync` means it when this returns. Error (a full disk): nothing of it can be
   /// read back, unless cutting it off failed too (kUnknownOutcome).
@@ -57,6 +60,8 @@ class EpochFolder {
   /// Whether there is no later epoch, and the path still names this one's file: asked after an
   /// append or a command, before anybody hears of it. Errors: kIo (nobody can tell).
   virtual Result<bool> IsNewest() = 0;
+  /// Takes it back: nothing was decided in it, and whoever had the one before has it again.
+  virtual void Abandon() = 0;
   /// Drops the epochs below.
   virtual void DropEarlier() = 0;
 };

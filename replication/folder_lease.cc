@@ -1,6 +1,7 @@
 #include "replication/folder_lease.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace starling {
 
@@ -35,12 +36,12 @@ void FolderLease::OnChange(Instant now) {
     seen_since_ = now;
   }
   highest_ = std::max({highest_, newest, host_.KnownEpoch()});
-  if (IsVacant(newest, now)) TakeOver(highest_ + 1, now);
+  if (IsVacant(newest, now)) TakeOver(highest_ + 1, /*goes_on=*/false, now);
 }
 
 bool FolderLease::IsVacant(uint64_t epoch, Instant now) {
   if (epoch == 0) return true;
-  const Result<EpochContent> content = folder_.Read(epoch);
+  const Result<EpochContent> content = folder_.ReadHead(epoch);
   if (!content) return false;  // dropped meanwhile, or unreadable: look again
   if (!content->holder) {
     // Killed as it was created, or being created now.
@@ -55,21 +56,26 @@ bool FolderLease::IsVacant(uint64_t epoch, Instant now) {
          folder_.HasEnded(*content->holder);
 }
 
-void FolderLease::TakeOver(uint64_t epoch, Instant now) {
+void FolderLease::TakeOver(uint64_t epoch, bool goes_on, Instant now) {
   const Status created = folder_.Create(epoch, options_.self, now);
   if (!created) {
-    if (created.error().code != Code::kAlreadyExists) {
+    if (created.error().code != Code::kAlreadyExists && !std::exchange(create_failed_, true)) {
       log_->error("event=epoch_not_created epoch={} error=\"{}\"", epoch, created.error().message);
     }
     return;
   }
-  if (const Status begun = Begin(epoch); !begun) {
-    log_->error("event=lease_not_taken epoch={} error=\"{}\"", epoch, begun.error().message);
-    (void)folder_.Renew(Instant{});
-    return;
+  create_failed_ = false;
+  if (const Status prepared = Prepare(epoch, goes_on); !prepared) {
+    folder_.Abandon();
+    return FailToBegin(epoch, prepared.error(), now);
   }
+  if (const Status written = host_.WriteEpoch(epoch); !written) {
+    (void)folder_.Renew(Instant{});  // it may stand there: the epoch is used
+    return FailToBegin(epoch, written.error(), now);
+  }
+  begin_failed_.clear();
   epoch_ = epoch;
-  valid_until_ = now + options_.length;
+  valid_until_ = ValidFrom(now);
   next_look_ = now + options_.length / kRenewals;
   seen_holder_ = options_.self.name;
   if (!Confirm(now)) return;
@@ -77,11 +83,28 @@ void FolderLease::TakeOver(uint64_t epoch, Instant now) {
   log_->info("event=lease_taken epoch={}", epoch);
 }
 
-Status FolderLease::Begin(uint64_t epoch) {
+void FolderLease::FailToBegin(uint64_t epoch, const Error& error, Instant now) {
+  if (begin_failed_ != error.message) {
+    log_->error("event=lease_not_taken epoch={} error=\"{}\"", epoch, error.message);
+  }
+  begin_failed_ = error.message;
+  next_look_ = now + options_.length;  // the others first
+  if (epoch_ != 0) StepDown("the next epoch could not begin");
+}
+
+Status FolderLease::AppendSnapshot() {
+  const Result<std::string> snapshot = host_.Snapshot();
+  if (!snapshot) return snapshot.error();
+  Status written = folder_.AppendSnapshot(*snapshot);
+  kept_bytes_ += snapshot->size();
+  return written;
+}
+
+Status FolderLease::Prepare(uint64_t epoch, bool goes_on) {
   // Listed after the creation: who creates one below from now on finds out that it is not newest.
   const Result<std::vector<uint64_t>> epochs = folder_.Epochs();
   if (!epochs) return epochs.error();
-  for (auto earlier = epochs->rbegin(); earlier != epochs->rend(); ++earlier) {
+  for (auto earlier = epochs->rbegin(); earlier != epochs->rend() && !goes_on; ++earlier) {
     if (*earlier >= epoch) continue;
     const Result<EpochContent> content = folder_.Read(*earlier);
     if (!content) return content.error();
@@ -93,8 +116,8 @@ Status FolderLease::Begin(uint64_t epoch) {
     break;
   }
   if (!options_.rules.earlier_epochs_are_kept) folder_.DropEarlier();
-  if (Status written = folder_.AppendSnapshot(host_.Snapshot()); !written) return written;
-  return host_.WriteEpoch(epoch);
+  kept_bytes_ = 0;
+  return AppendSnapshot();
 }
 
 void FolderLease::Renew(Instant now) {
@@ -103,7 +126,7 @@ void FolderLease::Renew(Instant now) {
     log_->error("event=lease_not_renewed epoch={} error=\"{}\"", epoch_, renewed.error().message);
     return;  // it lapses by itself
   }
-  valid_until_ = now + options_.length;
+  valid_until_ = ValidFrom(now);
 }
 
 bool FolderLease::Confirm(Instant now) {
@@ -120,7 +143,20 @@ Status FolderLease::Keep(std::string_view record, Instant now) {
   const Status kept = folder_.Append(record);
   // Whether the record counts is for the next epoch to say, whosever it is.
   if (!kept && kept.error().code == Code::kUnknownOutcome) Resign();
+  if (kept) kept_bytes_ += record.size();
   return kept;
+}
+
+Status FolderLease::KeepSnapshot(Instant now) {
+  if (!Holding(now)) return Error{Code::kUnavailable, "the lease is not held here"};
+  const Status kept = AppendSnapshot();
+  if (!kept && kept.error().code == Code::kUnknownOutcome) Resign();
+  return kept;
+}
+
+void FolderLease::BeginNext(Instant now) {
+  if (!Holding(now) || !Confirm(now)) return;
+  TakeOver(epoch_ + 1, /*goes_on=*/true, now);
 }
 
 void FolderLease::Resign() {

@@ -28,7 +28,8 @@ class FolderLeaseHost {
  public:
   virtual ~FolderLeaseHost() = default;
   /// All that must outlive the epoch: claims that have not ended, and what not all members hold.
-  virtual std::string Snapshot() = 0;
+  /// Error: it cannot be read now.
+  virtual Result<std::string> Snapshot() = 0;
   /// Takes over what an earlier epoch kept: its snapshot, then its records. Error: this node cannot
   /// lead. Called again with the same, it changes nothing.
   virtual Status TakeOver(const EpochContent& earlier) = 0;
@@ -76,6 +77,14 @@ class FolderLease {
   /// Keeps a record for whoever holds the lease next; then Confirm. Error: as EpochFolder::Append,
   /// kUnavailable (the lease is not held here).
   Status Keep(std::string_view record, Instant now);
+  /// Keeps a new snapshot in place of all that was kept before. Errors: as Keep, and Snapshot's.
+  Status KeepSnapshot(Instant now);
+  /// Begins the next epoch, with a snapshot of its own: what this one keeps has become too much.
+  /// The lease is lost where that fails.
+  void BeginNext(Instant now);
+  /// What this epoch keeps: bytes.
+  size_t kept_bytes() const { return kept_bytes_; }
+  Instant valid_until() const { return valid_until_; }
   /// Held by this process now; 0: none.
   uint64_t epoch() const { return epoch_; }
   /// Who held the lease when last looked at; empty: nobody.
@@ -83,8 +92,15 @@ class FolderLease {
 
  private:
   bool IsVacant(uint64_t epoch, Instant now);
-  void TakeOver(uint64_t epoch, Instant now);
-  Status Begin(uint64_t epoch);
+  /// `goes_on`: from an epoch that this process holds.
+  void TakeOver(uint64_t epoch, bool goes_on, Instant now);
+  /// Error: nothing was decided in the epoch.
+  Status Prepare(uint64_t epoch, bool goes_on);
+  void FailToBegin(uint64_t epoch, const Error& error, Instant now);
+  Status AppendSnapshot();
+  Instant ValidFrom(Instant now) const {
+    return now + options_.length - options_.length / limits::kLeaseMargin;
+  }
   void StepDown(const char* reason);
   void Renew(Instant now);
 
@@ -100,7 +116,10 @@ class FolderLease {
   uint64_t seen_epoch_ = 0;
   Instant seen_since_{};  // when `seen_epoch_` was first seen
   std::string seen_holder_;
+  size_t kept_bytes_ = 0;
   bool folder_failed_ = false;  // said once
+  bool create_failed_ = false;  // said once
+  std::string begin_failed_;    // what was said last
 };
 
 }  // namespace starling

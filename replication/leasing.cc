@@ -1,5 +1,6 @@
 #include "replication/leasing.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "replication/joining.h"
@@ -7,16 +8,19 @@
 
 namespace starling {
 Leasing::Leasing(Store& store, const MemberList& list, const Links& links, PeerSender& sender,
-                 Streams& streams, std::mt19937_64& random, uint64_t session,
-                 std::shared_ptr<spdlog::logger> log)
+                 Streams& streams, const Stability& stability, const Joining& joining,
+                 std::mt19937_64& random, uint64_t session, std::shared_ptr<spdlog::logger> log)
     : store_(store),
       list_(list),
       links_(links),
       sender_(sender),
       streams_(streams),
+      stability_(stability),
+      joining_(joining),
+      session_(session),
       log_(std::move(log)),
       lease_({.name = store.name(), .session = session}, *this, random, log_) {
-  streams_.SayLease([this] { return Streams::LeaseWords{lease_.promised(), lease_.leads()}; });
+  streams_.SayLease([this] { return Streams::LeaseWords{lease_.promised(), leads()}; });
 }
 
 void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
@@ -38,6 +42,78 @@ void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
     if (Persist(fresh)) known = fresh;
   }
   lease_.Start(known, incarnation_, VoterSet{1, record.voters}, now);
+  cluster_ = record.id;
+  RefreshEpochs();
+  BeginFolder();
+}
+
+void Leasing::UseFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,
+                        Instant now) {
+  voting_ = {&folder, cluster, boot_id};
+  BeginFolder();
+  OnFolder(now);
+}
+
+void Leasing::BeginFolder() {
+  if (!begun_ || folder_ || voting_.folder == nullptr || voting_.cluster != cluster_) return;
+  if (!lease_.voters().names.empty()) return;
+  folder_ = std::make_unique<FolderLeasing>(
+      *voting_.folder, EpochHolder{store_.name(), session_, voting_.boot_id},
+      FolderLeasing::Node{store_, list_, streams_, stability_, [this] { return HighestKnown(); },
+                          [this](uint64_t epoch) { return WriteEpoch(epoch); }},
+      log_);
+  look_ = true;
+}
+
+/// Who is about to enter, or cannot write, would only keep those who can from leading.
+bool Leasing::MayLead() const {
+  return list_.IsMember(store_.id()) && !joining_.target() && !store_.journal().read_only();
+}
+
+void Leasing::Look(Instant now) {
+  if (std::exchange(look_, false)) OnFolder(now);
+}
+
+void Leasing::OnFolder(Instant now) {
+  if (folder_) folder_->OnChange(MayLead(), now);
+}
+
+void Leasing::OnTick(Instant now) {
+  lease_.OnTick(now);
+  if (folder_) folder_->OnTick(MayLead(), now);
+}
+
+Instant Leasing::NextTimer() const {
+  Instant next = lease_.NextTimer();
+  if (folder_) next = std::min(next, folder_->NextTimer());
+  return next;
+}
+
+void Leasing::Resign(Instant now) {
+  lease_.Resign(now);
+  if (folder_) folder_->Resign();
+}
+
+void Leasing::OnPeerLost(NodeId peer) {
+  peers_.erase(peer);
+  look_ = true;  // its process may have ended
+}
+
+uint64_t Leasing::LeadsEpoch(Instant now) const {
+  if (folder_) return folder_->Holding(now) ? folder_->leads() : 0;
+  return lease_.Holding(now) ? lease_.epoch() : 0;
+}
+
+LeaseMode Leasing::mode() const {
+  if (!begun_) return LeaseMode::kNone;
+  if (!lease_.voters().names.empty()) return LeaseMode::kNamed;
+  return folder_ ? LeaseMode::kFolder : LeaseMode::kNone;
+}
+
+uint64_t Leasing::HighestKnown() const {
+  uint64_t highest = known_epoch_;
+  for (const auto& [id, peer] : peers_) highest = std::max(highest, peer.leads);
+  return highest;
 }
 
 void Leasing::NoticeIncarnation(Instant now) {
@@ -119,25 +195,40 @@ LeaseView Leasing::View(Instant now) const {
     view.epoch = peer.leads;
     holder = &id;
   }
-  if (lease_.Holding(now) && lease_.epoch() >= view.epoch) {
-    return {lease_.epoch(), true, lease_.valid_until(), store_.name(), majority_.begun()};
+  const uint64_t led = LeadsEpoch(now);
+  if (led != 0 && led >= view.epoch) {
+    const Instant until = folder_ ? folder_->valid_until() : lease_.valid_until();
+    return {led, true, until, store_.name(), majority_.begun()};
   }
   const Hello* hello = holder == nullptr ? nullptr : links_.HelloOf(*holder);
   if (hello != nullptr) view.holder = hello->node_name;
   return view;
 }
 
+std::optional<Stamp> Leasing::AdvanceMajority(Instant now) {
+  if (majority_.epoch() != 0 && leads() != majority_.epoch()) majority_.End();
+  if (!majority_.waits()) {
+    if (folder_) folder_->Relieve(now);
+    return std::nullopt;
+  }
+  if (folder_) {  // the only voter: what it holds counts
+    const Stamp kept = folder_->Keep(now);
+    if (leads() != majority_.epoch()) {
+      majority_.End();
+      return std::nullopt;
+    }
+    return majority_.Advance(VoterSet{1, {store_.name()}}, store_.name(), kept, {});
+  }
+  return majority_.Advance(lease_.voters(), store_.name(), store_.journal().upto(),
+                           list_.Visible(majority_.beginning().vector));
+}
+
 void Leasing::Tell(Instant now, Effects& effects) {
   if (!begun_) return;
   AcknowledgeBeginning();
-  if (majority_.epoch() != 0 && lease_.leads() != majority_.epoch()) majority_.End();
-  std::optional<Stamp> held;
-  if (majority_.waits()) {
-    held = majority_.Advance(lease_.voters(), store_.name(), store_.journal().upto(),
-                             list_.Visible(majority_.beginning().vector));
-  }
-  if (lease_.leads() != said_) {
-    said_ = lease_.leads();
+  const std::optional<Stamp> held = AdvanceMajority(now);
+  if (leads() != said_) {
+    said_ = leads();
     streams_.ReportToAll(now);
   }
   LeaseView view = View(now);

@@ -1,7 +1,7 @@
 /// Gives the lease machine a node to work on: the store, the links, the streams.
 ///
-/// The voters are those of the cluster's creation record; where it names none (the shared folder
-/// votes) nobody stands for election here. Not thread-safe.
+/// The voters are those of the cluster's creation record; where it names none, the folder that the
+/// host hands in is the voter, and without one nobody leads. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -13,6 +13,8 @@
 #include <spdlog/logger.h>
 
 #include "replication/epoch_record.h"
+#include "replication/folder_leasing.h"
+#include "replication/joining.h"
 #include "replication/lease.h"
 #include "replication/links.h"
 #include "replication/majority.h"
@@ -25,34 +27,46 @@ namespace starling {
 class Leasing final : private LeaseHost {
  public:
   Leasing(Store& store, const MemberList& list, const Links& links, PeerSender& sender,
-          Streams& streams, std::mt19937_64& random, uint64_t session,
-          std::shared_ptr<spdlog::logger> log);
+          Streams& streams, const Stability& stability, const Joining& joining,
+          std::mt19937_64& random, uint64_t session, std::shared_ptr<spdlog::logger> log);
 
   /// This node is in `record`'s cluster. `created`: it took part in the creation, and so has
   /// promised nothing yet; who comes later, or has lost its record, recovers first.
   void Begin(const ClusterRecord& record, bool created, Instant now);
+  /// The folder that votes for `cluster`, if that names no voters; outlives this. `boot_id`: of
+  /// this host.
+  void UseFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id, Instant now);
+  /// The folder has changed, or a process of this host may have ended.
+  void OnFolder(Instant now);
   /// The store goes on as a later incarnation: it may lack what it said as the earlier one.
   void NoticeIncarnation(Instant now);
 
   void OnMessage(NodeId from, const LeaseMessage& message, Instant now);
   /// More is held than before.
   void OnProgress(Instant now) { lease_.OnProgress(now); }
-  void OnTick(Instant now) { lease_.OnTick(now); }
-  Instant NextTimer() const { return lease_.NextTimer(); }
-  void Resign(Instant now) { lease_.Resign(now); }
+  void OnTick(Instant now);
+  Instant NextTimer() const;
+  void Resign(Instant now);
 
   const Lease& lease() const { return lease_; }
+  /// The epoch in which this node may order commands at this moment; 0: it may not.
+  uint64_t LeadsEpoch(Instant now) const;
+  LeaseMode mode() const;
 
   // --- what others say, and what others hear ---
   void OnReport(NodeId from, const Report& report);
-  void OnPeerLost(NodeId peer) { peers_.erase(peer); }
+  void OnPeerLost(NodeId peer);
   /// The cluster's database may have changed.
   void RefreshEpochs();
   /// See Replicator::AwaitMajority.
   void AwaitMajority(uint64_t epoch, Stamp upto);
-  /// At the end of each input: tells the host what has changed, the peers that this node leads or
+  /// At the end of each input, first: looks at the folder where a link has dropped.
+  void Look(Instant now);
+  /// And last: tells the host what has changed, the peers that this node leads or
   /// leads no more, and the holder that this voter holds the beginning of its epoch.
   void Tell(Instant now, Effects& effects);
+  /// Whether the folder has brought state since the last call: the member list may have changed.
+  bool TookState() { return folder_ && folder_->TookState(); }
   LeaseView View(Instant now) const;
 
  private:
@@ -63,6 +77,11 @@ class Leasing final : private LeaseHost {
   };
 
   void AcknowledgeBeginning();
+  void BeginFolder();
+  bool MayLead() const;
+  uint64_t leads() const { return folder_ ? folder_->leads() : lease_.leads(); }
+  uint64_t HighestKnown() const;
+  std::optional<Stamp> AdvanceMajority(Instant now);
   VersionVector Held() const override { return streams_.Visible(); }
   bool Holds(const VersionVector& vector) const override;
   Status Persist(const LeaseRecord& record) override;
@@ -75,8 +94,20 @@ class Leasing final : private LeaseHost {
   const Links& links_;
   PeerSender& sender_;
   Streams& streams_;
+  const Stability& stability_;
+  const Joining& joining_;
+  uint64_t session_;
   std::shared_ptr<spdlog::logger> log_;
   Lease lease_;
+  struct Voting {
+    EpochFolder* folder = nullptr;
+    uint64_t cluster = 0;
+    std::string boot_id;
+  };
+  Voting voting_;                          // as handed in
+  std::unique_ptr<FolderLeasing> folder_;  // where it votes for this cluster
+  bool look_ = false;                      // at the folder, at the end of this input
+  uint64_t cluster_ = 0;
   Majority majority_;
   std::map<NodeId, Peer> peers_;
   uint64_t known_epoch_ = 0;         // of the latest record held here

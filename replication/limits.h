@@ -98,6 +98,13 @@ inline constexpr auto kElectionTime = 500ms;
 inline constexpr auto kVoteResend = 100ms;
 /// Renewals of which the answers are waited for.
 inline constexpr size_t kRenewals = 16;
+/// What the folder keeps of an epoch beside its first snapshot; beyond it the holder begins
+/// another.
+inline constexpr size_t kKeptBytes = 64 << 20;
+/// A snapshot that is larger cannot be kept: whoever would need it must be forgotten first.
+inline constexpr size_t kSnapshotBytes = size_t{3} << 30;
+/// After the folder has refused a record (a full disk) the next is tried so much later.
+inline constexpr auto kKeepRetry = 100ms;
 
 // --- forwarding ---
 inline constexpr size_t kOrdersPerMessage = 1'024;

@@ -54,7 +54,7 @@ void Links::Send(std::span<const NodeId> to, Lane lane, const PeerMessage& messa
           EncodePeerMessage(message, link.handshake->version()));
     }
     if (encoded->size() <= limits::kFrameBytes) {
-      effects_->push_back(SendEffect{link.id, lane, encoded});
+      effects_->emplace_back(SendEffect{link.id, lane, encoded});
     } else {
       Emit(link, lane, *encoded);
     }
@@ -65,7 +65,8 @@ void Links::Send(std::span<const NodeId> to, Lane lane, const PeerMessage& messa
 
 void Links::OnConnected(LinkId id, const Address& dialled, Instant now) {
   if (links_.size() >= limits::kLinks) {
-    effects_->push_back(CloseEffect{id, "more than " + std::to_string(limits::kLinks) + " links"});
+    effects_->emplace_back(
+        CloseEffect{id, "more than " + std::to_string(limits::kLinks) + " links"});
     return;
   }
   Link& link = links_[id];
@@ -100,7 +101,7 @@ void Links::OnDisconnected(LinkId id, Instant now) {
 }
 
 void Links::Close(LinkId id, const std::string& reason, Instant now) {
-  effects_->push_back(CloseEffect{id, reason});
+  effects_->emplace_back(CloseEffect{id, reason});
   OnDisconnected(id, now);
 }
 
@@ -111,7 +112,7 @@ void Links::Refuse(NodeId peer, const Refusal& refusal, Instant now) {
   const std::string name = links_.at(id).handshake->peer()->node_name;
   EmitAll(links_.at(id), {refusal});
   const std::string reason = std::string("refused (") + NameOf(refusal.code) + "): " + refusal.text;
-  effects_->push_back(EventEffect{EventEffect::Kind::kPeerRefused, name, reason});
+  effects_->emplace_back(EventEffect{EventEffect::Kind::kPeerRefused, name, reason});
   Close(id, reason, now);
 }
 

@@ -51,7 +51,7 @@ void Replicator::OnDisconnected(LinkId link, Instant now, Effects& effects) {
   const auto connected = [this](NodeId id) { return impl_->links_.Connected(id); };
   if (impl_->leaving_) return;
   for (Address& address : impl_->dialer_.Due(now, connected)) {
-    effects.push_back(DialEffect{std::move(address)});
+    effects.emplace_back(DialEffect{std::move(address)});
   }
 }
 
@@ -89,7 +89,7 @@ void Replicator::OnTick(Instant now, Effects& effects) {
   if (impl.leaving_) return;
   const auto connected = [&impl](NodeId id) { return impl.links_.Connected(id); };
   for (Address& address : impl.dialer_.Due(now, connected)) {
-    effects.push_back(DialEffect{std::move(address)});
+    effects.emplace_back(DialEffect{std::move(address)});
   }
 }
 
@@ -198,19 +198,29 @@ void Replicator::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> 
   impl_->order_book_.OnExecuted(peer, std::move(executed), upto);
 }
 
+void Replicator::UseEpochFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,
+                                Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->leasing_.UseFolder(folder, cluster, boot_id, now);
+}
+
+void Replicator::OnEpochFolder(Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->leasing_.OnFolder(now);
+}
+
 std::optional<ClusterRecord> Replicator::cluster() const { return impl_->record_; }
 
 LeaseView Replicator::lease_view(Instant now) const { return impl_->leasing_.View(now); }
 
-uint64_t Replicator::LeadsEpoch(Instant now) const {
-  const Lease& lease = impl_->leasing_.lease();
-  return lease.Holding(now) ? lease.epoch() : 0;
-}
+uint64_t Replicator::LeadsEpoch(Instant now) const { return impl_->leasing_.LeadsEpoch(now); }
 
 LeaseInfo Replicator::lease(Instant now) const {
-  const Lease& lease = impl_->leasing_.lease();
-  return {lease.voters().names, lease.epoch(), lease.Holding(now), lease.promised(),
-          lease.recovering()};
+  const Leasing& leasing = impl_->leasing_;
+  const Lease& lease = leasing.lease();
+  const uint64_t led = leasing.LeadsEpoch(now);
+  return {leasing.mode(), lease.voters().names, led != 0 ? led : lease.epoch(),
+          led != 0,       lease.promised(),     lease.recovering()};
 }
 
 std::vector<MemberInfo> Replicator::members() const {

@@ -143,14 +143,20 @@ struct MemberInfo {
   std::chrono::milliseconds rtt{0};
 };
 
+/// Who counts for majorities.
+enum class LeaseMode : uint8_t { kNone, kFolder, kNamed };
+
 /// What this node knows of the lease (DESIGN.md section 6).
 struct LeaseInfo {
+  LeaseMode mode = LeaseMode::kNone;
   std::vector<std::string> voters;  ///< Empty: no named voters.
   uint64_t epoch = 0;               ///< Held or last stood for by this node; 0: none.
   bool holding = false;             ///< It may order commands now.
   uint64_t promised = 0;            ///< By this voter; 0: nothing that counts.
   bool recovering = false;          ///< It may have lost what it promised.
 };
+
+class EpochFolder;  // epoch_folder.h
 
 class Replicator {
  public:
@@ -206,6 +212,13 @@ class Replicator {
   /// What came of a peer's orders; all they did stands in the own stream up to `upto`.
   void OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto,
                   Instant now, Effects& effects);
+
+  /// The shared folder that votes for `cluster` where its record names no voters; outlives the
+  /// replicator. `boot_id`: of this host's running kernel.
+  void UseEpochFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,
+                      Instant now, Effects& effects);
+  /// That folder has changed: looks at once who holds the lease.
+  void OnEpochFolder(Instant now, Effects& effects);
 
   // --- state ---
   std::optional<ClusterRecord> cluster() const;

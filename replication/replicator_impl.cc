@@ -37,7 +37,8 @@ Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
       joining_(store, list_, log_),
       forgetting_(store, list_, links_, log_),
       ending_(store, list_, log_),
-      leasing_(store, list_, links_, links_, streams_, random_, session_, log_),
+      leasing_(store, list_, links_, links_, streams_, stability_, joining_, random_, session_,
+               log_),
       forwarding_(store, links_, *this),
       order_book_(store, links_, *this),
       own_start_(store.journal().upto()) {
@@ -54,6 +55,7 @@ Replicator::Impl::Input::Input(Impl& impl, Effects& effects, Instant now) : impl
 
 Replicator::Impl::Input::~Input() {
   impl_.leasing_.NoticeIncarnation(now_);
+  impl_.leasing_.Look(now_);
   impl_.AdvanceJoining(now_);
   for (int i = 0; i < 4 && (impl_.list_dirty_ || !impl_.handed_in_.empty()); ++i) {
     if (impl_.list_dirty_) impl_.RefreshList(now_);
@@ -63,12 +65,19 @@ Replicator::Impl::Input::~Input() {
       impl_.TakeOwnBatch(header, bytes, now_);
     }
   }
-  impl_.leasing_.Tell(now_, *impl_.effects_);
+  impl_.TellOfLease(now_);
   impl_.FollowHolder(now_);
   impl_.FlushEvents();
   impl_.CheckLeft(now_);
   impl_.effects_ = nullptr;
   impl_.links_.BindEffects(nullptr);
+}
+
+void Replicator::Impl::TellOfLease(Instant now) {
+  leasing_.Tell(now, *effects_);
+  if (!leasing_.TookState()) return;
+  RefreshList(now);
+  streams_.ReportToAll(now);
 }
 
 void Replicator::Impl::TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
@@ -78,11 +87,11 @@ void Replicator::Impl::TakeOwnBatch(const BatchHeader& header, SharedBytes bytes
 
 void Replicator::Impl::Emit(EventEffect::Kind kind, const std::string& member,
                             const std::string& detail) {
-  effects_->push_back(EventEffect{kind, member, detail});
+  effects_->emplace_back(EventEffect{kind, member, detail});
 }
 
 void Replicator::Impl::FlushEvents() {
-  for (EventEffect& event : swim_.TakeEvents()) effects_->push_back(std::move(event));
+  for (EventEffect& event : swim_.TakeEvents()) effects_->emplace_back(std::move(event));
 }
 
 std::string Replicator::Impl::NameOfPeer(NodeId peer) const {

@@ -54,6 +54,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void DropClients(const PeerProcess& peer, const std::vector<uint64_t>& clients) override;
   void DropProcess(const PeerProcess& peer) override;
 
+  void TellOfLease(Instant now);
   void TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
 
   // --- messages, by kind ---

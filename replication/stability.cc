@@ -29,6 +29,13 @@ const VersionVector* Stability::LatestOf(NodeId member, uint64_t list_digest) co
   return latest.list_digest == list_digest ? &latest.vector : nullptr;
 }
 
+const VersionVector* Stability::KnownOf(NodeId member) const {
+  const auto found = members_.find(member);
+  if (found == members_.end()) return nullptr;
+  if (found->second.latest) return &found->second.latest->vector;
+  return found->second.usable ? &found->second.usable->vector : nullptr;
+}
+
 void Stability::Promote(Member& member, const VersionVector& held) {
   while (member.pending && held.Covers(member.pending->vector)) {
     const bool newest = member.pending->sequence == member.latest->sequence;

@@ -32,6 +32,8 @@ class Stability {
   /// The newest report of `member` since its link stands, if it was made under this list; else
   /// null.
   const VersionVector* LatestOf(NodeId member, uint64_t list_digest) const;
+  /// What `member` was last known to hold, whatever has become of its link; null: nothing.
+  const VersionVector* KnownOf(NodeId member) const;
   /// Nothing is covered as long as one member has not reported what counts.
   Keyspace::Stability Compute(const Inputs& inputs);
 

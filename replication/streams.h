@@ -65,6 +65,10 @@ class Streams {
   };
   void SayLease(std::function<LeaseWords()> words) { lease_words_ = std::move(words); }
 
+  /// Own batches after `after`, about a frame's bytes, at least one, oldest first. kNotFound: the
+  /// log does not reach back.
+  Result<std::vector<SharedBytes>> ReadOwn(Stamp after) { return Gather(store_.origin(), after); }
+
   /// What this node holds and may tell.
   VersionVector Visible() const { return list_.Visible(store_.vector()); }
   /// What `peer` last reported to hold; null without a link.

@@ -32,7 +32,7 @@ const EpochHolder kB{"b", 2, "boot"};
 
 /// Keeps what it is told, as records do.
 struct Kept final : FolderLeaseHost {
-  std::string Snapshot() override { return text; }
+  Result<std::string> Snapshot() override { return text; }
   Status TakeOver(const EpochContent& earlier) override {
     text = *earlier.snapshot;
     for (const std::string& record : earlier.records) text += record;

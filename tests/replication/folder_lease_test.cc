@@ -137,13 +137,24 @@ class FolderWorld {
       world.Interrupt(*this);
       return EpochContent{file.holder, file.renewed, file.snapshot, file.records};
     }
+    Result<EpochContent> ReadHead(uint64_t epoch) override {
+      Result<EpochContent> content = Read(epoch);
+      if (content) {
+        content->snapshot.reset();
+        content->records.clear();
+      }
+      return content;
+    }
     bool HasEnded(const EpochHolder& holder) override {
       return world.ended_.contains(holder.session);
     }
     Status AppendSnapshot(std::string_view snapshot) override {
       world.Interrupt(*this);
       if (world.full_) return Error{Code::kIo, "full"};
-      if (File* file = Mine()) file->snapshot = snapshot;
+      if (File* file = Mine()) {
+        file->snapshot = snapshot;
+        file->records.clear();
+      }
       world.Interrupt(*this);
       return {};
     }
@@ -163,12 +174,17 @@ class FolderWorld {
       world.Interrupt(*this);
       return mine != 0 && !world.files_.empty() && world.files_.rbegin()->first == mine;
     }
+    void Abandon() override {
+      world.Interrupt(*this);
+      if (*IsNewest()) world.files_.erase(mine);
+      mine = 0;
+    }
     void DropEarlier() override {
       world.files_.erase(world.files_.begin(), world.files_.lower_bound(mine));
     }
 
     // --- FolderLeaseHost ---
-    std::string Snapshot() override { return std::to_string(number); }
+    Result<std::string> Snapshot() override { return std::to_string(number); }
     Status TakeOver(const EpochContent& earlier) override {
       number = std::max<uint64_t>(number, std::stoull(*earlier.snapshot));
       for (const std::string& record : earlier.records) {

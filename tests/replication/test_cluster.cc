@@ -55,13 +55,30 @@ void TestNode::Start() {
   options_.random_seed = NodeId::FromName(name_).value + ++lives_;
   replicator_ = std::make_unique<Replicator>(options_, *store_, TestLog(name_));
   Run([](Replicator& replicator, Instant now, Effects& out) { replicator.Start(now, out); });
+  if (meets_in_ != nullptr) Meet();
+}
+
+void TestNode::Meet() {
+  auto& record = cluster_.folder_record_;
+  if (!record) record = ClusterRecord{77, {name_}, {}};
+  std::vector<Address> others;
+  for (const auto& node : cluster_.nodes_) {
+    if (node.get() != this) others.push_back(node->address());
+  }
+  folder_ = std::make_unique<FolderProcess>(*meets_in_, [] { return false; });
+  Run([&](Replicator& replicator, Instant now, Effects& out) {
+    replicator.OnMeetingFolder(others, record, now, out);
+    replicator.UseEpochFolder(*folder_, record->id, store_options_.boot_id, now, out);
+  });
 }
 
 void TestNode::Kill() {
   disk_->Crash(CrashKind::kKill);
   replicator_.reset();
+  folder_.reset();
   store_.reset();
   batches_.clear();
+  lease_ = {};
   cluster_.DropLinksOf(*this, /*tell=*/true);
 }
 
@@ -168,6 +185,16 @@ std::vector<TestNode*> TestCluster::StartSeeded(const std::vector<std::string>& 
   for (TestNode* node : nodes) {
     for (TestNode* other : nodes) node->options().seeds.push_back(other->address());
     node->options().expect = static_cast<int>(names.size());
+    node->Start();
+  }
+  return nodes;
+}
+
+std::vector<TestNode*> TestCluster::StartInFolder(const std::vector<std::string>& names) {
+  std::vector<TestNode*> nodes;
+  for (const std::string& name : names) nodes.push_back(&Add(name));
+  for (TestNode* node : nodes) {
+    node->MeetIn(folder_);
     node->Start();
   }
   return nodes;

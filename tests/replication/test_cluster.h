@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "replication/replicator.h"
+#include "tests/support/folder_model.h"
 #include "tests/support/manual_time.h"
 #include "tests/support/memory_engine.h"
 
@@ -44,6 +45,8 @@ class TestNode {
   /// Why links of this node were closed.
   const std::vector<std::string>& closes() const { return closes_; }
   ReplicatorOptions& options() { return options_; }
+  /// It meets the others in a shared folder, which votes: from the next start on.
+  void MeetIn(FolderModel& folder) { meets_in_ = &folder; }
   StoreOptions& store_options() { return store_options_; }
   /// Ahead of the cluster's clock; set before Start.
   void SetClockAhead(std::chrono::milliseconds ahead);
@@ -68,6 +71,7 @@ class TestNode {
   friend class TestCluster;
   void Carry(Effects effects);
   void HandOn();
+  void Meet();
 
   TestCluster& cluster_;
   std::string name_;
@@ -75,6 +79,8 @@ class TestNode {
   ReplicatorOptions options_;
   StoreOptions store_options_;
   std::shared_ptr<MemoryDisk> disk_;
+  FolderModel* meets_in_ = nullptr;
+  std::unique_ptr<FolderProcess> folder_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Replicator> replicator_;
   std::deque<std::pair<BatchHeader, SharedBytes>> batches_;
@@ -94,6 +100,9 @@ class TestCluster {
   TestNode& Add(const std::string& name);
   /// Nodes that seed each other and expect all; started.
   std::vector<TestNode*> StartSeeded(const std::vector<std::string>& names);
+  /// Nodes that meet in folder(), which votes; the first creates the cluster. Started.
+  std::vector<TestNode*> StartInFolder(const std::vector<std::string>& names);
+  FolderModel& folder() { return folder_; }
 
   /// Lets time pass in steps of 10 ms.
   void Run(std::chrono::milliseconds time);
@@ -126,6 +135,8 @@ class TestCluster {
   void Settle();
 
   Instant now_ = std::chrono::seconds(100);
+  FolderModel folder_;
+  std::optional<ClusterRecord> folder_record_;
   std::vector<std::unique_ptr<TestNode>> nodes_;
   std::map<LinkId, std::shared_ptr<Link>> links_;  // by either end's id
   std::deque<std::function<void()>> later_;
