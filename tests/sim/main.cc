@@ -27,6 +27,7 @@ struct Outcome {
   uint64_t faults = 0;
   uint64_t frames = 0;
   uint64_t epochs = 0;
+  uint64_t majorities = 0;
   int64_t virtual_nanoseconds = 0;
   bool failed = false;
 };
@@ -59,9 +60,15 @@ RunReport RunChecked(const RunOptions& options, bool twice) {
 }
 
 Outcome ToOutcome(const RunReport& report) {
-  return {
-      report.events, report.operations, report.acknowledged,         report.faults,
-      report.frames, report.epochs,     report.virtual_time.count(), report.violation.has_value()};
+  return {report.events,
+          report.operations,
+          report.acknowledged,
+          report.faults,
+          report.frames,
+          report.epochs,
+          report.majorities,
+          report.virtual_time.count(),
+          report.violation.has_value()};
 }
 
 /// Starts a process for the seed; returns its id and the pipe that its outcome comes through.
@@ -109,6 +116,7 @@ void Collect(const RunOptions& options, int pipe_end, int status, Total& total) 
   total.sum.faults += outcome.faults;
   total.sum.frames += outcome.frames;
   total.sum.epochs += outcome.epochs;
+  total.sum.majorities += outcome.majorities;
   total.sum.virtual_nanoseconds += outcome.virtual_nanoseconds;
 }
 
@@ -189,13 +197,14 @@ int Main(int count, char** words) {
   const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started);
   std::printf(
       "%.0f s of virtual time in %.1f s: %llu events, %llu operations (%llu acknowledged), "
-      "%llu faults, %llu epochs, %llu frames\n",
+      "%llu faults, %llu epochs, %llu majorities, %llu frames\n",
       static_cast<double>(total.sum.virtual_nanoseconds) / 1e9, took.count(),
       static_cast<unsigned long long>(total.sum.events),
       static_cast<unsigned long long>(total.sum.operations),
       static_cast<unsigned long long>(total.sum.acknowledged),
       static_cast<unsigned long long>(total.sum.faults),
       static_cast<unsigned long long>(total.sum.epochs),
+      static_cast<unsigned long long>(total.sum.majorities),
       static_cast<unsigned long long>(total.sum.frames));
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(total.passed),
               static_cast<unsigned long long>(total.failed));

@@ -80,13 +80,31 @@ void SimNode::Start() {
     batches_.emplace_back(header, std::move(bytes));
   });
   ReplicatorOptions options = setup_.replicator;
+  if (setup_.meeting != nullptr) {
+    options.seeds.clear();
+    options.expect = 0;
+  }
   options.advertise = setup_.address;
   options.random_seed = random_.Next();
   replicator_ = std::make_unique<Replicator>(options, *store_, log_);
   network_.Attach(setup_.address, *this);
   trace_.Add(name(), "started", store_->vector().ToString());
   Run([this](Effects& effects) { replicator_->Start(now(), effects); });
+  if (up() && setup_.meeting != nullptr) Meet();
   if (up()) Maintain(++rounds_);
+}
+
+void SimNode::Meet() {
+  auto& record = setup_.meeting->record;
+  if (!record) record = ClusterRecord{4711, {name()}, {}};
+  folder_ = std::make_unique<FolderProcess>(setup_.meeting->folder,
+                                            [this] { return !up() || disk_->crashed(); });
+  std::vector<Address> others = setup_.replicator.seeds;
+  std::erase(others, address());
+  Run([this, others, record](Effects& effects) {
+    replicator_->OnMeetingFolder(others, record, now(), effects);
+    replicator_->UseEpochFolder(*folder_, record->id, "boot", now(), effects);
+  });
 }
 
 std::unique_ptr<Store> SimNode::OpenStore() {
@@ -114,6 +132,7 @@ std::unique_ptr<Store> SimNode::OpenStore() {
 
 void SimNode::Crash(CrashKind kind) {
   if (!up()) return;
+  kind = Possible(kind);
   planned_ = kind;
   // Where memory was not ahead of the log, a killed process comes back with what it had; and with
   // more where a peer's batch was written by an append that was told to have failed.
@@ -126,6 +145,7 @@ void SimNode::Crash(CrashKind kind) {
 
 void SimNode::CrashInside(uint64_t calls, CrashKind kind, bool after) {
   if (!up()) return;
+  kind = Possible(kind);
   planned_ = kind;
   disk_->CrashAt(calls, kind, after);
 }
@@ -136,6 +156,7 @@ void SimNode::Die(CrashKind kind, const std::string& dump_before) {
   const Stamp last = store_->clock().last();
   network_.Detach(setup_.address, lossy);
   replicator_.reset();
+  folder_.reset();
   store_.reset();
   batches_.clear();
   deferred_.clear();
@@ -224,6 +245,7 @@ void SimNode::FinishLeaving() {
   held_ = store_->vector();
   network_.Detach(setup_.address, false);
   replicator_.reset();
+  folder_.reset();
   store_.reset();
   ++life_;
   leaving_ = false;
@@ -244,7 +266,8 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
   const Duration delay = commit_within.count() == 0
                              ? Duration::zero()
                              : random_.Between(Duration::zero(), commit_within);
-  auto commit = [this, id, acknowledged = std::move(acknowledged)](Effects&) {
+  const bool majority = random_.Chance(300);
+  auto commit = [this, id, majority, acknowledged = std::move(acknowledged)](Effects& effects) {
     const uint64_t writes = store_->keyspace().writes();
     const Status status = store_->journal().Commit();
     if (disk_->crashed()) return;
@@ -254,6 +277,9 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
     }
     logged_writes_ = writes;
     ledger_.Acknowledge(id, store_->origin(), store_->journal().upto());
+    if (const uint64_t epoch = majority ? replicator_->LeadsEpoch(now()) : 0) {
+      replicator_->AwaitMajority(epoch, store_->journal().upto(), now(), effects);
+    }
     if (acknowledged) acknowledged();
   };
   if (delay.count() == 0) {
@@ -313,6 +339,8 @@ void SimNode::CarryOut(const Effects& effects) {
       network_.Close(address(), close->link);
     } else if (const auto* event = std::get_if<EventEffect>(&effect)) {
       observer_.OnEvent(*this, *event);
+    } else if (const auto* majority = std::get_if<MajorityEffect>(&effect)) {
+      observer_.OnMajority(*this, *majority);
     }
   }
 }

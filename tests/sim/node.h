@@ -14,6 +14,7 @@
 #include "storage/store.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
+#include "tests/support/folder_model.h"
 #include "tests/support/memory_engine.h"
 
 namespace starling::sim {
@@ -39,11 +40,18 @@ class MachineClock final : public TimeSource {
   std::chrono::milliseconds offset_;
 };
 
+/// Where the processes of one host meet; the folder votes then.
+struct MeetingPlace {
+  FolderModel folder;
+  std::optional<ClusterRecord> record;  ///< Of the cluster that was created there.
+};
+
 struct NodeSetup {
   int index = 0;
   std::string name;
   Address address;
-  ReplicatorOptions replicator;  ///< `advertise` and `random_seed` are filled in by the node.
+  ReplicatorOptions replicator;     ///< `advertise` and `random_seed` are filled in by the node.
+  MeetingPlace* meeting = nullptr;  ///< Null: seeds, and named voters.
   AppendFsync appendfsync = AppendFsync::kEverySecond;
   uint64_t checkpoint_log_bytes = 16 << 10;  ///< Small: a run has many checkpoints.
   std::chrono::milliseconds clock_offset{0};
@@ -61,6 +69,7 @@ class NodeObserver {
   virtual void OnAppend(SimNode& node, const Engine::LogRecord& record) = 0;
   virtual void OnSend(SimNode& node, const SendEffect& send) = 0;
   virtual void OnEvent(SimNode& node, const EventEffect& event) = 0;
+  virtual void OnMajority(SimNode& node, const MajorityEffect& majority) = 0;
   /// The process has ended; node.held() tells what its disk still has. `lossy`: more than a kill.
   virtual void OnCrashed(SimNode& node, bool lossy) = 0;
   /// The node does something that no node may do.
@@ -135,6 +144,11 @@ class SimNode final : public Endpoint {
 
   StoreOptions MakeStoreOptions() const;
   void WatchDisk();
+  void Meet();
+  /// Processes of one host lose nothing without the host.
+  CrashKind Possible(CrashKind kind) const {
+    return setup_.meeting == nullptr ? kind : CrashKind::kKill;
+  }
   /// The recovered store; null, and a violation, where the disk does not allow it.
   std::unique_ptr<Store> OpenStore();
   /// Runs one input unless the process is down; puts it off while it is paused.
@@ -161,6 +175,7 @@ class SimNode final : public Endpoint {
   std::shared_ptr<spdlog::logger> log_;
   std::unique_ptr<MemoryDisk> disk_;
   std::unique_ptr<Store> store_;
+  std::unique_ptr<FolderProcess> folder_;
   std::unique_ptr<Replicator> replicator_;
   std::vector<std::pair<BatchHeader, SharedBytes>> batches_;  // own, not yet handed on
   bool handing_on_ = false;

@@ -67,6 +67,8 @@ bool SetFlag(ProgramOptions& options, std::string_view name) {
   bool* const flag = name == "--trace"        ? &options.run.trace
                      : name == "--logs"       ? &options.run.logs
                      : name == "--full"       ? &options.run.full
+                     : name == "--folder"     ? &options.run.folder
+                     : name == "--named"      ? &options.run.named
                      : name == "--keep-going" ? &options.keep_going
                      : name == "--help"       ? &options.help
                                               : nullptr;
@@ -112,6 +114,7 @@ const char* Usage() {
          "  --trace           with --seed: print every event\n"
          "  --logs            with --seed: print the nodes' logs too\n"
          "  --full            longer runs\n"
+         "  --folder          a shared folder votes in every seed; --named: in none\n"
          "  --nodes N         so many nodes (2 to 5, by the seed)\n"
          "  --workloads A,B   these instead of those the seed chooses\n"
          "  --faults A,B      these instead of those the seed chooses; none: none\n"
@@ -124,6 +127,8 @@ const char* Usage() {
 std::string ReplayCommand(const RunOptions& options) {
   std::string command = "./dev sim --seed " + std::to_string(options.seed);
   if (options.full) command += " --full";
+  if (options.folder) command += " --folder";
+  if (options.named) command += " --named";
   if (options.nodes > 0) command += " --nodes " + std::to_string(options.nodes);
   if (!options.workloads.empty()) command += " --workloads " + JoinNames(options.workloads);
   if (!options.faults.empty()) command += " --faults " + JoinNames(options.faults);

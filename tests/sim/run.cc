@@ -72,6 +72,7 @@ class Run {
     world.clock_spread = milliseconds(random_.Below(150));
     world.checkpoint_log_bytes = random_.Chance(300) ? 2 << 10 : 16 << 10;
     if (random_.Chance(300)) world.secret = "starlings";
+    world.folder = options_.folder || (!options_.named && random_.Chance(400));
     world.print = options_.trace;
     world.print_logs = options_.logs;
     return world;
@@ -177,7 +178,8 @@ class Run {
     report.seed = options_.seed;
     report.violation = world_.violation();
     report.last_events.assign(world_.trace().last().begin(), world_.trace().last().end());
-    report.mix = std::to_string(world_.size()) + " nodes;";
+    report.mix = std::to_string(world_.size()) +
+                 (world_.options().folder ? " nodes in a folder;" : " nodes;");
     for (const auto& workload : workloads_) report.mix.append(" ").append(workload->name());
     report.mix += ";";
     for (const auto& fault : faults_) report.mix.append(" ").append(fault->name());
@@ -188,6 +190,7 @@ class Run {
     report.faults = world_.faults();
     report.frames = world_.network().counts().frames;
     report.epochs = world_.lease().epochs();
+    report.majorities = world_.lease().majorities();
     report.virtual_time = world_.now();
     return report;
   }

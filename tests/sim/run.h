@@ -15,6 +15,8 @@ namespace starling::sim {
 struct RunOptions {
   uint64_t seed = 1;
   int nodes = 0;                       ///< 0: 2 to 5, by the seed.
+  bool folder = false;                 ///< A folder votes in every seed...
+  bool named = false;                  ///< ...or in none; else as the seed chooses.
   bool full = false;                   ///< Longer: more time under faults.
   bool trace = false;                  ///< Every event on standard output.
   bool logs = false;                   ///< The nodes' logs too.
@@ -33,7 +35,8 @@ struct RunReport {
   uint64_t acknowledged = 0;
   uint64_t faults = 0;
   uint64_t frames = 0;
-  uint64_t epochs = 0;  ///< In which somebody led.
+  uint64_t epochs = 0;      ///< In which somebody led.
+  uint64_t majorities = 0;  ///< Acknowledgements by a majority.
   Duration virtual_time{0};
 };
 

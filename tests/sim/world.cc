@@ -41,6 +41,7 @@ SimNode& World::AddNode(const std::string& name) {
   }
   setup.replicator.expect = options_.nodes;
   setup.replicator.secret = options_.secret;
+  if (options_.folder) setup.meeting = &meeting_;
   setup.appendfsync = options_.appendfsync;
   setup.checkpoint_log_bytes = options_.checkpoint_log_bytes;
   const int64_t spread = options_.clock_spread.count();
@@ -129,10 +130,16 @@ void World::OnEvent(SimNode& node, const EventEffect& event) {
   trace_.Add(node.name(), NameOf(event.kind), event.member + " " + event.detail);
 }
 
+void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
+  trace_.Add(node.name(), "majority", std::to_string(majority.upto.value));
+  lease_.OnMajority(node.store().origin(), majority.upto);
+}
+
 void World::OnCrashed(SimNode&, bool lossy) {
   if (!lossy) return;
   std::vector<VersionVector> held;
   for (const auto& each : nodes_) held.push_back(each->held());
+  lease_.OnLost(held);
   ledger_.Lost(held);
 }
 

@@ -28,6 +28,7 @@ struct WorldOptions {
   std::chrono::milliseconds clock_spread{0};
   uint64_t checkpoint_log_bytes = 16 << 10;
   std::string secret;
+  bool folder = false;      ///< The nodes meet in a folder of one host, which votes.
   bool print = false;       ///< The trace on standard output.
   bool print_logs = false;  ///< The nodes' logs too.
 };
@@ -90,6 +91,7 @@ class World final : public NodeObserver {
   void OnAppend(SimNode& node, const Engine::LogRecord& record) override;
   void OnSend(SimNode& node, const SendEffect& send) override;
   void OnEvent(SimNode& node, const EventEffect& event) override;
+  void OnMajority(SimNode& node, const MajorityEffect& majority) override;
   void OnCrashed(SimNode& node, bool lossy) override;
   void OnViolation(const std::string& invariant, const std::string& text) override;
 
@@ -102,6 +104,7 @@ class World final : public NodeObserver {
   Ledger ledger_;
   StreamChecker streams_;
   LeaseChecker lease_;
+  MeetingPlace meeting_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::optional<Violation> violation_;
   uint64_t faults_ = 0;

@@ -1,6 +1,7 @@
 #include "tests/sim/checkers/lease_checker.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "tests/sim/world.h"
 
@@ -20,6 +21,29 @@ void LeaseChecker::Look(World& world) {
       world.Fail("I3", node.name() + " leads epoch " + std::to_string(epoch) + ", which " +
                            led->second + " had");
     }
+    if (!fresh) continue;
+    const VersionVector held = node.store().vector();
+    for (const auto& [origin, upto] : acknowledged_) {
+      if (held.Covers(origin, upto)) continue;
+      world.Fail("I4", node.name() + " leads epoch " + std::to_string(epoch) +
+                           " without what a majority acknowledged: " + origin.ToString() + ":" +
+                           std::to_string(upto.value) + ", holds " + held.ToString());
+    }
+  }
+}
+
+void LeaseChecker::OnMajority(const Origin& origin, Stamp upto) {
+  Stamp& known = acknowledged_[origin];
+  known = std::max(known, upto);
+  ++majorities_;
+}
+
+void LeaseChecker::OnLost(const std::vector<VersionVector>& held) {
+  for (auto& [origin, upto] : acknowledged_) {
+    std::vector<Stamp> left;
+    for (const VersionVector& each : held) left.push_back(each.Get(origin));
+    std::sort(left.begin(), left.end(), std::greater<>());
+    upto = std::min(upto, left[left.size() / 2]);
   }
 }
 

@@ -1,4 +1,5 @@
-/// Watches who may order commands: one node at a time, and no epoch twice (I3 rests on both).
+/// Watches who may order commands: one node at a time, and no epoch twice (I3 rests on both); and
+/// that who leads holds whatever a majority has acknowledged before (I4).
 ///
 /// Looks after every event of a run. Not thread-safe.
 #pragma once
@@ -6,6 +7,9 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "storage/version_vector.h"
 
 namespace starling::sim {
 
@@ -15,11 +19,20 @@ class LeaseChecker {
  public:
   /// Fails the world where two nodes lead, or one leads an epoch that another had.
   void Look(World& world);
+  /// A majority is said to hold this stream up to there.
+  void OnMajority(const Origin& origin, Stamp upto);
+  /// Somebody has lost what was not synced; `held`: what each node has left. Only what more than
+  /// half of them still have is certain from then on: those that lost it ask the others.
+  void OnLost(const std::vector<VersionVector>& held);
+  /// Acknowledgements of a majority.
+  uint64_t majorities() const { return majorities_; }
   /// Epochs in which somebody led.
   size_t epochs() const { return led_.size(); }
 
  private:
   std::map<uint64_t, std::string> led_;  // by whom
+  std::map<Origin, Stamp> acknowledged_;
+  uint64_t majorities_ = 0;
 };
 
 /// Why the lease is not as it should be when all faults have ended: empty when one leads and all

@@ -14,6 +14,8 @@ class EmptyDisk final : public Fault {
   explicit EmptyDisk(Random random) : random_(random) {}
   const char* name() const override { return "empty-disk"; }
   void Inject(World& world) override {
+    // Who created the cluster in the folder takes itself for its only member then.
+    if (world.options().folder) return;
     const auto up = world.UpNodes();
     if (static_cast<int>(up.size()) < world.size() || up.size() < 2 || !world.Formed()) return;
     SimNode& node = *random_.Pick(up);
