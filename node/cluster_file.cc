@@ -86,10 +86,11 @@ Result<ClusterRecord> EnsureClusterFile(const Folder& folder, const std::string&
   return Error{Code::kIo, folder.path + "/" + name + " comes and goes while it is being created"};
 }
 
-ClusterRecord NewClusterRecord(const std::string& first_member) {
+ClusterRecord NewClusterRecord(const std::string& first_member, std::vector<std::string> voters) {
   ClusterRecord record;
   while (record.id == 0) record.id = RandomNumber();
   record.first_members.push_back(first_member);
+  record.voters = std::move(voters);
   return record;
 }
 

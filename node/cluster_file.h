@@ -23,6 +23,7 @@ Result<ClusterRecord> EnsureClusterFile(const Folder& folder, const std::string&
 
 /// A record for a cluster that `first_member` creates alone: a random id, the shared folder its
 /// voter.
-ClusterRecord NewClusterRecord(const std::string& first_member);
+ClusterRecord NewClusterRecord(const std::string& first_member,
+                               std::vector<std::string> voters = {});
 
 }  // namespace starling

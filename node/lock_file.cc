@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -176,6 +177,19 @@ std::string OwnProcessLine() {
 }
 
 bool ProcessHasEnded(std::string_view line) { return LifeOf(ParseOwner(line)) == Life::kEnded; }
+
+std::optional<ProcessEnd> WatchProcess(std::string_view line) {
+  const std::optional<Owner> owner = ParseOwner(line);
+  const Life life = LifeOf(owner);
+  if (life == Life::kUnknown) return std::nullopt;
+  ProcessEnd end{life == Life::kEnded, Descriptor()};
+  if (end.ended) return end;
+  end.descriptor = Descriptor(static_cast<int>(syscall(SYS_pidfd_open, owner->pid, 0)));
+  if (!end.descriptor.valid() && errno != ESRCH) return std::nullopt;
+  // Another process may have got its number before it was opened.
+  end.ended = !end.descriptor.valid() || LifeOf(owner) == Life::kEnded;
+  return end;
+}
 
 bool WriteAt(int file, std::string_view bytes, int64_t offset) {
   while (!bytes.empty()) {

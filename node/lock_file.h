@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,13 @@ std::string OwnProcessLine();
 /// Whether the process of such a line is known to have ended; false where nobody can tell (another
 /// pid namespace, no /proc, no such line).
 bool ProcessHasEnded(std::string_view line);
+/// The end of another process of this host.
+struct ProcessEnd {
+  bool ended = false;
+  Descriptor descriptor;  ///< Becomes readable when it ends (pidfd_open(2)); unless it has.
+};
+/// Of such a line's process; nullopt where nobody can tell.
+std::optional<ProcessEnd> WatchProcess(std::string_view line);
 /// Writes all of `bytes` at `offset` of the file; false: errno says why.
 bool WriteAt(int file, std::string_view bytes, int64_t offset);
 

@@ -91,6 +91,7 @@ Result<RuntimeOptions> ToRuntimeOptions(const NodeOptions& options, NodeCore& co
   runtime.gossip_port = options.gossip_port;
   runtime.join = options.join;
   runtime.expect = options.expect;
+  runtime.voters = options.voters;
   runtime.meeting_folder = options.meeting_folder;
   runtime.meeting_folder_path = options.meeting_folder_path;
   runtime.secret = options.secret;

@@ -103,6 +103,7 @@ class NodeServices {
 
   // --- cluster (STARLING ...) ---
   virtual std::vector<MemberInfo> Members() = 0;
+  virtual LeaseInfo Lease() = 0;
   virtual Status Forget(const std::vector<std::string>& names) = 0;
   virtual Status Join(const std::vector<std::string>& addresses) = 0;
   virtual Status Backup(const std::string& folder) = 0;

@@ -1,8 +1,12 @@
 #include "node/replication_host.h"
 
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <asio/posix/stream_descriptor.hpp>
+#include <optional>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -18,9 +22,9 @@ namespace {
 constexpr size_t kMaxLocalBytes = size_t{64} << 20;
 /// So many wake the thread even where nobody is connected.
 constexpr size_t kGathered = 1024;
-constexpr auto kFirstScans = std::chrono::milliseconds(200);
-constexpr int kFirstScanCount = 15;
-constexpr auto kLaterScans = std::chrono::milliseconds(1000);
+/// Processes whose links have dropped and that may be ending.
+constexpr size_t kMaxEndWatches = 64;
+constexpr auto kEndPatience = std::chrono::seconds(2);
 
 /// How an event is called in the log, and how loudly.
 struct EventWord {
@@ -42,6 +46,13 @@ constexpr EventWord kEventWords[] = {
 };
 
 }  // namespace
+
+/// A process whose link has dropped: whether it ends now.
+struct ReplicationHost::EndWatch {
+  EndWatch(asio::io_context& io, int pidfd) : descriptor(io, pidfd), patience(io) {}
+  asio::posix::stream_descriptor descriptor;
+  asio::steady_timer patience;
+};
 
 ReplicationHost::ReplicationHost(const RuntimeOptions& options, Store& store, TimeSource& time,
                                  EventListener listener, std::shared_ptr<spdlog::logger> log)
@@ -67,9 +78,12 @@ Status ReplicationHost::Open() {
   engine.cluster_name = options_.cluster;
   engine.advertise = address_;
   engine.secret = options_.secret;
+  engine.voters = SortedVoters();
   engine.max_clock_skew = options_.max_clock_skew;
   engine.forget_after = options_.forget_after;
   engine.random_seed = RandomNumber();
+  if (const Result<std::string> boot = BootId()) engine.boot_id = *boot;
+  engine.process = OwnProcessLine();
   std::vector<Endpoint> names;
   for (const std::string& seed : options_.join) {
     Result<Endpoint> endpoint = ParseEndpoint(seed);
@@ -97,6 +111,7 @@ Status ReplicationHost::Open() {
 
   replicator_->Start(Now(), effects_);
   CarryOut();
+  if (const auto own = replicator_->cluster()) WarnOfOtherVoters(*own);
   if (options_.meeting_folder && options_.join.empty()) {
     if (Status opened = OpenMeetingFolder(); !opened) return opened;
   }
@@ -104,83 +119,29 @@ Status ReplicationHost::Open() {
   return {};
 }
 
-Status ReplicationHost::OpenMeetingFolder() {
-  Result<std::unique_ptr<MeetingFolder>> meeting =
-      MeetingFolder::Open(options_.meeting_folder_path, options_.cluster, log_);
-  if (!meeting) return meeting.error();
-  meeting_ = *std::move(meeting);
-  if (Status published = meeting_->Publish(options_.name, address_); !published) return published;
-
-  const std::optional<ClusterRecord> own = replicator_->cluster();
-  const ClusterRecord candidate = own                      ? *own
-                                  : options_.known_cluster ? *options_.known_cluster
-                                                           : NewClusterRecord(options_.name);
-  Result<ClusterRecord> record = meeting_->EnsureCluster(candidate);
-  if (!record) return record.error();
-  if (own && own->id != record->id) {
-    log_->error(
-        "this node is in another cluster than the one that meets here, and stays alone: "
-        "folder={} cluster={:016x} own_cluster={:016x} advice=use another --cluster name, or an "
-        "empty "
-        "data folder to join the one that meets here",
-        meeting_->path(), record->id, own->id);
-  }
-  if (Status opened = OpenEpochs(record->id); !opened) return opened;
-  ScanMeetingFolder();
-  ScheduleScan();
-  WatchFolder();
-  return {};
-}
-
-void ReplicationHost::WatchFolder() {
-  watch_ = std::make_unique<FolderWatch>(io_, meeting_->path(), [this] {
-    ScanMeetingFolder();
+void ReplicationHost::WatchProcessEnd(const ProcessEffect& process) {
+  std::optional<ProcessEnd> end = WatchProcess(process.process);
+  if (!end) return;
+  const auto tell = [this, session = process.session] {
+    ends_.erase(session);
+    replicator_->OnProcessEnded(session, Now(), effects_);
+    CarryOut();
     EndBurst();
-  });
-}
-
-Status ReplicationHost::OpenEpochs(uint64_t cluster) {
-  Result<std::string> boot = BootId();
-  if (!boot) return boot.error();
-  followed_ = meeting_->folder();
-  epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways);
-  replicator_->UseEpochFolder(*epochs_, cluster, *boot, Now(), effects_);
-  CarryOut();
-  return {};
-}
-
-void ReplicationHost::FollowFolder() {
-  if (meeting_->folder() == followed_) return;
-  followed_ = meeting_->folder();
-  epochs_->Move(followed_);
-  // Not within the watch's own call.
-  asio::post(io_, [this] { WatchFolder(); });
-}
-
-void ReplicationHost::ScanMeetingFolder() {
-  Result<MeetingFolder::View> view = meeting_->Scan();
-  if (!view) {
-    // Once per outage: the next look comes in a second.
-    if (!std::exchange(scan_failed_, true)) {
-      log_->warn("the meeting folder cannot be read: reason={}", view.error().message);
-    }
-    return;
-  }
-  scan_failed_ = false;
-  FollowFolder();
-  replicator_->OnMeetingFolder(view->addresses, view->record, Now(), effects_);
-  replicator_->OnEpochFolder(Now(), effects_);
-  CarryOut();
-}
-
-void ReplicationHost::ScheduleScan() {
-  scan_timer_.expires_after(scans_ < kFirstScanCount ? kFirstScans : kLaterScans);
-  scan_timer_.async_wait([this](const asio::error_code& error) {
-    if (error) return;
-    ++scans_;
-    ScanMeetingFolder();
-    EndBurst();
-    ScheduleScan();
+  };
+  // Effects are being carried out: the next input comes after them.
+  if (end->ended) return asio::post(io_, tell);
+  if (ends_.size() >= kMaxEndWatches) return;
+  const int pidfd = dup(end->descriptor.get());
+  if (pidfd < 0) return;
+  fcntl(pidfd, F_SETFD, FD_CLOEXEC);
+  auto& watch = ends_[process.session] = std::make_unique<EndWatch>(io_, pidfd);
+  watch->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [tell](const asio::error_code& error) {
+                                 if (!error) tell();
+                               });
+  watch->patience.expires_after(kEndPatience);
+  watch->patience.async_wait([this, session = process.session](const asio::error_code& error) {
+    if (!error) ends_.erase(session);
   });
 }
 
@@ -202,6 +163,7 @@ void ReplicationHost::Stop() {
     scan_timer_.cancel();
     if (resolver_) resolver_->Stop();
     if (watch_) watch_->Stop();
+    ends_.clear();
     if (meeting_) meeting_->Withdraw();
     if (transport_) {
       transport_->Shutdown([this] { io_.stop(); });
@@ -302,6 +264,8 @@ void ReplicationHost::CarryOut() {
       transport_->Close(close->link);
     } else if (const auto* lease = std::get_if<LeaseEffect>(&effect)) {
       lease_.Publish(lease->view);
+    } else if (const auto* process = std::get_if<ProcessEffect>(&effect)) {
+      WatchProcessEnd(*process);
     } else if (const auto* majority = std::get_if<MajorityEffect>(&effect)) {
       lease_.PublishMajority(majority->epoch, majority->upto);
     } else if (auto* run = std::get_if<RunOrdersEffect>(&effect)) {

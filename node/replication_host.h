@@ -12,6 +12,7 @@
 #include <asio/steady_timer.hpp>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -96,10 +97,14 @@ class ReplicationHost final : private TransportHandler {
   Status OpenMeetingFolder();
   void ScanMeetingFolder();
   /// Lets the meeting folder vote, whichever folder stands there now.
-  Status OpenEpochs(uint64_t cluster);
+  void OpenEpochs(uint64_t cluster);
   void FollowFolder();
   void WatchFolder();
+  std::vector<std::string> SortedVoters() const;
+  void WarnOfOtherVoters(const ClusterRecord& record);
   void ScheduleScan();
+  /// Tells the engine when the process ends, if it does so within a moment.
+  void WatchProcessEnd(const ProcessEffect& process);
   void TakeLocalBatches();
   Instant Now() { return time_.Monotonic(); }
   /// Carries out and clears effects_.
@@ -129,6 +134,8 @@ class ReplicationHost final : private TransportHandler {
   asio::steady_timer scan_timer_{io_};
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<MeetingFolder> meeting_;
+  struct EndWatch;
+  std::map<uint64_t, std::unique_ptr<EndWatch>> ends_;  // by session
   std::shared_ptr<const Folder> followed_;
   std::unique_ptr<EpochFiles> epochs_;
   std::unique_ptr<FolderWatch> watch_;

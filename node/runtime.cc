@@ -1,5 +1,6 @@
 #include "node/runtime.h"
 
+#include <algorithm>
 #include <atomic>
 #include <system_error>
 
@@ -31,6 +32,18 @@ Status CheckName(const char* option, const std::string& name) {
                    "': a name is 1 to 128 letters, digits, '.', '_' or '-', not starting with '.'"};
 }
 
+Status CheckVoters(const std::vector<std::string>& voters) {
+  for (const std::string& name : voters) {
+    if (Status checked = CheckName("voters", name); !checked) return checked;
+    if (std::count(voters.begin(), voters.end(), name) > 1) {
+      return Error{Code::kInvalidArgument, "voters: '" + name + "' is named twice"};
+    }
+  }
+  if (voters.empty() || voters.size() == 1 || voters.size() == 3 || voters.size() == 5) return {};
+  return Error{Code::kInvalidArgument, "voters: " + std::to_string(voters.size()) +
+                                           " names; a majority needs 1, 3 or 5 voters"};
+}
+
 Status CheckOptions(const RuntimeOptions& options) {
   if (Status name = CheckName("name", options.name); !name) return name;
   if (Status cluster = CheckName("cluster", options.cluster); !cluster) return cluster;
@@ -45,6 +58,7 @@ Status CheckOptions(const RuntimeOptions& options) {
     return Error{Code::kInvalidArgument,
                  "expect is 0 to " + std::to_string(limits::kMembers) + " members"};
   }
+  if (Status voters = CheckVoters(options.voters); !voters) return voters;
   for (const std::string& seed : options.join) {
     if (Result<Endpoint> endpoint = ParseEndpoint(seed); !endpoint) {
       return Error{Code::kInvalidArgument, "join: " + endpoint.error().message};
@@ -231,6 +245,11 @@ Status Runtime::Forget(const std::vector<std::string>& names) {
 
 Status Runtime::Join(const std::vector<std::string>& addresses) {
   return impl_->host_->Join(addresses);
+}
+
+LeaseInfo Runtime::Lease() {
+  return impl_->host_->Ask(
+      [this](Replicator& replicator) { return replicator.lease(impl_->time_.Monotonic()); });
 }
 
 LeaseWatch& Runtime::lease() { return impl_->host_->lease(); }

@@ -51,6 +51,9 @@ struct RuntimeOptions {
   std::vector<std::string> join;
   /// Members that must meet before a seed-listed cluster is created. 0: as many as `join` names.
   int expect = 0;
+  /// Who votes in a cluster that is created now: the names of 1, 3 or 5 members. Empty: with seeds
+  /// the 1, 3 or 5 smallest names, else the meeting folder. A cluster that exists keeps its own.
+  std::vector<std::string> voters;
   /// Whether processes of this host meet in a shared folder.
   bool meeting_folder = true;
   /// Folder that holds the meeting folders of all clusters. Empty: `$XDG_RUNTIME_DIR/starling`,
@@ -126,6 +129,8 @@ class Runtime {
 
   // --- the lease (lease_watch.h) ---
   LeaseWatch& lease();
+  /// Asks the replication thread and waits for it.
+  LeaseInfo Lease();
   /// Wants to hear, by lease(), when a majority holds the own stream up to `upto`, which is in the
   /// log, acknowledged in `epoch`. Returns at once. If the epoch ends, lease() says that instead.
   void AwaitMajority(uint64_t epoch, Stamp upto);

@@ -56,14 +56,19 @@ void ClusterCreation::Propose() {
   std::sort(names.begin(), names.end());
   if (names.size() < options_.expect || names.front() != options_.name) return;
   names.resize(options_.expect);
+  if (!std::includes(names.begin(), names.end(), options_.voters.begin(), options_.voters.end())) {
+    return;
+  }
   // What was accepted from another proposer binds; an own proposal is made again with the same id.
   const bool own = !proposal_ || proposal_->first_members.front() == options_.name;
   if (!own) return;
-  if (!proposal_ || proposal_->first_members != names) {
+  const std::vector<std::string> voters =
+      options_.voters.empty() ? VotersOf(names) : options_.voters;
+  if (!proposal_ || proposal_->first_members != names || proposal_->voters != voters) {
     ClusterRecord record;
     while (record.id == 0) record.id = random_();
     record.first_members = names;
-    record.voters = VotersOf(names);
+    record.voters = voters;
     if (!options_.persist(record, false)) return;
     proposal_ = std::move(record);
   }
@@ -82,7 +87,8 @@ void ClusterCreation::OnProposal(const std::string& from, const CreationProposal
       record.first_members.front() == from &&
       std::is_sorted(record.first_members.begin(), record.first_members.end()) &&
       std::binary_search(record.first_members.begin(), record.first_members.end(), options_.name) &&
-      from < options_.name && record.first_members.size() == options_.expect;
+      from < options_.name && record.first_members.size() == options_.expect &&
+      (options_.voters.empty() || options_.voters == record.voters);
   if (!sound) return;
   const bool bound = proposal_ && proposal_->first_members.front() != from &&
                      proposal_->first_members.front() != options_.name;

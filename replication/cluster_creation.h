@@ -28,6 +28,8 @@ class ClusterCreation {
   struct Options {
     std::string name;  ///< This node's.
     uint32_t expect = 0;
+    /// Who shall vote, sorted; they are among those that meet. Empty: the 1, 3 or 5 smallest names.
+    std::vector<std::string> voters;
     /// Makes a proposal, or with `created` the cluster, durable.
     std::function<Status(const ClusterRecord&, bool created)> persist;
   };

@@ -124,7 +124,8 @@ void FolderLease::Renew(Instant now) {
   if (!Confirm(now)) return;
   if (const Status renewed = folder_.Renew(now); !renewed) {
     log_->error("event=lease_not_renewed epoch={} error=\"{}\"", epoch_, renewed.error().message);
-    return;  // it lapses by itself
+    if (now >= valid_until_) StepDown("it could not be renewed");
+    return;
   }
   valid_until_ = ValidFrom(now);
 }

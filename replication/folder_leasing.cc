@@ -51,7 +51,7 @@ FolderLeasing::FolderLeasing(EpochFolder& folder, const EpochHolder& self, Node 
       lease_({.self = self}, folder, *this, std::move(log)) {}
 
 void FolderLeasing::OnTick(bool able, Instant now) {
-  if (now >= lease_.NextTimer()) OnChange(able, now);
+  if (now >= std::max(lease_.NextTimer(), able_again_)) OnChange(able, now);
 }
 
 void FolderLeasing::OnChange(bool able, Instant now) {
@@ -59,10 +59,16 @@ void FolderLeasing::OnChange(bool able, Instant now) {
   // What is kept belongs to one stream of this node's.
   const bool same_stream = lease_.epoch() == 0 || origin_ == node_.store.origin();
   if (!able || !same_stream) lease_.Resign();
+  if (!able) able_again_ = now + limits::kAbleAgain;
   if (able && !resigned_) lease_.OnChange(now);
 }
 
-Instant FolderLeasing::NextTimer() const { return resigned_ ? Instant::max() : lease_.NextTimer(); }
+Instant FolderLeasing::NextTimer() const {
+  if (resigned_) return Instant::max();
+  const Instant look = std::max(lease_.NextTimer(), able_again_);
+  const bool owes = keep_failed_ && lease_.epoch() != 0;
+  return owes ? std::min(look, keep_again_) : look;
+}
 
 void FolderLeasing::Resign() {
   resigned_ = true;
@@ -76,7 +82,9 @@ VersionVector FolderLeasing::HeldByAll() const {
   for (const std::string& name : node_.list.members()) {
     const NodeId id = NodeId::FromName(name);
     if (id == node_.store.id()) continue;
-    const VersionVector* known = node_.stability.KnownOf(id);
+    // Of who is linked the newest is known, of others what they said last.
+    const VersionVector* known = node_.streams.HeldBy(id);
+    if (known == nullptr || known->empty()) known = node_.stability.KnownOf(id);
     held.IntersectWith(known == nullptr ? VersionVector() : *known);
   }
   held.MergeFrom(node_.list.Visible(node_.store.keyspace().floor()));
@@ -206,7 +214,9 @@ Stamp FolderLeasing::Keep(Instant now) {
     confirmed_ = {};
     keep_again_ = {};
   }
-  if (now < keep_again_ || !lease_.Holding(now) || origin_ != node_.store.origin()) {
+  if (now < keep_again_) return confirmed_;
+  if (!lease_.Holding(now) || origin_ != node_.store.origin()) {
+    keep_again_ = now + limits::kKeepRetry;
     return confirmed_;
   }
   if (const Status kept = KeepStream(now); !kept) {

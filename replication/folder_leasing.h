@@ -105,6 +105,7 @@ class FolderLeasing final : private FolderLeaseHost {
   uint64_t kept_epoch_ = 0;
   Stamp kept_;            // of it, in the folder
   Stamp confirmed_;       // and told
+  Instant able_again_{};  // when to ask again whether this node may lead
   Instant keep_again_{};  // after an error
   std::optional<Instant> lacking_since_;
   bool took_state_ = false;

@@ -135,7 +135,13 @@ void Lease::On(const Sender& from, const LeaseResignation& message, Instant now)
 }
 
 void Lease::OnProcessEnded(uint64_t session, Instant now) {
+  const Instant until = voter_.until();
   voter_.OnProcessEnded(session);
+  if (voter_.until() != until && MayStand() && !holding_ && !attempt_) {
+    // The other voters of the host hear of it in the same moment: they need not be left so long.
+    const auto spread = static_cast<uint64_t>(Instant(limits::kDeathSpread).count());
+    stand_ = now + limits::kDeathHeard + Instant(static_cast<int64_t>(random_() % spread));
+  }
   OnTick(now);
 }
 

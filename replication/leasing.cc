@@ -78,6 +78,11 @@ void Leasing::OnFolder(Instant now) {
   if (folder_) folder_->OnChange(MayLead(), now);
 }
 
+void Leasing::OnProcessEnded(uint64_t session, Instant now) {
+  lease_.OnProcessEnded(session, now);
+  OnFolder(now);
+}
+
 void Leasing::OnTick(Instant now) {
   lease_.OnTick(now);
   if (folder_) folder_->OnTick(MayLead(), now);

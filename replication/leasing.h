@@ -45,6 +45,7 @@ class Leasing final : private LeaseHost {
   /// More is held than before.
   void OnProgress(Instant now) { lease_.OnProgress(now); }
   void OnTick(Instant now);
+  void OnProcessEnded(uint64_t session, Instant now);
   Instant NextTimer() const;
   void Resign(Instant now);
 

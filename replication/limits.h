@@ -92,6 +92,10 @@ inline constexpr auto kLease = 2s;
 inline constexpr int kLeaseMargin = 20;
 /// Voters whose lease lapses at the same time stand for election within this time of each other.
 inline constexpr auto kElectionSpread = 150ms;
+/// The same after the kernel has told them of the holder's death: when all have heard of it, and
+/// within which time of each other they stand.
+inline constexpr auto kDeathHeard = 3ms;
+inline constexpr auto kDeathSpread = 20ms;
 /// Without a majority by then an election has failed.
 inline constexpr auto kElectionTime = 500ms;
 /// Who has not answered a candidate or a recovering voter is asked again.
@@ -103,6 +107,8 @@ inline constexpr size_t kRenewals = 16;
 inline constexpr size_t kKeptBytes = 64 << 20;
 /// A snapshot that is larger cannot be kept: whoever would need it must be forgotten first.
 inline constexpr size_t kSnapshotBytes = size_t{3} << 30;
+/// Who may not lead (it enters, or cannot write) looks at the folder again so much later.
+inline constexpr auto kAbleAgain = 250ms;
 /// After the folder has refused a record (a full disk) the next is tried so much later.
 inline constexpr auto kKeepRetry = 100ms;
 

@@ -37,6 +37,8 @@ struct PeerHello {
   clock @9 :UInt64;
   address @10 :Text;
   members @11 :UInt32;
+  bootId @12 :Text;
+  process @13 :Text;
 }
 
 struct PeerReport {

@@ -58,6 +58,8 @@ struct Build {
     b.setClock(m.clock.value);
     b.setAddress(TextOf(m.address));
     b.setMembers(m.members);
+    b.setBootId(TextOf(m.boot_id));
+    b.setProcess(TextOf(m.process));
   }
   void operator()(const Proof& m) {
     root.setProof(kj::arrayPtr(reinterpret_cast<const kj::byte*>(m.mac.data()), m.mac.size()));
@@ -213,6 +215,8 @@ Hello ReadHello(wire::PeerHello::Reader reader) {
   hello.clock = Stamp{reader.getClock()};
   hello.address = ReadText(reader.getAddress(), limits::kAddressBytes, "address too long");
   hello.members = reader.getMembers();
+  hello.boot_id = ReadText(reader.getBootId(), limits::kNameBytes, "boot id too long");
+  hello.process = ReadText(reader.getProcess(), limits::kNameBytes, "process too long");
   return hello;
 }
 

@@ -41,6 +41,8 @@ struct Hello {
   Stamp clock;           ///< The hybrid clock.
   Address address;       ///< Where others reach the sender.
   uint32_t members = 0;  ///< Members it knows of, or expects.
+  std::string boot_id;   ///< Of the sender's host; empty: not said.
+  std::string process;   ///< By which others on that host can tell whether it still runs.
 };
 
 /// HMAC over both hellos: proves the secret without showing it.

@@ -198,6 +198,11 @@ void Replicator::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> 
   impl_->order_book_.OnExecuted(peer, std::move(executed), upto);
 }
 
+void Replicator::OnProcessEnded(uint64_t session, Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->leasing_.OnProcessEnded(session, now);
+}
+
 void Replicator::UseEpochFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,
                                 Instant now, Effects& effects) {
   Impl::Input input(*impl_, effects, now);
@@ -213,14 +218,37 @@ std::optional<ClusterRecord> Replicator::cluster() const { return impl_->record_
 
 LeaseView Replicator::lease_view(Instant now) const { return impl_->leasing_.View(now); }
 
+const char* NameOf(LeaseMode mode) {
+  switch (mode) {
+    case LeaseMode::kFolder:
+      return "folder";
+    case LeaseMode::kNamed:
+      return "named";
+    case LeaseMode::kNone:
+      break;
+  }
+  return "none";
+}
+
 uint64_t Replicator::LeadsEpoch(Instant now) const { return impl_->leasing_.LeadsEpoch(now); }
 
 LeaseInfo Replicator::lease(Instant now) const {
   const Leasing& leasing = impl_->leasing_;
   const Lease& lease = leasing.lease();
   const uint64_t led = leasing.LeadsEpoch(now);
-  return {leasing.mode(), lease.voters().names, led != 0 ? led : lease.epoch(),
-          led != 0,       lease.promised(),     lease.recovering()};
+  LeaseInfo info;
+  info.mode = leasing.mode();
+  info.view = leasing.View(now);
+  if (info.view.leading) {
+    info.valid_for =
+        std::chrono::duration_cast<std::chrono::milliseconds>(info.view.valid_until - now);
+  }
+  info.voters = lease.voters().names;
+  info.epoch = led != 0 ? led : lease.epoch();
+  info.holding = led != 0;
+  info.promised = lease.promised();
+  info.recovering = lease.recovering();
+  return info;
 }
 
 std::vector<MemberInfo> Replicator::members() const {

@@ -49,9 +49,16 @@ struct ReplicatorOptions {
   Address advertise;           ///< Where other members reach this node.
   std::vector<Address> seeds;  ///< From `--join`, DNS names already resolved by the host.
   int expect = 0;              ///< Members that must meet before a seed-listed cluster is created.
-  std::string secret;          ///< Empty: members need none (and one with a secret refuses us).
+  /// Who votes in a seed-listed cluster that is created; sorted, 1, 3 or 5. Empty: the smallest
+  /// names.
+  std::vector<std::string> voters;
+  std::string secret;  ///< Empty: members need none (and one with a secret refuses us).
   std::chrono::milliseconds max_clock_skew{500};
   std::chrono::milliseconds forget_after{std::chrono::hours(24)};
+  /// What others on this host see of it: the running kernel, and a line by which they can tell
+  /// whether this process still runs. Empty: nothing is said.
+  std::string boot_id;
+  std::string process;
   uint64_t random_seed = 0;  ///< For probes, jitter, nonces: from the OS in production.
 };
 
@@ -125,8 +132,15 @@ struct OrderEffect {
   OrderResult result = OrderResult::kDone;
   std::string text;  ///< The reply; where it was not run, the request.
 };
-using Effect = std::variant<SendEffect, DialEffect, CloseEffect, EventEffect, LeaseEffect,
-                            MajorityEffect, RunOrdersEffect, DropClientsEffect, OrderEffect>;
+/// The link to a process of this host has dropped: where that process has ended, or does so in the
+/// next moments, the host says so by OnProcessEnded.
+struct ProcessEffect {
+  uint64_t session = 0;
+  std::string process;
+};
+using Effect =
+    std::variant<SendEffect, DialEffect, CloseEffect, EventEffect, LeaseEffect, MajorityEffect,
+                 RunOrdersEffect, DropClientsEffect, OrderEffect, ProcessEffect>;
 using Effects = std::vector<Effect>;
 
 enum class MemberState : uint8_t { kAlive, kSuspect, kDead, kLeft, kForgotten };
@@ -145,15 +159,19 @@ struct MemberInfo {
 
 /// Who counts for majorities.
 enum class LeaseMode : uint8_t { kNone, kFolder, kNamed };
+/// "none", "folder", "named".
+const char* NameOf(LeaseMode mode);
 
 /// What this node knows of the lease (DESIGN.md section 6).
 struct LeaseInfo {
   LeaseMode mode = LeaseMode::kNone;
-  std::vector<std::string> voters;  ///< Empty: no named voters.
-  uint64_t epoch = 0;               ///< Held or last stood for by this node; 0: none.
-  bool holding = false;             ///< It may order commands now.
-  uint64_t promised = 0;            ///< By this voter; 0: nothing that counts.
-  bool recovering = false;          ///< It may have lost what it promised.
+  LeaseView view;
+  std::chrono::milliseconds valid_for{0};  ///< Of this node's lease; 0: it has none.
+  std::vector<std::string> voters;         ///< Empty: no named voters.
+  uint64_t epoch = 0;                      ///< Held or last stood for by this node; 0: none.
+  bool holding = false;                    ///< It may order commands now.
+  uint64_t promised = 0;                   ///< By this voter; 0: nothing that counts.
+  bool recovering = false;                 ///< It may have lost what it promised.
 };
 
 class EpochFolder;  // epoch_folder.h
@@ -213,6 +231,8 @@ class Replicator {
   void OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto,
                   Instant now, Effects& effects);
 
+  /// The kernel says that the process of this session has ended: its lease is free at once.
+  void OnProcessEnded(uint64_t session, Instant now, Effects& effects);
   /// The shared folder that votes for `cluster` where its record names no voters; outlives the
   /// replicator. `boot_id`: of this host's running kernel.
   void UseEpochFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,

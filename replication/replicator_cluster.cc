@@ -33,6 +33,7 @@ void Replicator::Impl::LoadRecords() {
   }
   ClusterCreation::Options creation;
   creation.name = store_.name();
+  creation.voters = options_.voters;
   creation.expect = static_cast<uint32_t>(std::max(options_.expect, 0));
   creation.persist = [this](const ClusterRecord& record, bool created) {
     return store_.PutRecord(created ? record_names::kCluster : record_names::kProposal,
@@ -82,7 +83,10 @@ void Replicator::Impl::Meet(const ClusterRecord& record, Instant now) {
   }
   const bool alone = record.first_members.size() == 1 && record.first_members[0] == store_.name();
   if (created_with_us || alone) {
-    return Adopt(record, /*persisted=*/false, /*created=*/true, now);
+    // Voters that join it later cannot show that they have promised nothing: they resume together.
+    const bool others_vote =
+        alone && !record.voters.empty() && record.voters != record.first_members;
+    return Adopt(record, /*persisted=*/false, /*created=*/!others_vote, now);
   }
   Enter(record, 0);
 }

@@ -119,6 +119,8 @@ Hello Replicator::Impl::MakeHello() {
   const size_t members =
       std::max<size_t>(list_.members().size(), static_cast<size_t>(std::max(options_.expect, 1)));
   hello.members = static_cast<uint32_t>(members);
+  hello.boot_id = options_.boot_id;
+  hello.process = options_.process;
   return hello;
 }
 
@@ -151,6 +153,7 @@ void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& di
   leasing_.OnPeerLost(peer);  // what its link before this one said
   forwarding_.OnPeer(peer, hello.session, now);
   order_book_.OnPeer({peer, hello.session});
+  peer_process_[peer] = {hello.session, hello.boot_id, hello.process};
   peer_cluster_[peer] = hello.cluster_id;
   peer_origin_[peer] = Origin{peer, hello.incarnation};
   if (record_) {
@@ -164,6 +167,12 @@ void Replicator::Impl::OnPeer(NodeId peer, const Hello& hello, const Address& di
 void Replicator::Impl::OnPeerLost(NodeId peer, const std::string& name, Instant now) {
   streams_.RemovePeer(peer);
   leasing_.OnPeerLost(peer);
+  if (const auto process = peer_process_.extract(peer)) {
+    const Process& was = process.mapped();
+    const bool here = !was.line.empty() && !was.boot_id.empty() &&
+                      was.boot_id == options_.boot_id && was.line != options_.process;
+    if (here) effects_->emplace_back(ProcessEffect{was.session, was.line});
+  }
   walk_sender_.RemovePeer(peer);
   walk_receiver_.RemovePeer(peer);
   clocks_.Remove(peer);

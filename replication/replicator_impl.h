@@ -144,6 +144,13 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   OrderBook order_book_;
   std::unique_ptr<ClusterCreation> creation_;
 
+  /// What established peers have said of their processes.
+  struct Process {
+    uint64_t session = 0;
+    std::string boot_id;
+    std::string line;
+  };
+  std::map<NodeId, Process> peer_process_;
   std::map<NodeId, uint64_t> peer_cluster_;  // what established peers are in; 0: none
   std::map<NodeId, Origin> peer_origin_;     // as last reported
   std::set<std::string> refused_folder_;     // logged once each

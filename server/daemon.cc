@@ -82,6 +82,7 @@ Result<RuntimeOptions> OptionsFor(const Settings& settings, spdlog::logger& log)
   options.gossip_port = static_cast<uint16_t>(settings.gossip_port);
   options.join = settings.join;
   options.expect = settings.expect;
+  options.voters = settings.voters;
   options.meeting_folder = settings.meeting_folder != "no";
   if (options.meeting_folder) options.meeting_folder_path = settings.meeting_folder;
   options.forget_after = settings.forget_after;

@@ -205,6 +205,12 @@ void Starling(const SharedState& shared, Section& section) {
       .Put("cluster_name", shared.runtime.options().cluster)
       .Put("cluster_id", cluster ? NodeId{cluster->id}.ToString() : "none")
       .Put("members", uint64_t{members.size()});
+  const LeaseInfo lease = shared.runtime.Lease();
+  section.Put("lease_mode", NameOf(lease.mode))
+      .Put("lease_epoch", lease.view.epoch)
+      .Put("lease_holder", lease.view.holder)
+      .Put("lease_leading", lease.view.leading)
+      .Put("lease_valid_ms", static_cast<uint64_t>(lease.valid_for.count()));
   for (size_t i = 0; i < members.size(); ++i) {
     const MemberInfo& member = members[i];
     section.Put("member" + std::to_string(i),

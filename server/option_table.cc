@@ -246,6 +246,10 @@ const Option kOptions[] = {
     Row<Integer<&S::expect, 0, 1000>>("expect", "<n>", kStart,
                                       "Members that must meet before a cluster with a join list is "
                                       "created. 0: as many as the list names."),
+    Row<Words<&S::voters>>("voters", "<name,...>", kStart,
+                           "The 1, 3 or 5 members that vote in a cluster which is created now. "
+                           "Without: with a join list the smallest names, else the meeting folder. "
+                           "More: survives more deaths, takes longer."),
     Row<Text<&S::meeting_folder>>("meeting-folder", "<folder|no>", kStart,
                                   "Where members of this host meet. Default: the user's own."),
     Row<Duration<&S::forget_after, 1000>>("forget-after", "<duration>", kStart,

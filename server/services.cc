@@ -116,6 +116,8 @@ int ThreadServices::ResetLatency(const std::vector<std::string>& events) {
 
 std::vector<MemberInfo> ThreadServices::Members() { return shared_.runtime.Members(); }
 
+LeaseInfo ThreadServices::Lease() { return shared_.runtime.Lease(); }
+
 Status ThreadServices::Forget(const std::vector<std::string>& names) {
   return shared_.runtime.Forget(names);
 }

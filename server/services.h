@@ -50,6 +50,7 @@ class ThreadServices final : public NodeServices {
   int ResetLatency(const std::vector<std::string>& events) override;
 
   std::vector<MemberInfo> Members() override;
+  LeaseInfo Lease() override;
   Status Forget(const std::vector<std::string>& names) override;
   Status Join(const std::vector<std::string>& addresses) override;
   Status Backup(const std::string& folder) override;

@@ -36,6 +36,7 @@ struct Settings {
   // --- cluster ---
   std::vector<std::string> join;
   int expect = 0;
+  std::vector<std::string> voters;
   std::string meeting_folder;  ///< Empty: the user's; `no`: none.
   std::chrono::milliseconds forget_after{std::chrono::hours(24)};
   std::chrono::milliseconds max_clock_skew{500};

@@ -52,6 +52,9 @@ struct NodeOptions {
   /// How many members must meet before a cluster with a `join` list is created. 0: as many as the
   /// list names, this node included.
   int expect = 0;
+  /// Who votes in a cluster that is created now: the names of 1, 3 or 5 members. Empty: with a
+  /// `join` list the smallest names, else the meeting folder. A cluster that exists keeps its own.
+  std::vector<std::string> voters;
   /// Whether to look for members on this host, in a folder that processes of one user share.
   bool meeting_folder = true;
   /// Another place for that folder: for several users or containers. Empty:

@@ -22,10 +22,14 @@ constexpr std::string_view kHelp[] = {
     "    Look for members there too.",
     "KEY <key>",
     "    How this node holds the key, and who else holds all that this node wrote.",
+    "LEASE",
+    "    Who may order commands, as this node sees it.",
     "LEVEL [local|leased|majority|default]",
     "    How strongly this connection's commands are ordered; default: as --level says.",
     "MEMBERS",
     "    The members of the cluster, as this node sees them.",
+    "VOTERS",
+    "    The members that count for majorities; none where the meeting folder votes.",
 };
 
 void ReplyStatus(CommandContext& context, const Status& status) {
@@ -70,6 +74,43 @@ void Members(CommandContext& context, Arguments) {
     reply.Bulk("rtt-ms");
     reply.Integer(member.rtt.count());
   }
+}
+
+void ReplyNames(Reply& reply, const std::vector<std::string>& names) {
+  reply.Array(names.size());
+  for (const std::string& name : names) reply.Bulk(name);
+}
+
+void Lease(CommandContext& context, Arguments) {
+  Reply& reply = context.reply;
+  const LeaseInfo lease = context.services.Lease();
+  reply.Map(9);
+  reply.Bulk("mode");
+  reply.Bulk(NameOf(lease.mode));
+  reply.Bulk("epoch");
+  reply.Integer(static_cast<int64_t>(lease.view.epoch));
+  reply.Bulk("holder");
+  if (lease.view.holder.empty()) {
+    reply.Null();
+  } else {
+    reply.Bulk(lease.view.holder);
+  }
+  reply.Bulk("leading");
+  reply.Integer(lease.view.leading ? 1 : 0);
+  reply.Bulk("valid-ms");
+  reply.Integer(lease.valid_for.count());
+  reply.Bulk("majority-begun");
+  reply.Integer(lease.view.majority_begun ? 1 : 0);
+  reply.Bulk("voters");
+  ReplyNames(reply, lease.voters);
+  reply.Bulk("promised");
+  reply.Integer(static_cast<int64_t>(lease.promised));
+  reply.Bulk("recovering");
+  reply.Integer(lease.recovering ? 1 : 0);
+}
+
+void Voters(CommandContext& context, Arguments) {
+  ReplyNames(context.reply, context.services.Lease().voters);
 }
 
 void Forget(CommandContext& context, Arguments arguments) {
@@ -166,8 +207,9 @@ void SetLevel(CommandContext& context, Arguments arguments) {
 void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
 
 constexpr Subcommand kSubcommands[] = {
-    {"backup", Backup}, {"debug", Debug}, {"forget", Forget},  {"help", Help},
-    {"join", Join},     {"key", Key},     {"level", SetLevel}, {"members", Members},
+    {"backup", Backup},   {"debug", Debug},   {"forget", Forget}, {"help", Help},
+    {"join", Join},       {"key", Key},       {"lease", Lease},   {"level", SetLevel},
+    {"members", Members}, {"voters", Voters},
 };
 
 void Starling(CommandContext& context, Arguments arguments) {
@@ -191,10 +233,14 @@ constexpr CommandSpec kStarlingCommands[] = {
      "Look for members at more addresses.", nullptr},
     {"starling|key", 3, kReadOnly | kOutside | kByThisNode, 2, 2, 1, "server", "starling 0.1.0",
      "How a key is held, and by whom.", nullptr},
+    {"starling|lease", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
+     "Who may order commands.", nullptr},
     {"starling|level", -2, kNoScript | kLoading | kStale, 0, 0, 0, "server", "starling 0.1.0",
      "How strongly this connection's commands are ordered.", nullptr},
     {"starling|members", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "The members of the cluster.", nullptr},
+    {"starling|voters", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
+     "The members that count for majorities.", nullptr},
 };
 
 }  // namespace

@@ -39,6 +39,7 @@ class OrderServices final : public NodeServices {
   int ResetLatency(const std::vector<std::string>&) override { return 0; }
 
   std::vector<MemberInfo> Members() override { return {}; }
+  LeaseInfo Lease() override { return {}; }
   Status Forget(const std::vector<std::string>&) override { return Elsewhere(); }
   Status Join(const std::vector<std::string>&) override { return Elsewhere(); }
   Status Backup(const std::string&) override { return Elsewhere(); }

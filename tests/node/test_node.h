@@ -40,6 +40,7 @@ class EmptyServices : public NodeServices {
   std::vector<LatencyEvent> Latency() override { return {}; }
   int ResetLatency(const std::vector<std::string>&) override { return 0; }
   std::vector<MemberInfo> Members() override { return {}; }
+  LeaseInfo Lease() override { return {}; }
   Status Forget(const std::vector<std::string>&) override;
   Status Join(const std::vector<std::string>&) override;
   Status Backup(const std::string&) override;

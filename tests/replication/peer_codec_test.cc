@@ -29,6 +29,8 @@ Hello SomeHello() {
   hello.clock = Stamp{123};
   hello.address = "host:1";
   hello.members = 3;
+  hello.boot_id = "boot";
+  hello.process = "process 1 2 3\n";
   return hello;
 }
 
