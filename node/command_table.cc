@@ -42,8 +42,8 @@ bool SameName(const char* stored, std::string_view name) {
 CommandTable::CommandTable() {
   for (std::span<const CommandSpec> family :
        {StringCommands(), GenericCommands(), SetCommands(), HashCommands(), SortedSetCommands(),
-        ListCommands(), BlockingCommands(), ConnectionCommands(), TransactionCommands(), ScriptCommands(),
-        ServerCommands(), StarlingCommands()}) {
+        ListCommands(), BlockingCommands(), ConnectionCommands(), TransactionCommands(),
+        ScriptCommands(), ServerCommands(), StarlingCommands()}) {
     for (const CommandSpec& command : family) all_.push_back(&command);
   }
   std::sort(all_.begin(), all_.end(), [](const CommandSpec* a, const CommandSpec* b) {
