@@ -140,6 +140,9 @@ class CommandTable {
 /// so). `arguments` is not empty. Does not commit: whoever sends the reply commits the journal
 /// before.
 void RunCommand(const CommandTable& table, CommandContext& context, Arguments arguments);
+/// The same for a request that the caller has looked up already.
+void RunResolved(const CommandTable::Resolved& resolved, CommandContext& context,
+                 Arguments arguments);
 
 /// Runs a command that was admitted before, and counts it. One reply, or none where CLIENT REPLY
 /// writes none.

@@ -98,6 +98,11 @@ void Refuse(const CommandTable::Resolved& resolved, CommandContext& context,
 }
 
 void RunCommand(const CommandTable& table, CommandContext& context, Arguments arguments) {
+  RunResolved(table.Resolve(arguments), context, arguments);
+}
+
+void RunResolved(const CommandTable::Resolved& resolved, CommandContext& context,
+                 Arguments arguments) {
   ClientState& client = context.client;
   std::string& out = context.reply.out();
   const size_t start = out.size();
@@ -106,7 +111,6 @@ void RunCommand(const CommandTable& table, CommandContext& context, Arguments ar
   const bool off = client.reply_mode == ClientState::ReplyMode::kOff;
   if (skip) client.reply_mode = ClientState::ReplyMode::kOn;
 
-  CommandTable::Resolved resolved = table.Resolve(arguments);
   const std::string objection = Objection(resolved, context, arguments);
   if (!objection.empty()) {
     Refuse(resolved, context, objection);

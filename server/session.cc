@@ -137,8 +137,9 @@ bool Session::RunBatch() {
   size_t done = 0;  // bytes
   for (const RequestBatch::Request& request : batch.requests) {
     Arguments words(batch.words.data() + request.first_word, request.words);
-    if (MustWait(words)) break;
-    const Gathered gathered = Gather(words);
+    const CommandTable::Resolved resolved = thread_.shared().commands.Resolve(words);
+    if (MustWait(resolved)) break;
+    const Gathered gathered = Gather(resolved, words);
     if (gathered == Gathered::kLater) break;
     if (gathered != Gathered::kNo) {
       done = request.end;
@@ -146,7 +147,7 @@ bool Session::RunBatch() {
       continue;
     }
     if (!order_.empty()) break;  // its answers come first
-    RunOne(words);
+    RunOne(resolved, words);
     done = request.end;
     if (closed_) return false;
     if (state_.close_after_reply) break;
@@ -164,10 +165,9 @@ bool Session::RunBatch() {
 }
 
 /// Whether CLIENT PAUSE holds this request.
-bool Session::MustWait(Arguments words) {
+bool Session::MustWait(const CommandTable::Resolved& resolved) {
   SharedState& shared = thread_.shared();
   if (!shared.pause.active()) return false;
-  CommandTable::Resolved resolved = shared.commands.Resolve(words);
   uint32_t flags = resolved.row == nullptr ? 0 : resolved.row->flags;
   if ((flags & kAtOnce) != 0) flags |= transaction_.flags();  // EXEC
   if (!shared.pause.Holds(flags, thread_.Now())) return false;
@@ -176,14 +176,14 @@ bool Session::MustWait(Arguments words) {
   return true;
 }
 
-bool Session::UsesKeys(Arguments words) const {
-  const CommandSpec* row = thread_.shared().commands.Resolve(words).row;
+bool Session::UsesKeys(const CommandTable::Resolved& resolved) const {
+  const CommandSpec* row = resolved.row;
   if (row == nullptr) return false;
   const uint32_t flags = (row->flags & kAtOnce) != 0 ? transaction_.flags() : row->flags;
   return (flags & (kWrite | kReadOnly | kMayWrite)) != 0;
 }
 
-void Session::RunOne(Arguments words) {
+void Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   if (IsHttp(words[0])) return CutOff("HTTP on the port for Redis clients");
   SharedState& shared = thread_.shared();
   const size_t start = out_.size();
@@ -191,18 +191,17 @@ void Session::RunOne(Arguments words) {
   Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
   CommandContext context{shared.store, thread_.services(), state_,
                          reply,        thread_.random(),   transaction_};
-  const CommandTable::Resolved resolved = shared.commands.Resolve(words);
   const bool refused = thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
   if (refused) {
     Refuse(resolved, context, kNoLeaseholder);
-  } else if (thread_.turn_without_log() && UsesKeys(words)) {
+  } else if (thread_.turn_without_log() && UsesKeys(resolved)) {
     Refuse(resolved, context, kNoLog);
   } else if (resolved.row != nullptr && !PrepareWatches(*resolved.row)) {
     reply.NullArray();
   } else {
     // Cheaper than to ask for the route: where it is refused later, nothing is lost but an answer.
     turn_ordered_ = turn_ordered_ || thread_.turn_order().epoch != 0;
-    RunCommand(shared.commands, context, words);
+    RunResolved(resolved, context, words);
   }
   thread_.counters().commands_processed.Add(1);
   const bool above = reply.cut() || (hard != 0 && output_pending() > hard);

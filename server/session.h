@@ -72,10 +72,10 @@ class Session {
   bool ParseBatch();
   /// Runs the batch; false where the rest has to wait or the session ends.
   bool RunBatch();
-  void RunOne(Arguments words);
+  void RunOne(const CommandTable::Resolved& resolved, Arguments words);
   /// Whether the request reads or writes keys, an EXEC's queue included.
-  bool UsesKeys(Arguments words) const;
-  bool MustWait(Arguments words);
+  bool UsesKeys(const CommandTable::Resolved& resolved) const;
+  bool MustWait(const CommandTable::Resolved& resolved);
   void RefuseProtocol();
 
   // session_orders.cc: what runs at the leaseholder.
@@ -87,7 +87,7 @@ class Session {
     kLater,  ///< It has to wait for the order before it.
   };
   /// Adds the request to the order if it is to run at the leaseholder, or may have to wait.
-  Gathered Gather(Arguments words);
+  Gathered Gather(const CommandTable::Resolved& resolved, Arguments words);
   void AddToOrder(const CommandSpec& row, Arguments words, Route route);
   void SubmitOrder();
   /// Hands the order on to where orders run in this turn.

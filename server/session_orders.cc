@@ -22,9 +22,8 @@ Route Session::RouteHere(const CommandTable::Resolved& resolved, Arguments words
   return RouteOf(resolved, words, transaction_, levels);
 }
 
-Session::Gathered Session::Gather(Arguments words) {
+Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Arguments words) {
   const TurnOrder& turn = thread_.turn_order();
-  const CommandTable::Resolved resolved = thread_.shared().commands.Resolve(words);
   // At the leaseholder nearly all runs here and now: a look at the row is enough.
   const bool here = !turn.forwards() && !turn.refuses();
   const bool may_wait = resolved.row != nullptr && (resolved.row->flags & kBlocking) != 0;
@@ -188,6 +187,7 @@ void Session::NoteWatch(uint64_t epoch, bool here) {
 }
 
 bool Session::PrepareWatches(const CommandSpec& row) {
+  if (!watch_.any && (row.flags & kAtOnce) == 0) return true;  // nearly all
   if (Is(row, "watch") && !transaction_.open()) {
     NoteWatch(thread_.turn_order().epoch, true);
   } else if (Is(row, "exec") && watch_.any) {
