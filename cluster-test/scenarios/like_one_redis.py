@@ -7,6 +7,7 @@ no update, scripts run whole, what one node was told another answers at once.
 import random
 import threading
 
+from harness.history import History, RecordingClient
 from harness.resp import RespError
 from harness.waiting import eventually
 
@@ -86,6 +87,21 @@ def run(context):
     expected = [str(number).encode() for number in range(1, THREADS * 50 + 1)]
     for client in clients:
         assert client.call("LRANGE", "list", 0, -1) == expected, "a script was not run whole"
+
+    history = History()
+
+    def mixed(client, index):
+        recorded = RecordingClient(history, client, index)
+        chance = random.Random(index)
+        for _ in range(1000 if context.long else 150):
+            key, value = f"mixed:{chance.randrange(3)}", chance.randrange(4)
+            chance.choice([
+                lambda: recorded.get(key), lambda: recorded.get(key),
+                lambda: recorded.set(key, value), lambda: recorded.set_if_absent(key, value),
+                lambda: recorded.delete(key), lambda: recorded.delete_if_equal(key, value),
+                lambda: recorded.increment(f"mixed:{key}")])()
+    run_all(mixed, clients)
+    history.check(context)
 
     for index in range(100):
         clients[index % THREADS].call("SET", f"seen:{index}", index)

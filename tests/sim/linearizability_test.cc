@@ -1,0 +1,146 @@
+#include "tests/support/linearizability.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace starling {
+namespace {
+
+using Kind = KeyOperation::Kind;
+
+KeyOperation Op(Kind kind, std::string argument, std::optional<std::string> result, int64_t called,
+                int64_t returned) {
+  return {kind, std::move(argument), std::move(result), called, returned, false, 0};
+}
+
+bool Possible(const std::vector<KeyOperation>& operations) {
+  return CheckLinearizable(operations).possible;
+}
+
+TEST(Linearizability, HoldsForOperationsOneAfterAnother) {
+  EXPECT_TRUE(Possible({}));
+  EXPECT_TRUE(
+      Possible({Op(Kind::kGet, "", std::nullopt, 1, 2), Op(Kind::kSet, "a", "OK", 3, 4),
+                Op(Kind::kGet, "", "a", 5, 6), Op(Kind::kDelete, "", "1", 7, 8),
+                Op(Kind::kIncrement, "", "1", 9, 10), Op(Kind::kIncrement, "", "2", 11, 12)}));
+}
+
+TEST(Linearizability, IsBrokenByAStaleRead) {
+  const std::vector<KeyOperation> history = {Op(Kind::kSet, "a", "OK", 1, 2),
+                                             Op(Kind::kSet, "b", "OK", 3, 4),
+                                             Op(Kind::kGet, "", "a", 5, 6)};
+  const Linearization found = CheckLinearizable(history);
+  EXPECT_FALSE(found.possible);
+  EXPECT_EQ(found.longest.size(), 2u);
+  ASSERT_EQ(found.stuck.size(), 1u);
+  EXPECT_EQ(ToString(found.stuck[0]), "client 0 get -> a [5, 6]");
+}
+
+TEST(Linearizability, AllowsEitherOrderOfWhatOverlaps) {
+  const KeyOperation write = Op(Kind::kSet, "a", "OK", 1, 10);
+  EXPECT_TRUE(Possible({write, Op(Kind::kGet, "", "a", 2, 3)}));
+  EXPECT_TRUE(Possible({write, Op(Kind::kGet, "", std::nullopt, 2, 3)}));
+  // But not back again.
+  EXPECT_FALSE(
+      Possible({write, Op(Kind::kGet, "", "a", 2, 3), Op(Kind::kGet, "", std::nullopt, 4, 5)}));
+}
+
+TEST(Linearizability, GivesAClaimToOneOfTwo) {
+  EXPECT_TRUE(Possible(
+      {Op(Kind::kSetIfAbsent, "a", "OK", 1, 5), Op(Kind::kSetIfAbsent, "b", std::nullopt, 2, 6)}));
+  EXPECT_FALSE(
+      Possible({Op(Kind::kSetIfAbsent, "a", "OK", 1, 5), Op(Kind::kSetIfAbsent, "b", "OK", 2, 6)}));
+  EXPECT_TRUE(
+      Possible({Op(Kind::kSetIfAbsent, "a", "OK", 1, 5), Op(Kind::kDeleteIfEqual, "a", "1", 3, 7),
+                Op(Kind::kSetIfAbsent, "b", "OK", 2, 6)}));
+}
+
+TEST(Linearizability, LetsWhatIsUnknownHappenLateOrNever) {
+  KeyOperation unknown = Op(Kind::kSet, "a", std::nullopt, 1, 2);
+  unknown.unknown = true;
+  EXPECT_TRUE(Possible({unknown, Op(Kind::kGet, "", std::nullopt, 3, 4)}));
+  EXPECT_TRUE(Possible({unknown, Op(Kind::kGet, "", "a", 3, 4)}));
+  EXPECT_TRUE(Possible({unknown, Op(Kind::kGet, "", std::nullopt, 3, 4),
+                        Op(Kind::kGet, "", "a", 5, 6), Op(Kind::kGet, "", "a", 7, 8)}));
+  // But not twice, and not before its call.
+  EXPECT_FALSE(Possible({unknown, Op(Kind::kGet, "", "a", 3, 4), Op(Kind::kDelete, "", "1", 5, 6),
+                         Op(Kind::kGet, "", "a", 7, 8)}));
+  EXPECT_FALSE(Possible({Op(Kind::kGet, "", "a", -3, -2), unknown}));
+}
+
+/// What clients of one copy see, whose operations take effect somewhere between call and return.
+std::vector<KeyOperation> HistoryOfOneCopy(std::mt19937_64& random, size_t clients, size_t count) {
+  std::vector<KeyOperation> history;
+  std::vector<int64_t> free(clients);
+  std::optional<std::string> value;
+  // In the order of their effects.
+  int64_t now = 0;
+  for (size_t i = 0; i < count; ++i) {
+    now += static_cast<int64_t>(random() % 3);
+    const size_t client = random() % clients;
+    KeyOperation operation;
+    operation.kind = static_cast<Kind>(random() % 5);
+    operation.argument = std::to_string(random() % 3);
+    operation.client = static_cast<int>(client);
+    now = std::max(now, free[client]);
+    operation.called = std::max(free[client], now - static_cast<int64_t>(random() % 8));
+    operation.returned = now + static_cast<int64_t>(random() % 8);
+    free[client] = operation.returned + 1;
+    const bool equal = value == operation.argument;
+    switch (operation.kind) {
+      case Kind::kGet:
+        operation.result = value;
+        break;
+      case Kind::kSet:
+        operation.result = "OK";
+        value = operation.argument;
+        break;
+      case Kind::kSetIfAbsent:
+        if (!value) {
+          operation.result = "OK";
+          value = operation.argument;
+        }
+        break;
+      case Kind::kDelete:
+        operation.result = value ? "1" : "0";
+        value.reset();
+        break;
+      default:
+        operation.kind = Kind::kDeleteIfEqual;
+        operation.result = equal ? "1" : "0";
+        if (equal) value.reset();
+        break;
+    }
+    operation.unknown = random() % 20 == 0;
+    history.push_back(operation);
+  }
+  return history;
+}
+
+TEST(Linearizability, HoldsForEveryHistoryOfOneCopy) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 200; ++i) {
+    const auto history = HistoryOfOneCopy(random, 2 + random() % 6, 150);
+    const Linearization found = CheckLinearizable(history);
+    ASSERT_FALSE(found.gave_up);
+    ASSERT_TRUE(found.possible) << i;
+  }
+}
+
+TEST(Linearizability, IsMostlyBrokenByOneWrongAnswer) {
+  std::mt19937_64 random(2);
+  int broken = 0;
+  for (int i = 0; i < 100; ++i) {
+    std::vector<KeyOperation> history = HistoryOfOneCopy(random, 4, 60);
+    KeyOperation& wrong = history[random() % history.size()];
+    if (wrong.kind != Kind::kGet || wrong.unknown) continue;
+    wrong.result = "never written";
+    ++broken;
+    EXPECT_FALSE(Possible(history)) << i;
+  }
+  EXPECT_GT(broken, 5);
+}
+
+}  // namespace
+}  // namespace starling
