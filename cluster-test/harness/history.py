@@ -6,8 +6,10 @@ import time
 
 from harness.resp import Disconnected, RespError
 
-COMPARE_AND_DELETE = ("if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1])"
-                      " else return 0 end")
+COMPARE_AND_DELETE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
 
 
 class History:

@@ -103,6 +103,14 @@ def run(context):
     run_all(mixed, clients)
     history.check(context)
 
+    name = clients[0].call("SCRIPT", "LOAD", "return ARGV[1]")
+    for client in clients:
+        assert client.call("EVALSHA", name, 0, "known") == b"known", "a script is not known to all"
+    # Nor only at the leaseholder.
+    with cluster.nodes[2].client() as local:
+        eventually("the script is known everywhere", lambda: local.call(
+            "EVALSHA", name, 0, "here") == b"here", 5)
+
     for index in range(100):
         clients[index % THREADS].call("SET", f"seen:{index}", index)
         other = clients[(index + 1) % THREADS]

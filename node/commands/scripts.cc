@@ -27,7 +27,8 @@ void EvalShaReadOnly(CommandContext& context, Arguments arguments) {
 }
 
 void Load(CommandContext& context, Arguments arguments) {
-  const Result<std::string> sha = context.services.scripting().Load(arguments[2]);
+  const Result<std::string> sha =
+      context.services.scripting().Load(context.keyspace(), arguments[2]);
   if (!sha) return context.reply.Error("ERR " + sha.error().message);
   context.reply.Bulk(*sha);
 }
@@ -35,7 +36,7 @@ void Load(CommandContext& context, Arguments arguments) {
 void Exists(CommandContext& context, Arguments arguments) {
   context.reply.Array(arguments.size() - 2);
   for (const std::string_view sha : arguments.subspan(2)) {
-    context.reply.Integer(context.services.scripting().Exists(sha) ? 1 : 0);
+    context.reply.Integer(Scripting::Exists(context.keyspace(), sha) ? 1 : 0);
   }
 }
 
@@ -44,7 +45,7 @@ void Flush(CommandContext& context, Arguments arguments) {
       arguments.size() == 2 ||
       (arguments.size() == 3 && (IsWord(arguments[2], "sync") || IsWord(arguments[2], "async")));
   if (!fits) return context.reply.Error("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
-  context.services.scripting().Flush();
+  context.services.scripting().Flush(context.keyspace());
   context.reply.Ok();
 }
 

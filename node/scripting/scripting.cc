@@ -8,6 +8,13 @@ namespace {
 
 constexpr std::string_view kNoSuchScript = "NOSCRIPT No matching script. Please use EVAL.";
 
+constexpr size_t kShaSize = 40;
+/// The hash of all texts by their names, and the field that counts their bytes.
+constexpr std::string_view kScriptsKey = "scripts";
+constexpr std::string_view kBytesField = "bytes";
+
+KeyRef ScriptsKey(const Keyspace& keyspace) { return keyspace.Ref(kClusterDatabase, kScriptsKey); }
+
 std::string Lower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {
@@ -35,12 +42,12 @@ std::optional<size_t> ReadKeyCount(CommandContext& context, Arguments arguments)
 
 void Scripting::Forget() {
   interpreter_.reset();
-  known_.clear();
+  compiled_.clear();
   text_bytes_ = 0;
 }
 
-Status Scripting::Learn(const std::string& sha, std::string_view text) {
-  if (known_.contains(sha)) return {};
+Status Scripting::Compile(const std::string& sha, std::string_view text) {
+  if (compiled_.contains(sha)) return {};
   const Result<ScriptHeader> header = ReadScriptHeader(text);
   if (!header) return header.error();
   const bool full = interpreter_ && interpreter_->memory_bytes() > limits_.interpreter_bytes / 2;
@@ -51,26 +58,47 @@ Status Scripting::Learn(const std::string& sha, std::string_view text) {
     return Error{Code::kInvalidArgument,
                  "Error compiling script (new function): " + compiled.error().message};
   }
-  known_.emplace(sha, *header);
+  compiled_.emplace(sha, *header);
   text_bytes_ += text.size();
   return {};
 }
 
-Result<std::string> Scripting::Load(std::string_view text) {
+void Scripting::Publish(Keyspace& keyspace, const std::string& sha, std::string_view text) const {
+  const KeyRef key = ScriptsKey(keyspace);
+  Access access = keyspace.Lock(key);
+  if (access.HasElement(key, ElementType::kHash, sha)) return;
+  const auto size = static_cast<int64_t>(text.size());
+  const std::optional<Value> bytes = access.GetElement(key, ElementType::kHash, kBytesField);
+  const int64_t known = bytes ? bytes->number.ClampedInt64() : 0;
+  if (known + size > static_cast<int64_t>(limits_.text_bytes)) access.Clear(key);
+  access.AddElement(key, ElementType::kHash, sha, Value::Bytes(text));
+  (void)access.IncrementElement(key, ElementType::kHash, kBytesField, size);
+}
+
+Result<std::string> Scripting::Load(Keyspace& keyspace, std::string_view text) {
   const std::string sha = ScriptSha(text);
-  std::lock_guard lock(mutex_);
-  if (Status learned = Learn(sha, text); !learned) return learned.error();
+  {
+    std::lock_guard lock(mutex_);
+    if (Status compiled = Compile(sha, text); !compiled) return compiled.error();
+  }
+  Publish(keyspace, sha, text);
   return sha;
 }
 
-bool Scripting::Exists(std::string_view sha) {
-  std::lock_guard lock(mutex_);
-  return known_.contains(Lower(sha));
+bool Scripting::Exists(Keyspace& keyspace, std::string_view sha) {
+  if (sha.size() != kShaSize) return false;
+  const KeyRef key = ScriptsKey(keyspace);
+  return keyspace.Lock(key).HasElement(key, ElementType::kHash, Lower(sha));
 }
 
-void Scripting::Flush() {
-  std::lock_guard lock(mutex_);
-  Forget();
+void Scripting::Flush(Keyspace& keyspace) {
+  {
+    std::lock_guard lock(mutex_);
+    Forget();
+  }
+  const KeyRef key = ScriptsKey(keyspace);
+  Access access = keyspace.Lock(key);
+  if (access.Exists(key)) access.Clear(key);
 }
 
 Scripting::KillOutcome Scripting::Kill() {
@@ -86,27 +114,36 @@ void Scripting::Eval(CommandContext& context, Arguments arguments, bool read_onl
   std::lock_guard lock(mutex_);
   if (interpreter_) interpreter_->Collect();
   const std::string sha = ScriptSha(arguments[1]);
-  if (Status learned = Learn(sha, arguments[1]); !learned) {
-    return context.reply.Error("ERR " + learned.error().message);
+  if (Status compiled = Compile(sha, arguments[1]); !compiled) {
+    return context.reply.Error("ERR " + compiled.error().message);
   }
+  Publish(context.keyspace(), sha, arguments[1]);
   Run(context, arguments, sha, read_only);
 }
 
 void Scripting::EvalSha(CommandContext& context, Arguments arguments, bool read_only) {
-  constexpr size_t kShaSize = 40;
   if (arguments[1].size() != kShaSize) return context.reply.Error(kNoSuchScript);
   if (!ReadKeyCount(context, arguments)) return;
   const HeldShards held(context.keyspace());
   std::lock_guard lock(mutex_);
   if (interpreter_) interpreter_->Collect();
   const std::string sha = Lower(arguments[1]);
-  if (!known_.contains(sha)) return context.reply.Error(kNoSuchScript);
+  {
+    const KeyRef key = ScriptsKey(context.keyspace());
+    Access access = context.keyspace().Lock(key);
+    const std::optional<Value> text = access.GetElement(key, ElementType::kHash, sha);
+    if (!text) return context.reply.Error(kNoSuchScript);
+    std::string buffer;
+    if (Status compiled = Compile(sha, TextOf(*text, buffer)); !compiled) {
+      return context.reply.Error("ERR " + compiled.error().message);
+    }
+  }
   Run(context, arguments, sha, read_only);
 }
 
 void Scripting::Run(CommandContext& context, Arguments arguments, const std::string& sha,
                     bool read_only) {
-  const ScriptHeader& header = known_.at(sha);
+  const ScriptHeader& header = compiled_.at(sha);
   if (read_only && header.given && !header.no_writes) {
     return context.reply.Error("ERR Can not execute a script with write flag using *_ro command.");
   }

@@ -1,4 +1,7 @@
-/// The scripts that this node knows, and the interpreter that runs one at a time.
+/// The scripts that the cluster knows, and the interpreter that runs one at a time.
+///
+/// The texts are elements of a hash in the cluster's own database, so that a script known on one
+/// node is known on all; what has been compiled here is only a copy.
 ///
 /// Thread-safe. A script runs with all shards held (storage/held_shards.h), so that nobody sees
 /// half of what it does and any key may be used, declared or not; shards are held before the mutex
@@ -26,7 +29,7 @@ std::string ScriptSha(std::string_view text);
 struct ScriptLimits {
   /// Of all that Lua holds, compiled scripts included.
   size_t interpreter_bytes = size_t{256} << 20;
-  /// Of the texts of known scripts; beyond, scripts are forgotten as by SCRIPT FLUSH.
+  /// Of the texts of known scripts; beyond, all are forgotten, as by SCRIPT FLUSH.
   size_t text_bytes = size_t{32} << 20;
   /// A script that runs for longer is ended with an error, as by SCRIPT KILL: the thread that runs
   /// it serves other clients, and every other waits for the shards.
@@ -43,10 +46,10 @@ class Scripting {
   void EvalSha(CommandContext& context, Arguments arguments, bool read_only);
 
   /// The script's name. Errors (nothing changed): kInvalidArgument, Redis's words without a code.
-  Result<std::string> Load(std::string_view text);
-  bool Exists(std::string_view sha);
-  /// Forgets all scripts.
-  void Flush();
+  Result<std::string> Load(Keyspace& keyspace, std::string_view text);
+  static bool Exists(Keyspace& keyspace, std::string_view sha);
+  /// Forgets all scripts, on all nodes.
+  void Flush(Keyspace& keyspace);
 
   enum class KillOutcome : uint8_t { kAsked, kNotRunning, kHasWritten };
   /// Asks the script that runs, if any, to end; one that has written goes on.
@@ -56,7 +59,9 @@ class Scripting {
   enum class State : uint8_t { kIdle, kRunning, kWrote, kKilled };
 
   void Run(CommandContext& context, Arguments arguments, const std::string& sha, bool read_only);
-  Status Learn(const std::string& sha, std::string_view text);
+  Status Compile(const std::string& sha, std::string_view text);
+  /// Tells the cluster of a script that compiles.
+  void Publish(Keyspace& keyspace, const std::string& sha, std::string_view text) const;
   void Forget();
 
   const ScriptLimits limits_;
@@ -64,8 +69,8 @@ class Scripting {
 
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<Interpreter> interpreter_;
-  std::unordered_map<std::string, ScriptHeader> known_;
-  size_t text_bytes_ = 0;
+  std::unordered_map<std::string, ScriptHeader> compiled_;
+  size_t text_bytes_ = 0;  // of those
 };
 
 }  // namespace starling
