@@ -26,7 +26,7 @@ Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Argume
   const TurnOrder& turn = thread_.turn_order();
   // At the leaseholder nearly all runs here and now: a look at the row is enough.
   const bool here = !turn.forwards() && !turn.refuses();
-  const bool may_wait = resolved.row != nullptr && (resolved.row->flags & kBlocking) != 0;
+  const bool may_wait = resolved.row != nullptr && MayBlock(*resolved.row);
   if (here && !may_wait) return Gathered::kNo;
   const Route route = RouteHere(resolved, words);
   if (!route.ordered && !route.blocks) return Gathered::kNo;

@@ -9,6 +9,7 @@
 #include "node/command_keys.h"
 #include "node/log_errors.h"
 #include "node/ordering/order_steps.h"
+#include "node/ordering/route.h"
 #include "node/random_number.h"
 
 namespace starling {
@@ -231,7 +232,7 @@ bool OrderExecutor::RunSteps(Running& order, BlockRequest& block) {
 
 bool OrderExecutor::IsBlocking(const OrderStep& step) const {
   const CommandSpec* row = commands_.Resolve(step.commands[0]).row;
-  return row != nullptr && (row->flags & kBlocking) != 0;
+  return row != nullptr && MayBlock(*row);
 }
 
 void OrderExecutor::RunStep(Running& order, const OrderStep& step, CommandContext& context) {

@@ -55,7 +55,7 @@ Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
   }
   if (!RunsInOrder(*row)) return {};
   const bool ordered = LevelOf(*row, words, levels) != Level::kLocal;
-  const bool blocks = (row->flags & kBlocking) != 0;
+  const bool blocks = MayBlock(*row);
   if (!ordered && !blocks) return {};
   return {ordered, (row->flags & (kWrite | kMayWrite)) == 0, blocks};
 }

@@ -20,6 +20,12 @@ struct Levels {
   Level otherwise = Level::kLeased;
 };
 
+/// Whether a command may have to wait: for something to take, or for other members (WAIT).
+inline bool MayBlock(const CommandSpec& row) {
+  constexpr uint32_t kForMembers = kOutside | kInOrder;
+  return (row.flags & kBlocking) != 0 || (row.flags & kForMembers) == kForMembers;
+}
+
 /// The route of a request. What would be refused, or queued by MULTI, runs here, and so does what
 /// concerns the connection or the node alone.
 Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
