@@ -83,6 +83,12 @@ struct CommandSpec {
   void (*run)(CommandContext& context, Arguments arguments);
   /// Finds the keys that first, last and step do not say (command_keys.h); null: there are none.
   bool (*find_keys)(Arguments request, std::vector<std::string_view>& keys) = nullptr;
+
+  /// Whether the arity allows a request of so many words.
+  bool Takes(size_t words) const {
+    const auto count = static_cast<int64_t>(words);
+    return arity >= 0 ? count == arity : count >= -arity;
+  }
 };
 
 /// Every family gives its rows; one family a file in node/commands/.

@@ -5,17 +5,10 @@
 #include "node/replication_host.h"
 
 namespace starling {
-namespace {
-
-/// The top bits of an order's number say whose sink it has.
-constexpr int kSinkShift = 48;
-
-}  // namespace
-
 uint64_t ReplicationHost::AddOrderSink(OrderSink sink) {
   const std::lock_guard lock(sinks_mutex_);
   order_sinks_.push_back(std::move(sink));
-  return order_sinks_.size() << kSinkShift;
+  return order_sinks_.size() << kOrderSinkShift;
 }
 
 void ReplicationHost::Submit(std::vector<std::pair<uint64_t, Order>> orders) {
@@ -67,7 +60,7 @@ void ReplicationHost::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOr
 void ReplicationHost::TellOrderEnds() {
   std::map<uint64_t, std::vector<OrderEffect>> by_sink;
   for (OrderEffect& ended : std::exchange(order_ends_, {})) {
-    by_sink[ended.number >> kSinkShift].push_back(std::move(ended));
+    by_sink[ended.number >> kOrderSinkShift].push_back(std::move(ended));
   }
   const std::lock_guard lock(sinks_mutex_);
   for (auto& [sink, ended] : by_sink) {

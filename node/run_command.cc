@@ -39,11 +39,6 @@ std::string UnknownSubcommand(Arguments arguments) {
 
 bool IsExec(const CommandSpec& row) { return std::strcmp(row.name, "exec") == 0; }
 
-bool ArityFits(const CommandSpec& row, size_t words) {
-  int64_t count = static_cast<int64_t>(words);
-  return row.arity >= 0 ? count == row.arity : count >= -row.arity;
-}
-
 constexpr std::string_view kReadOnlyLog =
     "MISCONF An append to the log failed, so this node no longer writes. See its log for the "
     "reason and restart it.";
@@ -55,7 +50,7 @@ std::string Objection(const CommandTable::Resolved& resolved, CommandContext& co
     return resolved.runner == nullptr ? UnknownCommand(arguments) : UnknownSubcommand(arguments);
   }
   const CommandSpec& row = *resolved.row;
-  if (!ArityFits(row, arguments.size())) {
+  if (!row.Takes(arguments.size())) {
     return std::string("ERR wrong number of arguments for '") + row.name + "' command";
   }
   if (!context.client.authenticated && (row.flags & kNoAuth) == 0) {

@@ -29,6 +29,9 @@ namespace starling {
 
 class OrderRunner;
 
+/// The bits of an order's number from here up say whose sink hears of its end.
+inline constexpr int kOrderSinkShift = 48;
+
 struct RuntimeOptions {
   /// The member's name, unique in the cluster; fixes its id. Letters, digits, `.`, `_`, `-`; at
   /// most 128.

@@ -69,6 +69,8 @@ class Leasing final : private LeaseHost {
   /// Whether the folder has brought state since the last call: the member list may have changed.
   bool TookState() { return folder_ && folder_->TookState(); }
   LeaseView View(Instant now) const;
+  /// As Tell saw it last.
+  const LeaseView& told() const { return told_; }
 
  private:
   /// What a peer has said last of its holding the lease.

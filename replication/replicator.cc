@@ -181,7 +181,7 @@ void Replicator::AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects&
 void Replicator::Submit(std::vector<std::pair<uint64_t, Order>> orders, Instant now,
                         Effects& effects) {
   Impl::Input input(*impl_, effects, now);
-  impl_->FollowHolder(now);
+  impl_->FollowHolder(impl_->leasing_.View(now), now);
   impl_->forwarding_.Submit(std::move(orders), now);
 }
 

@@ -66,7 +66,7 @@ Replicator::Impl::Input::~Input() {
     }
   }
   impl_.TellOfLease(now_);
-  impl_.FollowHolder(now_);
+  impl_.FollowHolder(impl_.leasing_.told(), now_);
   impl_.FlushEvents();
   impl_.CheckLeft(now_);
   impl_.effects_ = nullptr;

@@ -107,7 +107,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void JudgeOwnClock();
   void FollowMembers(Instant now);
   /// Tells the forwarding who holds the lease.
-  void FollowHolder(Instant now);
+  void FollowHolder(const LeaseView& view, Instant now);
   void DropStrangers(Instant now);
   void SaveAddresses();
   void FlushEvents();

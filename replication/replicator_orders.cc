@@ -35,8 +35,7 @@ void Replicator::Impl::On(NodeId from, const ForwardingMessage& message, Instant
   }
 }
 
-void Replicator::Impl::FollowHolder(Instant now) {
-  const LeaseView view = leasing_.View(now);
+void Replicator::Impl::FollowHolder(const LeaseView& view, Instant now) {
   std::optional<NodeId> holder;
   // Who is no member yet, or no longer, goes on by itself: its answers' batches would not reach it.
   const bool member = record_ && list_.IsMember(store_.id());

@@ -286,8 +286,7 @@ void GetKeys(CommandContext& context, Arguments arguments) {
   if (row.first_key == 0 && row.find_keys == nullptr) {
     return context.reply.Error("ERR The command has no key arguments");
   }
-  const int count = static_cast<int>(request.size());
-  if (row.arity >= 0 ? count != row.arity : count < -row.arity) {
+  if (!row.Takes(request.size())) {
     return context.reply.Error("ERR Invalid number of arguments specified for command");
   }
   std::vector<std::string_view> keys;

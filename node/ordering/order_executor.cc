@@ -22,8 +22,6 @@ constexpr size_t kMostWatchers = 65'536;
 constexpr size_t kMostWatchedBytes = size_t{16} << 20;
 /// How often members are asked what they hold while somebody waits for it.
 constexpr std::chrono::milliseconds kAskHolders{2};
-/// Numbers of orders begin with the number of their sink.
-constexpr int kSinkShift = 48;
 
 /// A blocking command's request with one of its keys alone.
 std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
@@ -115,7 +113,7 @@ void OrderExecutor::DropProcess(const PeerProcess& peer) { Push(Drop{peer, std::
 
 void OrderExecutor::SetSink(uint64_t base, Sink sink) {
   const std::lock_guard lock(mutex_);
-  sinks_[base >> kSinkShift] = std::move(sink);
+  sinks_[base >> kOrderSinkShift] = std::move(sink);
 }
 
 void OrderExecutor::RunOwn(uint64_t number, Order order, uint64_t epoch) {
@@ -396,7 +394,7 @@ void OrderExecutor::HandBack() {
       const OrderResult result = order.outcome == OrderOutcome::kNotRun ? OrderResult::kNotRun
                                  : unordered                            ? OrderResult::kUnordered
                                                                         : OrderResult::kDone;
-      by_sink[order.id >> kSinkShift].push_back({order.id, result, std::move(order.reply)});
+      by_sink[order.id >> kOrderSinkShift].push_back({order.id, result, std::move(order.reply)});
     } else {
       by_peer[one.peer].push_back(std::move(order));
     }

@@ -11,11 +11,6 @@ namespace {
 
 constexpr uint32_t kUsesKeys = kWrite | kReadOnly | kMayWrite;
 
-bool ArityFits(const CommandSpec& row, size_t words) {
-  const auto count = static_cast<int64_t>(words);
-  return row.arity >= 0 ? count == row.arity : count >= -row.arity;
-}
-
 bool RunsInOrder(const CommandSpec& row) {
   return (row.flags & (kUsesKeys | kInOrder)) != 0 && (row.flags & kByThisNode) == 0;
 }
@@ -48,7 +43,7 @@ Route OfTransaction(const ClientTransaction& transaction, const Levels& levels) 
 Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
               const ClientTransaction& transaction, const Levels& levels) {
   const CommandSpec* row = resolved.row;
-  if (row == nullptr || !ArityFits(*row, words.size())) return {};
+  if (row == nullptr || !row->Takes(words.size())) return {};
   if (transaction.open()) {
     const bool runs = std::strcmp(row->name, "exec") == 0 && !transaction.broken();
     return runs ? OfTransaction(transaction, levels) : Route{};

@@ -50,8 +50,7 @@ bool ReadWords(lua_State* lua, std::vector<std::string>& numbers,
 std::string_view Objection(const CommandTable::Resolved& resolved, ScriptRun& run, size_t words) {
   if (resolved.row == nullptr) return "ERR Unknown Redis command called from script";
   const CommandSpec& row = *resolved.row;
-  const auto count = static_cast<int64_t>(words);
-  if (row.arity >= 0 ? count != row.arity : count < -row.arity) {
+  if (!row.Takes(words)) {
     return "ERR Wrong number of args calling Redis command from script";
   }
   // Those that ask other threads must not run while all shards are held.
