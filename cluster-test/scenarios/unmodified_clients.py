@@ -1,0 +1,54 @@
+"""Published clients of Redis find one Redis: on one node, and on three at random.
+
+ioredis, node-redis and redis-py (commands, pipelines, transactions, scripts), locks by redlock and
+redis-py, limits by rate-limiter-flexible and rate-limit-redis, and counts that come out exactly
+when requests arrive everywhere at once. The same assertions hold of Debian's redis-server, which is
+asked first.
+"""
+
+import random
+import re
+import time
+
+from harness.clients import Clients
+from harness.lease import lease
+from harness.redis_server import RedisServer
+from harness.waiting import eventually
+
+
+def ordered(cluster):
+    """The cluster, once all its nodes know who leads, and that one serves."""
+    def known():
+        said = [lease(node) for node in cluster.nodes]
+        leading = [fields for fields in said if fields["leading"] == 1]
+        return (len({fields["holder"] for fields in said}) == 1 and len(leading) == 1 and
+                leading[0]["majority-begun"] == 1)
+    eventually("all know who leads", known, 30)
+    return cluster
+
+
+def run(context):
+    clients = Clients(context.program.parent.parent / "clients")
+    redis = RedisServer(context.folder / "redis")
+    context.on_close(redis.close)
+    kinds = {
+        "redis-server": lambda: [redis],
+        "one node": lambda: ordered(context.cluster(1, name="one")).nodes,
+        "three nodes, the folder votes": lambda: ordered(
+            context.cluster(3, ["--on-unreachable", "refuse"], name="folder")).nodes,
+        "three nodes, named voters": lambda: ordered(context.cluster(
+            3, ["--on-unreachable", "refuse", "--voters", "n1,n2,n3"], name="voters",
+            seeds=True)).nodes,
+    }
+    seed = random.randrange(1 << 30) if context.long else 1
+    for name, start in kinds.items():
+        servers = [f"{node.host}:{node.port}" for node in start()]
+        began = time.monotonic()
+        try:
+            said = clients.run(servers, seed)
+        except AssertionError as reason:
+            raise AssertionError(f"{name}, seed {seed}: {reason}") from None
+        context.report(name, f"{len(said.splitlines())} parts in "
+                             f"{time.monotonic() - began:.1f} s (seed {seed})")
+        for what, note in re.findall(r"^(.+) \((.+)\): ", said, re.MULTILINE):
+            context.report(f"  {what}", note)
