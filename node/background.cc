@@ -3,6 +3,9 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <vector>
+
+#include "storage/records.h"
 
 namespace starling {
 namespace {
@@ -13,8 +16,12 @@ constexpr auto kShortestWait = std::chrono::milliseconds(1);
 }  // namespace
 
 Background::Background(Store& store, std::function<Keyspace::Stability()> stability,
-                       std::shared_ptr<spdlog::logger> log)
-    : store_(store), stability_(std::move(stability)), log_(std::move(log)), thread_([this] {
+                       std::function<bool()> leads, std::shared_ptr<spdlog::logger> log)
+    : store_(store),
+      stability_(std::move(stability)),
+      leads_(std::move(leads)),
+      log_(std::move(log)),
+      thread_([this] {
         pthread_setname_np(pthread_self(), "starling-upkeep");
         Run();
       }) {}
@@ -58,13 +65,26 @@ void Background::Run() {
       outcome = store_.Checkpoint();
       if (!outcome) log_->error("checkpoint failed: reason={}", outcome.error().message);
     }
-    const auto wait = std::max(kShortestWait, store_.Maintain(stability_()));
+    const Keyspace::Stability stability = stability_();
+    RemoveRecords(stability);
+    const auto wait = std::max(kShortestWait, store_.Maintain(stability));
     lock.lock();
     if (checkpoint) {
       checkpoint_asked_ = false;
       last_checkpoint_ = outcome;
     }
     wake_.wait_for(lock, wait, [this] { return stop_ || checkpoint_asked_; });
+  }
+}
+
+void Background::RemoveRecords(const Keyspace::Stability& stability) {
+  if (!leads_()) return;
+  Records& records = store_.keyspace().records();
+  const std::vector<RecordId> removable = records.Removable(stability);
+  if (removable.empty()) return;
+  records.Remove(removable);
+  if (const Status committed = store_.journal().Commit(); !committed) {
+    log_->warn("decided records stay for now: reason={}", committed.error().message);
   }
 }
 

@@ -19,9 +19,10 @@ namespace starling {
 
 class Background {
  public:
-  /// `stability` is asked before each round, on the background thread.
+  /// `stability` is asked before each round, `leads` when there is something that only a
+  /// leaseholder may tidy up; both on the background thread.
   Background(Store& store, std::function<Keyspace::Stability()> stability,
-             std::shared_ptr<spdlog::logger> log);
+             std::function<bool()> leads, std::shared_ptr<spdlog::logger> log);
   /// Ends the thread after the round under way, a checkpoint say.
   ~Background();
 
@@ -33,9 +34,12 @@ class Background {
 
  private:
   void Run();
+  /// Removes records that everybody has decided.
+  void RemoveRecords(const Keyspace::Stability& stability);
 
   Store& store_;
   const std::function<Keyspace::Stability()> stability_;
+  const std::function<bool()> leads_;
   std::shared_ptr<spdlog::logger> log_;
   mutable std::mutex mutex_;  // guards the four below
   std::condition_variable wake_;

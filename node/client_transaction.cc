@@ -29,13 +29,17 @@ ClientTransaction::Queued ClientTransaction::At(size_t index) const {
   return queued;
 }
 
-void ClientTransaction::Discard() {
+void ClientTransaction::Unqueue() {
   open_ = broken_ = false;
   flags_ = 0;
   // What a large transaction took is given back.
   EmptyKeeping(commands_, 0);
   EmptyKeeping(word_ends_, 0);
   EmptyKeeping(text_, 0);
+}
+
+void ClientTransaction::Discard() {
+  Unqueue();
   watches_.Clear();
 }
 

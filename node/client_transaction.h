@@ -37,6 +37,8 @@ class ClientTransaction {
   /// A command was refused while it would have been queued: EXEC will refuse all.
   void Break() { broken_ = open_; }
   bool broken() const { return broken_; }
+  /// Forgets the queue; the watches stay.
+  void Unqueue();
   /// Ends it, and the watches.
   void Discard();
 

@@ -23,6 +23,7 @@ namespace starling {
 /// A command's words, its name first. Borrowed from the request buffer.
 using Arguments = std::span<const std::string_view>;
 
+class ClaimDesk;
 class NodeServices;
 
 struct CommandContext {
@@ -34,6 +35,10 @@ struct CommandContext {
   ClientTransaction& transaction;
   /// What the command waits for; null where it cannot wait (a transaction, a script).
   BlockRequest* block = nullptr;
+  /// What it may do to claims; null: there are none (tests of commands alone).
+  ClaimDesk* claims = nullptr;
+  /// Within EXEC or a script, which guard all they do at once.
+  bool within = false;
 
   Keyspace& keyspace() { return store.keyspace(); }
   KeyRef Key(std::string_view name) { return keyspace().Ref(client.database, name); }
@@ -67,6 +72,8 @@ enum CommandFlag : uint32_t {
   kInOrder = 1 << 19,   ///< Runs at the leaseholder although it uses no keys.
   /// Runs where it arrived although it uses keys: its cursor is this node's.
   kByThisNode = 1 << 20,
+  kClaims = 1 << 21,   ///< May ask for one winner in the whole cluster (guarded_run.h).
+  kGuarded = 1 << 22,  ///< Looks after claims itself, all that it runs at once.
 };
 
 struct CommandSpec {

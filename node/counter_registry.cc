@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "node/node_core.h"
+#include "storage/records.h"
 
 namespace starling {
 
@@ -95,11 +96,19 @@ void CounterRegistry::CollectNamed(const KeyRef& key) {
 }
 
 Status CounterRegistry::Collect(RegisteredCounter& cell, Access& access) {
+  // A claim's record may hold this node's own slot: soon it is decided, and the next flush goes on.
+  if (keyspace().records().IsReserved(cell.key)) {
+    return Error{Code::kUnavailable, "a claim on the key is being decided"};
+  }
   const int64_t sum = cell.pending.exchange(0, std::memory_order_acq_rel);
   if (sum == 0) return {};
   const bool read_only = runtime_->store().journal().read_only();
-  const Result<int64_t> added =
-      read_only ? Result<int64_t>(NodeCore::ReadOnly()) : access.Increment(cell.key, sum);
+  Result<int64_t> added = NodeCore::ReadOnly();
+  if (access.HasLiveClaim(cell.key)) {
+    added = Error{Code::kRefused, "the key is held by a claim"};
+  } else if (!read_only) {
+    added = access.Increment(cell.key, sum);
+  }
   if (added) {
     if (cell.blocked.exchange(false, std::memory_order_relaxed)) {
       blocked_.fetch_sub(1, std::memory_order_relaxed);

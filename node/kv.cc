@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "node/node_core.h"
+#include "storage/records.h"
 
 namespace starling {
 namespace {
@@ -40,6 +41,12 @@ class Operation {
   const KeyRef& key() const { return key_; }
   Keyspace& keyspace() { return core_.keyspace(); }
   Access Lock() { return core_.keyspace().Lock(key_); }
+  /// Why the key is not written to here: a claim changes at the leaseholder only.
+  std::optional<Error> Claimed(Access& access) {
+    if (!access.HasLiveClaim(key_) && !keyspace().records().IsReserved(key_)) return std::nullopt;
+    return Error{Code::kRefused,
+                 "the key is held by a claim, which changes at the leaseholder only"};
+  }
   void Written(size_t bytes = 0) { core_.runtime->FlushSoon(bytes); }
 
  private:
@@ -84,7 +91,11 @@ Status Kv::Set(std::string_view key, std::string_view value) {
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   if (value.size() > kMaxTextBytes) return TooLong("the value");
-  operation.Lock().SetString(operation.key(), value);
+  {
+    Access access = operation.Lock();
+    if (const auto claimed = operation.Claimed(access)) return *claimed;
+    access.SetString(operation.key(), value);
+  }
   operation.Written(value.size());
   return {};
 }
@@ -98,6 +109,7 @@ Status Kv::Set(std::string_view key, std::string_view value, std::chrono::millis
   }
   {
     Access access = operation.Lock();
+    if (const auto claimed = operation.Claimed(access)) return *claimed;
     access.SetString(operation.key(), value);
     access.SetDeadline(operation.key(), operation.keyspace().NowMillis() + ttl.count());
   }
@@ -108,7 +120,12 @@ Status Kv::Set(std::string_view key, std::string_view value, std::chrono::millis
 Result<bool> Kv::Delete(std::string_view key) {
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
-  const bool deleted = operation.Lock().Delete(operation.key());
+  bool deleted = false;
+  {
+    Access access = operation.Lock();
+    if (const auto claimed = operation.Claimed(access)) return *claimed;
+    deleted = access.Delete(operation.key());
+  }
   operation.Written();
   return deleted;
 }
@@ -122,6 +139,7 @@ Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
   bool there = false;
   {
     Access access = operation.Lock();
+    if (const auto claimed = operation.Claimed(access)) return *claimed;
     there = ttl.count() <= 0 ? access.Delete(operation.key())
                              : access.SetDeadline(operation.key(),
                                                   operation.keyspace().NowMillis() + ttl.count());
@@ -133,7 +151,12 @@ Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
 Result<bool> Kv::Persist(std::string_view key) {
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
-  const bool cleared = operation.Lock().ClearDeadline(operation.key());
+  bool cleared = false;
+  {
+    Access access = operation.Lock();
+    if (const auto claimed = operation.Claimed(access)) return *claimed;
+    cleared = access.ClearDeadline(operation.key());
+  }
   operation.Written();
   return cleared;
 }

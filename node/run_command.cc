@@ -2,7 +2,9 @@
 #include <cstring>
 #include <string>
 
+#include "node/claim_desk.h"
 #include "node/command.h"
+#include "node/guarded_run.h"
 #include "node/node_services.h"
 
 namespace starling {
@@ -71,7 +73,12 @@ void RunAdmitted(const CommandTable::Resolved& resolved, CommandContext& context
                  Arguments arguments) {
   const std::string& out = context.reply.out();
   const size_t start = out.size();
-  resolved.runner->run(context, arguments);
+  if (context.within) {
+    resolved.runner->run(context, arguments);
+  } else {
+    RunGuarded(resolved, context, arguments);
+  }
+  if (context.claims != nullptr && context.claims->undone()) return;
   const bool failed = out.size() > start && out[start] == '-';
   context.services.CountCommand(*resolved.row,
                                 failed ? CommandOutcome::kFailed : CommandOutcome::kDone);

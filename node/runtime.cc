@@ -133,7 +133,7 @@ Status Runtime::Impl::Open(EventListener listener) {
   background_ = std::make_unique<Background>(
       *store_,
       [this] { return host_->Ask([](Replicator& replicator) { return replicator.stability(); }); },
-      log_);
+      [this] { return host_->lease().Leads(time_.Monotonic()) != 0; }, log_);
   flusher_ = std::make_unique<Flusher>(options_.flush_interval, [this] { Flush(); });
   log_->info("node started: name={} cluster={} gossip={} folder={}", options_.name,
              options_.cluster, host_->address(),

@@ -219,8 +219,10 @@ TurnOrder IoThread::FindTurnOrder() {
   const uint64_t epoch = shared_.runtime.lease().Leads(services_.turn_began());
   if (epoch != 0) return {TurnOrder::Place::kHere, epoch};
   if (!shared_.runtime.OutOfReach()) return {TurnOrder::Place::kElsewhere, 0};
-  const bool refuses = settings().on_unreachable == OnUnreachable::kRefuse;
-  return {refuses ? TurnOrder::Place::kNowhere : TurnOrder::Place::kHere, 0};
+  const RuntimeOptions& options = shared_.runtime.options();
+  const bool lone = options.join.empty() && !options.meeting_folder;
+  const bool refuses = settings().on_unreachable == OnUnreachable::kRefuse && !lone;
+  return {refuses ? TurnOrder::Place::kNowhere : TurnOrder::Place::kHere, 0, lone};
 }
 
 /// Whether what ran as the leaseholder's may be answered as such: with `on-unreachable local` it
@@ -230,14 +232,19 @@ bool IoThread::KeepsOrder() {
   return shared_.runtime.lease().Leads(Now()) == turn_order_.epoch;
 }
 
-uint64_t IoThread::SubmitOrder(const Session& session, Order order, bool own) {
+uint64_t IoThread::SubmitOrder(const Session& session, Order order) {
   const uint64_t number = order_base_ + ++last_order_;
   orders_.emplace(number, session.id());
-  if (own) {
-    shared_.orders->RunOwn(number, std::move(order), turn_order_.epoch);
-  } else {
-    unsent_orders_.emplace_back(number, std::move(order));
-  }
+  unsent_orders_.emplace_back(number, std::move(order));
+  return number;
+}
+
+uint64_t IoThread::RunOwnOrder(const Session& session, Order order, bool leased,
+                               std::unique_ptr<ClientTransaction> watched) {
+  const uint64_t number = order_base_ + ++last_order_;
+  orders_.emplace(number, session.id());
+  const uint64_t epoch = leased ? turn_order_.epoch : 0;
+  shared_.orders->RunOwn(number, std::move(order), epoch, std::move(watched));
   return number;
 }
 

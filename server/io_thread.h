@@ -101,9 +101,12 @@ class IoThread {
   bool turn_without_log() const { return turn_without_log_; }
   /// Where the commands of this turn run that belong to the leaseholder.
   const TurnOrder& turn_order() const { return turn_order_; }
-  /// Has an order run at the leaseholder, or by this node where it may have to wait (`own`); its
-  /// number, by which the session hears of its end.
-  uint64_t SubmitOrder(const Session& session, Order order, bool own);
+  /// Has an order run at the leaseholder; its number, by which the session hears of its end.
+  uint64_t SubmitOrder(const Session& session, Order order);
+  /// Has this node run it where it may have to wait; `leased`: while it leads, as it does now.
+  /// `watched`: as OrderExecutor::RunOwn.
+  uint64_t RunOwnOrder(const Session& session, Order order, bool leased,
+                       std::unique_ptr<ClientTransaction> watched);
   /// The session takes part in this turn's commit.
   void JoinTurn(Session& session) { turn_.push_back(&session); }
   /// The session waits for the end of a CLIENT PAUSE.

@@ -33,7 +33,7 @@ Session::Session(IoThread& thread, Descriptor socket, ClientState state)
     : thread_(thread),
       socket_(std::move(socket)),
       state_(std::move(state)),
-      transaction_(thread.shared().store.keyspace()) {
+      transaction_(std::make_unique<ClientTransaction>(thread.shared().store.keyspace())) {
   thread_.loop().Watch(socket_.get(), this, {});
 }
 
@@ -75,7 +75,7 @@ void Session::Execute() {
   }
   if (!closed_ && !order_.empty()) SubmitOrder();
   const size_t limit = thread_.settings().client_query_buffer_limit;
-  if (!closed_ && input_.size() + transaction_.bytes() > limit) {
+  if (!closed_ && input_.size() + transaction_->bytes() > limit) {
     CutOff("a request or transaction above client-query-buffer-limit");
   }
   input_.Rest();
@@ -147,8 +147,9 @@ bool Session::RunBatch() {
       continue;
     }
     if (!order_.empty()) break;  // its answers come first
-    RunOne(resolved, words);
+    const bool ran = RunOne(resolved, words);
     done = request.end;
+    if (!ran) break;
     if (closed_) return false;
     if (state_.close_after_reply) break;
     more_ = out_.size() - committed_ > kTurnBytes;
@@ -169,7 +170,7 @@ bool Session::MustWait(const CommandTable::Resolved& resolved) {
   SharedState& shared = thread_.shared();
   if (!shared.pause.active()) return false;
   uint32_t flags = resolved.row == nullptr ? 0 : resolved.row->flags;
-  if ((flags & kAtOnce) != 0) flags |= transaction_.flags();  // EXEC
+  if ((flags & kAtOnce) != 0) flags |= transaction_->flags();  // EXEC
   if (!shared.pause.Holds(flags, thread_.Now())) return false;
   paused_ = true;
   thread_.AddPaused(*this);
@@ -179,18 +180,24 @@ bool Session::MustWait(const CommandTable::Resolved& resolved) {
 bool Session::UsesKeys(const CommandTable::Resolved& resolved) const {
   const CommandSpec* row = resolved.row;
   if (row == nullptr) return false;
-  const uint32_t flags = (row->flags & kAtOnce) != 0 ? transaction_.flags() : row->flags;
+  const uint32_t flags = (row->flags & kAtOnce) != 0 ? transaction_->flags() : row->flags;
   return (flags & (kWrite | kReadOnly | kMayWrite)) != 0;
 }
 
-void Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
-  if (IsHttp(words[0])) return CutOff("HTTP on the port for Redis clients");
+bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
+  if (IsHttp(words[0])) {
+    CutOff("HTTP on the port for Redis clients");
+    return true;
+  }
   SharedState& shared = thread_.shared();
   const size_t start = out_.size();
   const uint64_t hard = thread_.settings().output_limit.hard;
   Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
   CommandContext context{shared.store, thread_.services(), state_,
-                         reply,        thread_.random(),   transaction_};
+                         reply,        thread_.random(),   *transaction_};
+  ClaimDesk claims(ClaimsHere(resolved, words));
+  context.claims = &claims;
+  const auto watched = watch_;
   const bool refused = thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
   if (refused) {
     Refuse(resolved, context, kNoLeaseholder);
@@ -202,13 +209,24 @@ void Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
     // Cheaper than to ask for the route: where it is refused later, nothing is lost but an answer.
     turn_ordered_ = turn_ordered_ || thread_.turn_order().epoch != 0;
     RunResolved(resolved, context, words);
+    if (claims.undone()) {  // it needs a majority: the executor runs it whole
+      out_.resize(start);
+      order_own_ = true;
+      watch_ = watched;
+      AddToOrder(*resolved.row, words, {.ordered = true});
+      return false;
+    }
   }
   thread_.counters().commands_processed.Add(1);
   const bool above = reply.cut() || (hard != 0 && output_pending() > hard);
-  if (above) return CutOff("replies above the hard output limit");
-  if (out_.size() == start) return;
+  if (above) {
+    CutOff("replies above the hard output limit");
+    return true;
+  }
+  if (out_.size() == start) return true;
   ++turn_replies_;
   if (out_[start] == '-') shared.errors.Count(std::string_view(out_).substr(start));
+  return true;
 }
 
 void Session::JoinTurn() {
@@ -321,9 +339,9 @@ ClientInfo Session::Describe() const {
   info.input_bytes = input_.size();
   info.output_bytes = output_pending();
   info.descriptor = socket_.get();
-  if (transaction_.open()) info.queued = static_cast<int>(transaction_.size());
-  info.queued_bytes = transaction_.queued_bytes();
-  info.watch_touched = transaction_.watches().touched();
+  if (transaction_->open()) info.queued = static_cast<int>(transaction_->size());
+  info.queued_bytes = transaction_->queued_bytes();
+  info.watch_touched = transaction_->watches().touched();
   return info;
 }
 

@@ -8,11 +8,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "node/claim_desk.h"
 #include "node/client_state.h"
 #include "node/client_transaction.h"
 #include "node/command.h"
@@ -60,7 +62,7 @@ class Session {
   ClientInfo Describe() const;
   /// Bytes that requests take: those not yet run, and those that wait for EXEC.
   size_t input_capacity() const {
-    return input_.capacity() + transaction_.bytes() + order_.bytes() + order_bytes_;
+    return input_.capacity() + transaction_->bytes() + order_.bytes() + order_bytes_;
   }
   size_t output_pending() const { return out_.size() - sent_; }
 
@@ -72,7 +74,10 @@ class Session {
   bool ParseBatch();
   /// Runs the batch; false where the rest has to wait or the session ends.
   bool RunBatch();
-  void RunOne(const CommandTable::Resolved& resolved, Arguments words);
+  /// False: it was not run, and is the order now.
+  bool RunOne(const CommandTable::Resolved& resolved, Arguments words);
+  /// What the request may do to claims where it runs now.
+  ClaimDesk::Kind ClaimsHere(const CommandTable::Resolved& resolved, Arguments words) const;
   /// Whether the request reads or writes keys, an EXEC's queue included.
   bool UsesKeys(const CommandTable::Resolved& resolved) const;
   bool MustWait(const CommandTable::Resolved& resolved);
@@ -111,7 +116,7 @@ class Session {
   ClientState state_;
   InputBuffer input_;
   RespParser parser_;
-  ClientTransaction transaction_;
+  std::unique_ptr<ClientTransaction> transaction_;
 
   // Replies: [0, sent_) have left, [sent_, committed_) may leave, the rest waits for the commit.
   std::string out_;
@@ -128,7 +133,10 @@ class Session {
   bool order_watches_ = false;
   bool order_repeatable_ = false;
   bool order_blocks_ = false;  // it may wait for as long as its client wants
-  bool order_own_ = false;     // this node runs it
+  bool order_own_ = false;     // this node runs it...
+  bool order_leased_ = false;  // ...while it leads
+  /// Of an own order: what its transaction watches.
+  std::unique_ptr<ClientTransaction> order_watched_;
   bool turn_ordered_ = false;  // replies of this turn claim to be of the leaseholder
   struct {
     bool any = false;

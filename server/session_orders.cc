@@ -19,7 +19,16 @@ Route Session::RouteHere(const CommandTable::Resolved& resolved, Arguments words
   if (!state_.authenticated) return {};
   const Levels levels = state_.level ? Levels{nullptr, *state_.level}
                                      : Levels{&thread_.shared().levels, Level::kLeased};
-  return RouteOf(resolved, words, transaction_, levels);
+  return RouteOf(resolved, words, *transaction_, levels);
+}
+
+ClaimDesk::Kind Session::ClaimsHere(const CommandTable::Resolved& resolved, Arguments words) const {
+  const TurnOrder& turn = thread_.turn_order();
+  if (turn.lone) return ClaimDesk::Kind::kLocal;
+  // Without levels of its own a connection has all at the leaseholder.
+  const bool plain = !state_.level && thread_.shared().levels.empty();
+  if (!plain && !RouteHere(resolved, words).ordered) return ClaimDesk::Kind::kLocal;
+  return turn.epoch != 0 ? ClaimDesk::Kind::kElsewhere : ClaimDesk::Kind::kWithout;
 }
 
 Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Arguments words) {
@@ -34,19 +43,21 @@ Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Argume
   const bool refused = turn.refuses() && route.ordered;
   if (refused || (!elsewhere && !route.blocks)) return Gathered::kNo;
   // What was watched under another lease, or under none, nobody can vouch for.
-  if (transaction_.open() && watch_.any && (watch_.lost || watch_.epoch == 0)) return Gathered::kNo;
+  if (transaction_->open() && watch_.any && (watch_.lost || watch_.epoch == 0))
+    return Gathered::kNo;
   if (route.blocks && !order_.empty()) return Gathered::kLater;
-  AddToOrder(*resolved.row, words, route);
   order_own_ = !elsewhere;
+  AddToOrder(*resolved.row, words, route);
   return route.blocks ? Gathered::kLast : Gathered::kAdded;
 }
 
 void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
-  const bool transaction = transaction_.open();
+  const bool transaction = transaction_->open();
   if (order_.empty()) {
     order_repeatable_ = true;
     order_watches_ = false;
     order_blocks_ = route.blocks;
+    order_leased_ = route.ordered;
     const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
     order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched});
   }
@@ -55,8 +66,14 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
   if (state_.reply_mode == Mode::kSkipNext) state_.reply_mode = Mode::kOn;
   order_repeatable_ = order_repeatable_ && route.repeatable;
   if (transaction) {
-    order_.AddTransaction(transaction_, silent);
-    transaction_.Discard();
+    order_.AddTransaction(*transaction_, silent);
+    if (order_own_ && watch_.any) {
+      transaction_->Unqueue();
+      order_watched_ = std::exchange(
+          transaction_, std::make_unique<ClientTransaction>(thread_.shared().store.keyspace()));
+    } else {
+      transaction_->Discard();
+    }
     watch_ = {};
   } else {
     order_.AddCommand(words, silent);
@@ -82,7 +99,10 @@ void Session::Dispatch(std::string request) {
   order.repeatable = order_blocks_ || (order_repeatable_ && !order_watches_);
   if (!order_blocks_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
-  waits_for_ = thread_.SubmitOrder(*this, std::move(order), order_own_);
+  waits_for_ = order_own_ ? thread_.RunOwnOrder(*this, std::move(order), order_leased_,
+                                                std::move(order_watched_))
+                          : thread_.SubmitOrder(*this, std::move(order));
+  order_watched_.reset();
 }
 
 void Session::OnOrderEnd(uint64_t number, OrderResult result, std::string text) {
@@ -148,7 +168,8 @@ void Session::RunUnsent(std::string request) {
   }
   if (turn.refuses()) return ReplyToAll(order_replies_, kNoLeaseholder);
   if (thread_.turn_without_log()) return ReplyToAll(order_replies_, kNoLog);
-  if (order_blocks_) {
+  // While this node leads, all of it may need a majority.
+  if (order_blocks_ || (turn.epoch != 0 && !order_watches_)) {
     order_own_ = true;
     return Dispatch(std::move(request));
   }
@@ -158,14 +179,17 @@ void Session::RunUnsent(std::string request) {
   const uint64_t hard = thread_.settings().output_limit.hard;
   Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
   CommandContext context{shared.store, thread_.services(), state_,
-                         reply,        thread_.random(),   transaction_};
+                         reply,        thread_.random(),   *transaction_};
   turn_ordered_ = turn_ordered_ || turn.epoch != 0;
   for (const OrderStep& step : order->steps) {
     const size_t start = out_.size();
+    // What needs a majority cannot be had now: a new leaseholder may be there, so it is sent again.
+    ClaimDesk claims(turn.lone ? ClaimDesk::Kind::kLocal : ClaimDesk::Kind::kWithout);
+    context.claims = &claims;
     if (step.transaction && order->head.watch_epoch != 0) {
       reply.NullArray();  // another lease than the one its keys were watched under
     } else if (step.transaction) {
-      RunAsTransaction(shared.commands, context, transaction_, step.commands);
+      RunAsTransaction(shared.commands, context, *transaction_, step.commands);
     } else {
       const CommandTable::Resolved resolved = shared.commands.Resolve(step.commands[0]);
       PrepareWatches(*resolved.row);
@@ -188,13 +212,13 @@ void Session::NoteWatch(uint64_t epoch, bool here) {
 
 bool Session::PrepareWatches(const CommandSpec& row) {
   if (!watch_.any && (row.flags & kAtOnce) == 0) return true;  // nearly all
-  if (Is(row, "watch") && !transaction_.open()) {
+  if (Is(row, "watch") && !transaction_->open()) {
     NoteWatch(thread_.turn_order().epoch, true);
   } else if (Is(row, "exec") && watch_.any) {
     const bool vouched = !watch_.lost && watch_.here && watch_.epoch == thread_.turn_order().epoch;
     DropWatches();
-    if (!vouched && transaction_.open() && !transaction_.broken()) {
-      transaction_.Discard();
+    if (!vouched && transaction_->open() && !transaction_->broken()) {
+      transaction_->Discard();
       return false;
     }
   } else if (Is(row, "unwatch") || Is(row, "discard") || Is(row, "reset")) {

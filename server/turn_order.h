@@ -14,6 +14,9 @@ struct TurnOrder {
   Place place = Place::kHere;
   uint64_t epoch = 0;  ///< In which this node leads; 0: it does not.
 
+  /// This node can never have a lease: what has one winner has it here.
+  bool lone = false;
+
   bool forwards() const { return place == Place::kElsewhere; }
   bool refuses() const { return place == Place::kNowhere; }
 };

@@ -19,7 +19,7 @@ std::optional<Stamp> Access::ClaimToken(const KeyRef& key) {
 }
 
 void Access::NoteMet(const Shard& shard, const LoadedEntry& entry) {
-  if (keyspace_.impl_->records->IsReserved(entry.key)) shard.speculation->blocked_ = true;
+  if (keyspace_.impl_->records->IsReserved(entry.key)) shard.speculation->Meet(entry.key);
   if (!entry.state.HasLiveClaim()) return;
   shard.speculation->touched_claim_ = true;
   // Its end has to be written, by whoever looks for lapsed claims, before anything else is.
@@ -31,6 +31,7 @@ void Access::WriteClaim(LoadedEntry& entry, Item& item) {
   // Nobody but a majority grants, changes or ends a claim: outside of a speculation it is our bug.
   STARLING_CHECK(shard.speculation != nullptr);
   shard.speculation->touched_claim_ = true;
+  shard.speculation->changed_claim_ = true;
   Write(entry, item);
 }
 
@@ -123,6 +124,11 @@ void Access::EndClaims(uint8_t database) {
       Keep(entry);
     }
   }
+}
+
+bool Keyspace::IsClaimed(const KeyRef& key) {
+  if (impl_->records->IsReserved(key)) return true;
+  return impl_->shards[impl_->ShardIndex(key.hash)]->MayHaveClaims() && Lock(key).HasLiveClaim(key);
 }
 
 bool Keyspace::HasLiveClaims(uint8_t database) const {

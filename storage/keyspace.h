@@ -366,6 +366,9 @@ class Keyspace {
     std::string key;
     Stamp token;
   };
+  /// Whether a live claim holds the key, or an undecided record writes to it (records.h). Locks
+  /// nothing where there are none.
+  bool IsClaimed(const KeyRef& key);
   /// Whether the database has a live claim. Costs a scan of shards that have claims.
   bool HasLiveClaims(uint8_t database) const;
   /// Up to `limit` keys whose claim's time is up here, in no order. They stay held until the

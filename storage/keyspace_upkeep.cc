@@ -305,6 +305,7 @@ std::vector<Keyspace::LapsedClaim> Keyspace::LapsedClaims(size_t limit) const {
 std::optional<std::chrono::milliseconds> Keyspace::NextLapse() const {
   int64_t next = Claim::kNoLapse;
   for (const auto& shard : impl_->shards) {
+    if (!shard->MayHaveClaims()) continue;
     std::lock_guard lock(shard->mutex);
     next = std::min(next, shard->next_lapse());
   }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -139,6 +140,9 @@ class Shard {
   KeyView View(const LoadedEntry& entry, int64_t now_millis) const;
   /// Keys that somebody holds.
   size_t live_claims() const { return live_claims_; }
+  /// Whether there may be one, for who has not locked the shard: never denied of a key that a
+  /// speculation is about to give up.
+  bool MayHaveClaims() const { return may_have_claims_.load(std::memory_order_relaxed); }
   std::vector<std::string> ClaimedKeys(uint8_t database) const;
   bool IsLapsed(const Claim& claim) const { return claim.LapsesAt() < BootMillis(); }
   /// What a live claim has left: 0 if it does not lapse, at least 1 otherwise.
@@ -179,6 +183,7 @@ class Shard {
   size_t memory_bytes() const;
 
  private:
+  void ShowClaims() { may_have_claims_.store(live_claims_ > 0, std::memory_order_relaxed); }
   struct Tombstone {
     uint64_t key_hash;
     uint64_t element_hash;  // with kElement
@@ -278,6 +283,7 @@ class Shard {
   size_t maybe_replaced_ = 0;  // of them, counted since they were last gone through
   std::vector<Collection> dropped_;
   size_t live_claims_ = 0;
+  std::atomic<bool> may_have_claims_{false};
   absl::btree_multiset<std::pair<int64_t, uint64_t>> lapses_;  // (when, key hash)
   ChangedNames changed_{Stamp{UINT64_MAX}};
   Stamp maybe_saved_{UINT64_MAX};  // an element of a list that is younger has no record

@@ -58,6 +58,7 @@ void Shard::CountClaim(LoadedEntry& entry) {
   if (claim == nullptr) return;
   live_claims_ += static_cast<size_t>(!claim->ended) - static_cast<size_t>(claim->counted);
   claim->counted = !claim->ended;
+  if (speculation == nullptr || live_claims_ > 0) ShowClaims();
   const int64_t lapses_at = claim->LapsesAt();
   if (lapses_at == claim->indexed_millis) return;
   UnindexClaim(entry);
@@ -76,6 +77,7 @@ void Shard::DropClaim(LoadedEntry& entry) {
   UnindexClaim(entry);
   entry.state.claim = nullptr;
   live_claims_ -= claim->counted ? 1 : 0;
+  if (speculation == nullptr) ShowClaims();
   space_.outside_bytes -= claim->memory_bytes();
   delete claim;
 }

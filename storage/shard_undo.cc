@@ -203,6 +203,7 @@ void Shard::AppendWritten(std::vector<Item>& items, const Origin& origin) const 
 
 void Shard::KeepWritten() {
   if (!undo_ || !undo_->begun) return;
+  ShowClaims();
   for (ShardUndo::Entry& saved : undo_->entries) {
     if (saved.block_replaced) delete[] saved.block;
     if (saved.claim_replaced) {
@@ -244,6 +245,7 @@ void Shard::PutBackWritten() {
   maybe_replaced_ = undo.maybe_replaced;
   for (; dropped_.size() > undo.dropped; dropped_.pop_back()) FreeWhole(dropped_.back());
   live_claims_ = undo.live_claims;
+  ShowClaims();
   newest_ = undo.newest;
   ShardUndo::CutBack(changed_, undo.names);
   for (const ShardUndo::Entry& saved : undo.entries) {

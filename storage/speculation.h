@@ -12,7 +12,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "storage/key_ref.h"
 
 namespace starling {
 
@@ -29,11 +32,15 @@ class Speculation {
 
   /// Whether a live claim was read or written, or one granted: the effect needs a majority.
   bool touched_claim() const { return touched_claim_; }
+  /// Whether a claim was granted, changed or ended.
+  bool changed_claim() const { return changed_claim_; }
   /// Whether anything was written.
   bool wrote() const { return writes_ > 0; }
   /// Whether something was met that has to be decided first: the caller stops, rolls back and
   /// waits.
   bool blocked() const { return blocked_; }
+  /// The first key, without its name, that was met while an undecided record writes to it.
+  const std::optional<KeyRef>& met() const { return met_; }
 
   /// What was written is written: it is flushed with the rest, and who watches is told.
   void Keep();
@@ -47,6 +54,11 @@ class Speculation {
   friend class Access;
   friend class Keyspace;
 
+  void Meet(KeyRef key) {
+    blocked_ = true;
+    key.name = {};  // who looks at it later may not have it any more
+    if (!met_) met_ = key;
+  }
   template <typename End>
   void EndShards(End&& end);
 
@@ -55,7 +67,9 @@ class Speculation {
   uint64_t writes_ = 0;      // items drawn
   uint64_t flushed_ = 0;     // bit i: database i was deleted
   bool touched_claim_ = false;
+  bool changed_claim_ = false;
   bool blocked_ = false;
+  std::optional<KeyRef> met_;
 };
 
 }  // namespace starling

@@ -81,7 +81,8 @@ void Type(CommandContext& context, Arguments arguments) {
 }
 
 constexpr CommandSpec kGenericCommands[] = {
-    {"copy", -3, kWrite | kDenyOom | kOtherKeys, 1, 2, 1, "generic", "6.2.0", "Copy a key.", Copy},
+    {"copy", -3, kWrite | kDenyOom | kOtherKeys | kClaims, 1, 2, 1, "generic", "6.2.0",
+     "Copy a key.", Copy},
     {"dbsize", 1, kReadOnly | kFast, 0, 0, 0, "server", "1.0.0", "Count the keys of the database.",
      DbSize},
     {"del", -2, kWrite, 1, -1, 1, "generic", "1.0.0", "Delete keys.", Del},
@@ -127,7 +128,7 @@ constexpr CommandSpec kGenericCommands[] = {
     {"randomkey", 1, kReadOnly, 0, 0, 0, "generic", "1.0.0", "The name of a random key.",
      RandomKey},
     {"rename", 3, kWrite, 1, 2, 1, "generic", "1.0.0", "Give a key another name.", Rename},
-    {"renamenx", 3, kWrite | kFast, 1, 2, 1, "generic", "1.0.0",
+    {"renamenx", 3, kWrite | kFast | kClaims, 1, 2, 1, "generic", "1.0.0",
      "Give a key another name if that is free.", RenameNx},
     {"restore", -4, kWrite | kDenyOom, 1, 1, 1, "generic", "2.6.0",
      "Make a key from the bytes that DUMP gave.", Restore},

@@ -84,7 +84,7 @@ void Script(CommandContext& context, Arguments arguments) {
   RunSubcommand(kSubcommands, context, arguments);
 }
 
-constexpr uint32_t kRuns = kNoScript | kStale | kSkipMonitor | kMovableKeys;
+constexpr uint32_t kRuns = kNoScript | kStale | kSkipMonitor | kMovableKeys | kGuarded;
 
 constexpr CommandSpec kScriptCommands[] = {
     {"eval", -3, kRuns | kMayWrite, 0, 0, 0, "scripting", "2.6.0", "Run a Lua script as one.", Eval,

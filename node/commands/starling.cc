@@ -16,6 +16,8 @@ constexpr std::string_view kHelp[] = {
     "DEBUG KEY <key>",
     "    Each part of a key: who wrote it and when, its elements, its bytes, what waits to be "
     "freed.",
+    "FENCE <key>",
+    "    The fencing token of the claim on a key: it only grows, from holder to holder.",
     "FORGET <name> [<name> ...]",
     "    End members that will not come back; what only they held is lost.",
     "JOIN <host:port> [<host:port> ...]",
@@ -113,6 +115,14 @@ void Voters(CommandContext& context, Arguments) {
   ReplyNames(context.reply, context.services.Lease().voters);
 }
 
+void Fence(CommandContext& context, Arguments arguments) {
+  const KeyRef key = context.Key(arguments[2]);
+  Access access = context.keyspace().Lock(key);
+  (void)access.Find(key);  // a transaction that reads it waits for it
+  const std::optional<Stamp> token = access.ClaimToken(key);
+  token ? ReplyStamp(context.reply, *token) : context.reply.Null();
+}
+
 void Forget(CommandContext& context, Arguments arguments) {
   ReplyStatus(context, context.services.Forget(Texts(arguments.subspan(2))));
 }
@@ -207,9 +217,9 @@ void SetLevel(CommandContext& context, Arguments arguments) {
 void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
 
 constexpr Subcommand kSubcommands[] = {
-    {"backup", Backup},   {"debug", Debug},   {"forget", Forget}, {"help", Help},
-    {"join", Join},       {"key", Key},       {"lease", Lease},   {"level", SetLevel},
-    {"members", Members}, {"voters", Voters},
+    {"backup", Backup},  {"debug", Debug},     {"fence", Fence},   {"forget", Forget},
+    {"help", Help},      {"join", Join},       {"key", Key},       {"lease", Lease},
+    {"level", SetLevel}, {"members", Members}, {"voters", Voters},
 };
 
 void Starling(CommandContext& context, Arguments arguments) {
@@ -225,6 +235,8 @@ constexpr CommandSpec kStarlingCommands[] = {
      "Write a verified copy of this node's data.", nullptr},
     {"starling|debug", 4, kReadOnly | kByThisNode, 3, 3, 1, "server", "starling 0.1.0",
      "Each part of a key, as it merges.", nullptr},
+    {"starling|fence", 3, kReadOnly, 2, 2, 1, "server", "starling 0.1.0",
+     "The fencing token of the claim on a key.", nullptr},
     {"starling|forget", -3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "End members that will not come back.", nullptr},
     {"starling|help", 2, kLoading | kStale, 0, 0, 0, "server", "starling 0.1.0",

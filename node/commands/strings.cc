@@ -2,6 +2,7 @@
 #include <string>
 
 #include "node/arguments.h"
+#include "node/claim_desk.h"
 #include "node/commands/string_commands.h"
 #include "node/error_text.h"
 
@@ -77,6 +78,19 @@ void ReplaceObserved(Access& access, const KeyRef& key, std::string_view text, b
   if (keep_ttl && deadline) access.SetDeadline(key, *deadline);
 }
 
+/// Sets a key that is not there: as a claim where the cluster is to have one winner.
+void SetAbsent(CommandContext& context, Access& access, const KeyRef& key, std::string_view text,
+               std::optional<int64_t> deadline) {
+  if (context.claims != nullptr && context.claims->grants()) {
+    const int64_t now = context.keyspace().NowMillis();
+    if (deadline && *deadline <= now) return;  // it would be gone at once
+    access.Claim(key, text, deadline ? *deadline - now : 0);
+    return;
+  }
+  access.SetString(key, text);
+  if (deadline) access.SetDeadline(key, *deadline);
+}
+
 /// SET with options: the plain form does not come here.
 void SetWithOptions(CommandContext& context, Arguments arguments) {
   SetOptions options;
@@ -98,12 +112,18 @@ void SetWithOptions(CommandContext& context, Arguments arguments) {
     if (!options.get) context.reply.Null();
     return;
   }
-  if (options.get && view) {
+  if (options.if_absent) {
+    SetAbsent(context, access, key, arguments[2], deadline);
+  } else if (options.if_present && access.HasLiveClaim(key)) {
+    access.RewriteString(key, arguments[2], options.keep_ttl);
+    if (deadline) access.SetDeadline(key, *deadline);
+  } else if (options.get && view) {
     ReplaceObserved(access, key, arguments[2], options.keep_ttl, view->deadline_millis);
+    if (deadline) access.SetDeadline(key, *deadline);
   } else {
     access.SetString(key, arguments[2], options.keep_ttl);
+    if (deadline) access.SetDeadline(key, *deadline);
   }
-  if (deadline) access.SetDeadline(key, *deadline);
   if (!options.get) context.reply.Ok();
 }
 
@@ -146,7 +166,7 @@ void SetNx(CommandContext& context, Arguments arguments) {
   KeyRef key = context.Key(arguments[1]);
   Access access = context.keyspace().Lock(key);
   if (access.Exists(key)) return context.reply.Integer(0);
-  access.SetString(key, arguments[2]);
+  SetAbsent(context, access, key, arguments[2], std::nullopt);
   context.reply.Integer(1);
 }
 
@@ -225,7 +245,17 @@ void SetMany(CommandContext& context, Arguments arguments, bool if_none_exists) 
       if (access.Exists(key)) return context.reply.Integer(0);
     }
   }
-  for (size_t i = 0; i < keys.size(); ++i) access.SetString(keys[i], arguments[2 + 2 * i]);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const std::string_view text = arguments[2 + 2 * i];
+    // A name given twice has the last value.
+    if (if_none_exists && !access.Exists(keys[i])) {
+      SetAbsent(context, access, keys[i], text, std::nullopt);
+    } else if (if_none_exists) {
+      access.RewriteString(keys[i], text, true);
+    } else {
+      access.SetString(keys[i], text);
+    }
+  }
   if_none_exists ? context.reply.Integer(1) : context.reply.Ok();
 }
 
@@ -256,15 +286,15 @@ constexpr CommandSpec kStringCommands[] = {
      "Compare two strings: their longest common subsequence.", Lcs},
     {"mget", -2, kReadOnly | kFast, 1, -1, 1, "string", "1.0.0", "Read several strings.", MGet},
     {"mset", -3, kAdd, 1, -1, 2, "string", "1.0.1", "Set several strings in one step.", MSet},
-    {"msetnx", -3, kAdd, 1, -1, 2, "string", "1.0.1",
+    {"msetnx", -3, kAdd | kClaims, 1, -1, 2, "string", "1.0.1",
      "Set several strings in one step, if none of the keys exists.", MSetNx},
     {"psetex", 4, kAdd, 1, 1, 1, "string", "2.6.0",
      "Set a string and its time to live in milliseconds.", PSetEx},
-    {"set", -3, kAdd, 1, 1, 1, "string", "1.0.0", "Set a string.", Set},
+    {"set", -3, kAdd | kClaims, 1, 1, 1, "string", "1.0.0", "Set a string.", Set},
     {"setex", 4, kAdd, 1, 1, 1, "string", "2.0.0", "Set a string and its time to live in seconds.",
      SetEx},
-    {"setnx", 3, kAdd | kFast, 1, 1, 1, "string", "1.0.0", "Set a string if its key is free.",
-     SetNx},
+    {"setnx", 3, kAdd | kFast | kClaims, 1, 1, 1, "string", "1.0.0",
+     "Set a string if its key is free.", SetNx},
     {"setrange", 4, kAdd, 1, 1, 1, "string", "2.2.0", "Overwrite a part of a string.", SetRange},
     {"strlen", 2, kReadOnly | kFast, 1, 1, 1, "string", "2.2.0", "Length of a string in bytes.",
      StrLen},

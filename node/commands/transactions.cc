@@ -1,11 +1,17 @@
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "node/claim_desk.h"
 #include "node/command.h"
 #include "node/command_keys.h"
+#include "node/guarded_run.h"
 #include "node/node_services.h"
+#include "node/scripting/scripting.h"
 #include "storage/held_shards.h"
+#include "storage/records.h"
+#include "storage/speculation.h"
 
 namespace starling {
 namespace {
@@ -74,12 +80,18 @@ class Execution {
   /// Runs all commands as one and replies; replies nil where a watched key has changed.
   void Run() {
     std::optional<HeldShards> held;
-    if (const auto keys = KeysOf(context_, commands_)) {
+    if (auto keys = KeysOf(context_, commands_)) {
+      if (context_.claims != nullptr) keys->push_back(context_.keyspace().records().key());
       held.emplace(context_.keyspace(), *keys);
     } else {
       held.emplace(context_.keyspace());
     }
     if (!context_.transaction.watches().Unchanged()) return context_.reply.NullArray();
+    const size_t start = out_.size();
+    std::optional<Speculation> speculation;
+    if (context_.claims != nullptr) speculation.emplace(context_.keyspace());
+    const bool outer = std::exchange(context_.within, true);
+    const Connection before(context_.client);
     context_.reply.Array(commands_.size());
     for (size_t i = 0; i < commands_.size(); ++i) {
       if (Has(*commands_[i].row, kOutside)) {
@@ -88,11 +100,30 @@ class Execution {
         RunOne(commands_[i]);
       }
     }
+    context_.within = outer;
+    if (speculation && !ConcludeGuarded(context_, *speculation, start)) {
+      return before.Restore(context_.client);
+    }
+    speculation.reset();
     held.reset();
+    KeepScripts();
     RunLeft();
   }
 
  private:
+  /// What commands change of the connection: it has to be undone with the rest.
+  struct Connection {
+    explicit Connection(const ClientState& client)
+        : database(client.database), protocol(client.protocol), reply_mode(client.reply_mode) {}
+    void Restore(ClientState& client) const {
+      client.database = database;
+      client.protocol = protocol;
+      client.reply_mode = reply_mode;
+    }
+    uint8_t database;
+    int protocol;
+    ClientState::ReplyMode reply_mode;
+  };
   struct Left {
     size_t command;
     size_t place;  // of its reply
@@ -104,6 +135,15 @@ class Execution {
     // CLIENT REPLY OFF and SKIP answer nothing. Redis sends an array that is too short then, and
     // its clients take the next reply for the missing one.
     if (out_.size() == start) context_.reply.Null();
+  }
+
+  /// Scripts that were given whole are known from now on; not as a part of what a majority has to
+  /// hold.
+  void KeepScripts() {
+    for (const Queued& command : commands_) {
+      if (!Has(*command.row, kGuarded) || command.words.size() < 2) continue;
+      context_.services.scripting().Keep(context_.keyspace(), command.words[1]);
+    }
   }
 
   /// Those that must not run while shards are held. They use no keys, so that nobody can tell that
@@ -134,6 +174,8 @@ void Exec(CommandContext& context, Arguments) {
   } else {
     Execution(context).Run();
   }
+  // What could not be run here is run whole elsewhere: its queue is still needed.
+  if (context.claims != nullptr && context.claims->undone()) return;
   transaction.Discard();
 }
 

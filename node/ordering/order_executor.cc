@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "node/arguments.h"
+#include "node/claim_desk.h"
 #include "node/command_keys.h"
 #include "node/log_errors.h"
 #include "node/ordering/order_steps.h"
@@ -22,6 +23,7 @@ constexpr size_t kMostWatchers = 65'536;
 constexpr size_t kMostWatchedBytes = size_t{16} << 20;
 /// How often members are asked what they hold while somebody waits for it.
 constexpr std::chrono::milliseconds kAskHolders{2};
+constexpr std::chrono::milliseconds kLookForLate{500};
 
 /// A blocking command's request with one of its keys alone.
 std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
@@ -54,13 +56,18 @@ OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scr
       log_(std::move(log)),
       random_(RandomNumber()),
       blocked_(runtime.store().keyspace(), [this] { Wake(touched_); }),
+      claims_(runtime.store().keyspace()),
       thread_([this] { Serve(); }) {
   runtime_.SetOrderRunner(this);
   subscription_ = runtime_.lease().Subscribe([this](const LeaseView&) { Wake(lease_changed_); });
+  majority_subscription_ =
+      runtime_.lease().SubscribeMajority([this](uint64_t, Stamp) { Wake(majority_advanced_); });
+  Wake(lease_changed_);
 }
 
 OrderExecutor::~OrderExecutor() {
   runtime_.lease().Unsubscribe(subscription_);
+  runtime_.lease().Unsubscribe(majority_subscription_);
   runtime_.SetOrderRunner(nullptr);
   Wake(stop_);
   thread_.join();
@@ -116,12 +123,14 @@ void OrderExecutor::SetSink(uint64_t base, Sink sink) {
   sinks_[base >> kOrderSinkShift] = std::move(sink);
 }
 
-void OrderExecutor::RunOwn(uint64_t number, Order order, uint64_t epoch) {
+void OrderExecutor::RunOwn(uint64_t number, Order order, uint64_t epoch,
+                           std::unique_ptr<ClientTransaction> watched) {
   auto running = std::make_unique<Running>();
   running->id = number;
   running->client = {PeerProcess{}, order.client};
   running->request = std::move(order.request);
   running->epoch = epoch;
+  running->watched = std::move(watched);
   std::vector<RunningPtr> arrived;
   arrived.push_back(std::move(running));
   Push(std::move(arrived));
@@ -143,7 +152,8 @@ void OrderExecutor::Serve() {
   pthread_setname_np(pthread_self(), "starling-orders");
   std::unique_lock lock(mutex_);
   const auto awaited = [this] {
-    return stop_ || touched_ || lease_changed_ || !arrived_.empty() || !drops_.empty();
+    return stop_ || touched_ || lease_changed_ || majority_advanced_ || !arrived_.empty() ||
+           !drops_.empty();
   };
   while (!stop_) {
     if (const auto next = NextTimer()) {
@@ -155,20 +165,42 @@ void OrderExecutor::Serve() {
     const std::vector<Drop> drops = std::exchange(drops_, {});
     const bool touched = std::exchange(touched_, false);
     const bool lease_changed = std::exchange(lease_changed_, false);
+    const bool majority = std::exchange(majority_advanced_, false);
     lock.unlock();
     for (const Drop& drop : drops) Apply(drop);
-    if (lease_changed) GiveBackWaiting();
+    if (lease_changed) {
+      claims_.SetLease(runtime_.lease().view());
+      GiveBackWaiting();
+    }
+    DecideEarlier();
+    if (majority) DecideHeld();
+    RetryHeldBack(lease_changed);
     // Who has waited longer comes first.
     if (touched) blocked_.ServeTouched([this](uint64_t order) { return Retry(order); });
     for (RunningPtr& order : arrived) Begin(std::move(order));
+    if (LeadsEpoch() == claims_.lease().epoch) claims_.EndLapsed(Now());
     EndWaits(Now());
+    EndHeldBack(Now());
     HandBack();
+    AwaitMajority();
     lock.lock();
   }
 }
 
 std::optional<std::chrono::nanoseconds> OrderExecutor::NextTimer() const {
   std::optional<std::chrono::nanoseconds> next = blocked_.NextTimer();
+  const auto sooner = [&](std::optional<std::chrono::nanoseconds> other) {
+    if (other && (!next || *other < *next)) next = other;
+  };
+  sooner(claims_.NextLapse());
+  // What an earlier leaseholder wrote may surface late.
+  const bool undecided = runtime_.store().keyspace().records().AnyUndecided();
+  if (claims_.lease().leading && undecided) {
+    sooner(runtime_.store().clock().time().Monotonic() + kLookForLate);
+  }
+  if (!held_back_.empty()) {
+    sooner(std::max(*held_back_.front()->begun, decided_at_) + kHeldBackAtMost);
+  }
   for (const auto& [sequence, order] : waiting_) {
     if (order->block.holders) return runtime_.store().clock().time().Monotonic() + kAskHolders;
   }
@@ -207,25 +239,51 @@ void OrderExecutor::Begin(RunningPtr order) {
   order->state.database = order->decoded.head.database;
   order->state.protocol = order->decoded.head.protocol;
   order->state.authenticated = true;
-  BlockRequest block;
-  if (RunSteps(*order, block)) return Finish(*order, OrderOutcome::kDone);
-  Block(std::move(order), std::move(block));
+  Continue(std::move(order));
 }
 
-bool OrderExecutor::RunSteps(Running& order, BlockRequest& block) {
-  order.replies.clear();
+void OrderExecutor::Continue(RunningPtr order) {
+  BlockRequest block;
+  switch (RunSteps(*order, block)) {
+    case Progress::kDone:
+      return Finish(*order, OrderOutcome::kDone);
+    case Progress::kWaits:
+      return Block(std::move(order), std::move(block));
+    case Progress::kHeldBack:
+      if (!order->begun) order->begun = Now();
+      held_back_.push_back(std::move(order));
+      return;
+    case Progress::kPending:
+      pending_.push_back(std::move(order));
+      return;
+  }
+}
+
+OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& block) {
   Reply reply(order.replies, order.state.protocol);
   ClientTransaction transaction(runtime_.store().keyspace());
   CommandContext context{runtime_.store(), services_, order.state, reply, random_, transaction};
   // Only what stands alone can wait: the replies before it would wait too.
   const bool alone = order.decoded.steps.size() == 1 && !order.decoded.steps[0].transaction;
-  for (const OrderStep& step : order.decoded.steps) {
+  for (; order.next < order.decoded.steps.size(); ++order.next) {
+    const OrderStep& step = order.decoded.steps[order.next];
     const size_t start = order.replies.size();
     if (alone && IsBlocking(step)) context.block = &block;
+    // Nearly nothing needs a majority: that it does shows on the way.
+    const bool ordered = order.epoch != 0;
+    ClaimDesk desk(ordered ? ClaimDesk::Kind::kElsewhere : ClaimDesk::Kind::kLocal);
+    context.claims = &desk;
     RunStep(order, step, context);
+    if (block.wanted) return Progress::kWaits;
+    if (desk.undone()) {
+      order.replies.resize(start);
+      if (!RunDecided(order, step, context)) return Progress::kHeldBack;
+    }
     if (step.silent) order.replies.resize(start);
   }
-  return !block.wanted;
+  const bool wrote = order.records_upto != Stamp{};
+  return !wrote || claims_.Decided(order.epoch, order.records_upto) ? Progress::kDone
+                                                                    : Progress::kPending;
 }
 
 bool OrderExecutor::IsBlocking(const OrderStep& step) const {
@@ -259,6 +317,11 @@ void OrderExecutor::Watch(Running& order, Arguments words, CommandContext& conte
 }
 
 void OrderExecutor::RunTransaction(Running& order, const OrderStep& step, CommandContext& context) {
+  if (order.watched) {
+    RunAsTransaction(commands_, context, *order.watched, step.commands);
+    if (context.claims->undone()) order.watched->Unqueue();  // it comes again
+    return;
+  }
   const auto found = watchers_.find(order.client);
   const bool watched = order.decoded.head.watch_epoch != 0;
   // A new epoch between WATCH and EXEC makes EXEC answer nil (DESIGN.md section 6).
@@ -268,6 +331,7 @@ void OrderExecutor::RunTransaction(Running& order, const OrderStep& step, Comman
   }
   ClientTransaction& transaction = watched ? found->second.transaction : context.transaction;
   RunAsTransaction(commands_, context, transaction, step.commands);
+  if (context.claims->undone()) return transaction.Unqueue();  // it comes again
   if (found != watchers_.end()) watchers_.erase(found);
 }
 
@@ -309,9 +373,10 @@ bool OrderExecutor::Retry(uint64_t sequence) {
   const std::vector<std::string_view> all = words;
   words = WithOnlyKey(*commands_.Resolve(all).row, all, *ready);
   BlockRequest again;
-  const bool done = RunSteps(order, again);
+  order.replies.clear();
+  const Progress progress = RunSteps(order, again);
   words = all;
-  if (!done) return false;
+  if (progress != Progress::kDone) return false;
   blocked_.Remove(sequence);
   Finish(order, OrderOutcome::kDone);
   waiting_.erase(found);
@@ -355,13 +420,24 @@ void OrderExecutor::GiveBackWaiting() {
     Finish(order, OrderOutcome::kNotRun);
     return true;
   });
+  std::erase_if(held_back_, [&](const RunningPtr& order) {
+    if (order->epoch == epoch) return false;
+    // Of one that has done something nobody can say how it would have gone on.
+    Finish(*order, order->next == 0 ? OrderOutcome::kNotRun : OrderOutcome::kForgotten);
+    return true;
+  });
+  std::erase_if(pending_, [&](const RunningPtr& order) {
+    if (order->epoch == epoch) return false;
+    Finish(*order, OrderOutcome::kForgotten);  // the next leaseholder decides
+    return true;
+  });
 }
 
 // --- the end ---
 
 void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
-  Done done{order.peer == PeerProcess{}, order.peer, {order.id, outcome, {}}, order.state.protocol,
-            Replies(order.decoded),      order.epoch};
+  Done done{order.peer == PeerProcess{}, order.peer,  {order.id, outcome, {}}, order.state.protocol,
+            Replies(order.decoded),      order.epoch, order.saw_claim};
   if (outcome == OrderOutcome::kDone) {
     AppendReplyHead(done.order.reply, {order.state.database, order.epoch});
     done.order.reply += order.replies;
@@ -389,11 +465,15 @@ void OrderExecutor::HandBack() {
     }
     // Whose lease has ended meanwhile has run it as one of many.
     const bool unordered = done && one.epoch != 0 && one.epoch != epoch;
-    if (unordered) order.outcome = OrderOutcome::kUnordered;
+    // What was told of a claim may not be true any more.
+    if (unordered) {
+      order.outcome = one.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
+    }
     if (one.own) {
-      const OrderResult result = order.outcome == OrderOutcome::kNotRun ? OrderResult::kNotRun
-                                 : unordered                            ? OrderResult::kUnordered
-                                                                        : OrderResult::kDone;
+      const OrderResult result = order.outcome == OrderOutcome::kNotRun      ? OrderResult::kNotRun
+                                 : order.outcome == OrderOutcome::kForgotten ? OrderResult::kUnknown
+                                 : unordered ? OrderResult::kUnordered
+                                             : OrderResult::kDone;
       by_sink[order.id >> kOrderSinkShift].push_back({order.id, result, std::move(order.reply)});
     } else {
       by_peer[one.peer].push_back(std::move(order));

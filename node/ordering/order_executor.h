@@ -29,10 +29,12 @@
 #include "node/command.h"
 #include "node/lease_watch.h"
 #include "node/ordering/blocked_orders.h"
+#include "node/ordering/claim_decider.h"
 #include "node/ordering/order_codec.h"
 #include "node/ordering/order_services.h"
 #include "node/runtime.h"
 #include "replication/order_book.h"
+#include "storage/records.h"
 
 namespace starling {
 
@@ -50,7 +52,9 @@ class OrderExecutor final : private OrderRunner {
   void SetSink(uint64_t base, Sink sink);
   /// `epoch`: in which this node leads, as the client was told; where that has ended the order
   /// comes back unrun. 0: the order is of no lease.
-  void RunOwn(uint64_t number, Order order, uint64_t epoch);
+  /// `watched`: what its transaction watches; null: nothing.
+  void RunOwn(uint64_t number, Order order, uint64_t epoch,
+              std::unique_ptr<ClientTransaction> watched = nullptr);
   void DropOwnClient(uint64_t client);
 
  private:
@@ -61,7 +65,8 @@ class OrderExecutor final : private OrderRunner {
     ClientTransaction transaction;
     uint64_t epoch = 0;
   };
-  /// An order that has arrived.
+  /// An order that has arrived. It runs step by step: what needs a majority goes on when it has
+  /// one.
   struct Running {
     PeerProcess peer;  // none: an own client's
     uint64_t id = 0;   // the peer's, or the number
@@ -69,9 +74,15 @@ class OrderExecutor final : private OrderRunner {
     std::string request;
     DecodedOrder decoded;  // borrows from the request
     ClientState state;
-    uint64_t epoch = 0;  // own: in which it may run
+    uint64_t epoch = 0;                          // own: in which it may run
+    std::unique_ptr<ClientTransaction> watched;  // own
+    size_t next = 0;                             // of its steps
     std::string replies;
-    BlockRequest block;  // what it waits for
+    std::optional<std::chrono::nanoseconds> begun;  // when it first had to wait for claims
+    Stamp records_upto;                             // its last record; none: it has written none
+    std::optional<KeyRef> met;                      // what held it back, without its name
+    bool saw_claim = false;                         // it is told nothing that others may deny
+    BlockRequest block;                             // what it waits for
     std::optional<std::chrono::nanoseconds> until;
     Stamp upto;  // WAIT
   };
@@ -86,8 +97,15 @@ class OrderExecutor final : private OrderRunner {
     int protocol = 2;
     size_t replies = 0;
     uint64_t epoch = 0;
+    bool saw_claim = false;
   };
   using RunningPtr = std::unique_ptr<Running>;
+  enum class Progress : uint8_t {
+    kDone,
+    kWaits,     ///< For keys, or for holders: `block` says for what. Nothing was done.
+    kHeldBack,  ///< Something it met has to be decided first. This step has done nothing.
+    kPending,   ///< A majority has to hold what it wrote.
+  };
 
   // The gossip thread:
   void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
@@ -106,11 +124,28 @@ class OrderExecutor final : private OrderRunner {
   std::optional<std::chrono::nanoseconds> NextTimer() const;
   void Apply(const Drop& drop);
   void Begin(RunningPtr order);
-  /// Runs it; false: it is to wait, as `block` says, and nothing was done.
-  bool RunSteps(Running& order, BlockRequest& block);
+  Progress RunSteps(Running& order, BlockRequest& block);
+  /// Runs it on, and puts it where it has to wait.
+  void Continue(RunningPtr order);
   bool IsBlocking(const OrderStep& step) const;
   void RunStep(Running& order, const OrderStep& step, CommandContext& context);
+  /// The same by a majority, where the step needs one. False: it has to wait, and has done nothing.
+  bool RunDecided(Running& order, const OrderStep& step, CommandContext& context);
   void RunTransaction(Running& order, const OrderStep& step, CommandContext& context);
+
+  // Claims (order_claims.cc):
+  /// Decides what a majority holds, and finishes the orders that waited for it.
+  void DecideHeld();
+  /// The same for what earlier epochs left.
+  void DecideEarlier();
+  /// Runs on, first come first, those that were held back.
+  void RetryHeldBack(bool lease_changed);
+  /// Refuses those that have been held back for too long.
+  void EndHeldBack(std::chrono::nanoseconds now);
+  /// How long an order may be held back while nothing is decided: less than its client waits for
+  /// the leaseholder.
+  static constexpr std::chrono::seconds kHeldBackAtMost{4};
+  void AwaitMajority();
   void Watch(Running& order, Arguments words, CommandContext& context);
   void Block(RunningPtr order, BlockRequest request);
   /// Tries a waiting order again; true: it is done.
@@ -133,8 +168,14 @@ class OrderExecutor final : private OrderRunner {
   uint64_t last_sequence_ = 0;
   std::map<uint64_t, RunningPtr> waiting_;  // by their sequence
   BlockedOrders blocked_;                   // those of them that wait for keys
-  std::vector<Done> done_;                  // of this round
+  std::deque<RunningPtr> held_back_;        // first come first
+  std::vector<RunningPtr> pending_;         // a majority has to hold what they wrote
+  ClaimDecider claims_;
+  uint64_t decisions_ = 0;                 // Records::decisions when last looked at
+  std::chrono::nanoseconds decided_at_{};  // when they last rose
+  std::vector<Done> done_;                 // of this round
   LeaseWatch::Subscription subscription_ = 0;
+  LeaseWatch::Subscription majority_subscription_ = 0;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
@@ -143,6 +184,7 @@ class OrderExecutor final : private OrderRunner {
   std::map<uint64_t, Sink> sinks_;
   bool touched_ = false;  // a key that somebody waits for has changed
   bool lease_changed_ = false;
+  bool majority_advanced_ = false;
   bool stop_ = false;
   std::thread thread_;
 };

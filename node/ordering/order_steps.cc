@@ -14,8 +14,8 @@ void RunAsTransaction(const CommandTable& table, CommandContext& context,
       transaction.Queue(*resolved.row, *resolved.runner, words);
     }
   }
-  CommandContext own{context.store, context.services, context.client,
-                     context.reply, context.random,   transaction};
+  CommandContext own{context.store,  context.services, context.client, context.reply,
+                     context.random, transaction,      nullptr,        context.claims};
   constexpr std::string_view kExec = "exec";
   RunCommand(table, own, Arguments(&kExec, 1));
 }

@@ -87,8 +87,8 @@ void RunFromScript(lua_State* lua) {
   std::string out;
   Reply reply(out, run.client.protocol);
   // No command that a script may run asks for the transaction.
-  CommandContext context{caller.store, caller.services, run.client,
-                         reply,        caller.random,   caller.transaction};
+  CommandContext context{caller.store,       caller.services, run.client,    reply, caller.random,
+                         caller.transaction, nullptr,         caller.claims, true};
   RunAdmitted(resolved, context, words);
   PushReply(lua, out);
 }

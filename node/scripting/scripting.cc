@@ -1,7 +1,9 @@
 #include "node/scripting/scripting.h"
 
 #include "node/arguments.h"
+#include "node/guarded_run.h"
 #include "storage/held_shards.h"
+#include "storage/speculation.h"
 
 namespace starling {
 namespace {
@@ -85,6 +87,15 @@ Result<std::string> Scripting::Load(Keyspace& keyspace, std::string_view text) {
   return sha;
 }
 
+void Scripting::Keep(Keyspace& keyspace, std::string_view text) {
+  const std::string sha = ScriptSha(text);
+  {
+    std::lock_guard lock(mutex_);
+    if (!compiled_.contains(sha)) return;
+  }
+  Publish(keyspace, sha, text);
+}
+
 bool Scripting::Exists(Keyspace& keyspace, std::string_view sha) {
   if (sha.size() != kShaSize) return false;
   const KeyRef key = ScriptsKey(keyspace);
@@ -117,7 +128,8 @@ void Scripting::Eval(CommandContext& context, Arguments arguments, bool read_onl
   if (Status compiled = Compile(sha, arguments[1]); !compiled) {
     return context.reply.Error("ERR " + compiled.error().message);
   }
-  Publish(context.keyspace(), sha, arguments[1]);
+  // Within a transaction it would be part of what a claim may undo: Keep comes later.
+  if (!context.within) Publish(context.keyspace(), sha, arguments[1]);
   Run(context, arguments, sha, read_only);
 }
 
@@ -132,9 +144,11 @@ void Scripting::EvalSha(CommandContext& context, Arguments arguments, bool read_
     const KeyRef key = ScriptsKey(context.keyspace());
     Access access = context.keyspace().Lock(key);
     const std::optional<Value> text = access.GetElement(key, ElementType::kHash, sha);
-    if (!text) return context.reply.Error(kNoSuchScript);
+    // An EVAL of the same transaction may have compiled it.
+    const bool fresh = !text && context.within && compiled_.contains(sha);
+    if (!text && !fresh) return context.reply.Error(kNoSuchScript);
     std::string buffer;
-    if (Status compiled = Compile(sha, TextOf(*text, buffer)); !compiled) {
+    if (Status compiled = fresh ? Status() : Compile(sha, TextOf(*text, buffer)); !compiled) {
       return context.reply.Error("ERR " + compiled.error().message);
     }
   }
@@ -155,9 +169,14 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
   run.read_only = read_only || header.no_writes;
   run.client = context.client;
   run.client.protocol = 2;
+  std::optional<Speculation> speculation;
+  // A script within a transaction is part of its speculation.
+  if (context.claims != nullptr && !context.within) speculation.emplace(context.keyspace());
   run.must_end = [&]() -> std::string {
     if (state_ == State::kKilled)
       return "ERR Error running script: Script killed by user with SCRIPT KILL...";
+    // It is rolled back and comes again: this is read by nobody.
+    if (speculation && speculation->blocked()) return "ERR what it met is being decided";
     if (time.Monotonic() < end) return {};
     return "ERR the script was ended: it ran for longer than scripts may";
   };
@@ -165,8 +184,10 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
     State expected = State::kRunning;
     state_.compare_exchange_strong(expected, State::kWrote);
   };
+  const size_t start = context.reply.out().size();
   interpreter_->Run(run);
   state_ = State::kIdle;
+  if (speculation) ConcludeGuarded(context, *speculation, start);
 }
 
 }  // namespace starling

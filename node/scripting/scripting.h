@@ -47,6 +47,9 @@ class Scripting {
 
   /// The script's name. Errors (nothing changed): kInvalidArgument, Redis's words without a code.
   Result<std::string> Load(Keyspace& keyspace, std::string_view text);
+  /// Lets all nodes know a text that EVAL has run here within a transaction, which is over; nothing
+  /// where it did not compile.
+  void Keep(Keyspace& keyspace, std::string_view text);
   static bool Exists(Keyspace& keyspace, std::string_view sha);
   /// Forgets all scripts, on all nodes.
   void Flush(Keyspace& keyspace);

@@ -10,7 +10,7 @@
 namespace starling {
 
 void ExpectTranscript(const std::string& name, const std::string& text) {
-  const std::filesystem::path folder = std::filesystem::path(__FILE__).parent_path() / "testdata";
+  const std::filesystem::path folder = STARLING_TESTDATA;
   const std::filesystem::path file = folder / (name + ".txt");
   if (std::getenv("STARLING_REWRITE_TRANSCRIPTS") != nullptr) {
     std::filesystem::create_directories(folder);

@@ -290,9 +290,9 @@ TEST(Merge, LargeHistoriesEndWithLargeCollections) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, MergeProperties,
                          testing::Combine(testing::Range<uint64_t>(1, 26), testing::Bool()),
-                         [](const auto& info) {
-                           return std::string(std::get<1>(info.param) ? "Large" : "Small") +
-                                  std::to_string(std::get<0>(info.param));
+                         [](const auto& tested) {
+                           return std::string(std::get<1>(tested.param) ? "Large" : "Small") +
+                                  std::to_string(std::get<0>(tested.param));
                          });
 
 TEST(Merge, CutsOfOneStampAreOneAndTheLaterItemStandsForThem) {  // counterexample 4

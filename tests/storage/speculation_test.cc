@@ -196,9 +196,9 @@ TEST_P(SpeculationProperties, WhatIsKeptIsAsIfWrittenWithout) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SpeculationProperties,
                          testing::Combine(testing::Range<uint64_t>(1, 26), testing::Bool()),
-                         [](const auto& info) {
-                           return std::string(std::get<1>(info.param) ? "Large" : "Small") +
-                                  std::to_string(std::get<0>(info.param));
+                         [](const auto& tested) {
+                           return std::string(std::get<1>(tested.param) ? "Large" : "Small") +
+                                  std::to_string(std::get<0>(tested.param));
                          });
 
 TEST(Speculation, AnEarlierUnflushedWriteSurvivesARollback) {

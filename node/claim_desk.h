@@ -1,0 +1,51 @@
+/// What a command may do to claims where it runs, and who is told (DESIGN.md section 6).
+///
+/// Claims are granted, changed and ended at the leaseholder, by a majority. What may meet one runs
+/// as a speculation (storage/speculation.h), or is looked at before; its desk says what becomes of
+/// it. One desk serves one request, on one thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace starling {
+
+class Speculation;
+
+class ClaimDesk {
+ public:
+  enum class Kind : uint8_t {
+    kLocal,      ///< Level `local`, or no lease at all: SET NX decides here, and merges.
+    kWithout,    ///< No leaseholder is in reach: what needs a majority is refused.
+    kElsewhere,  ///< What needs a majority is left undone here, and then run where it is decided.
+    kDecides,    ///< It waits for the majority.
+  };
+
+  explicit ClaimDesk(Kind kind) : kind_(kind) {}
+  virtual ~ClaimDesk() = default;
+
+  Kind kind() const { return kind_; }
+  /// Whether SET NX and its kin are claims.
+  bool grants() const { return kind_ != Kind::kLocal; }
+
+  /// The command needs a majority: it is left undone. Returns what its client reads; empty: nothing
+  /// yet, it is run again.
+  std::string_view Leave();
+  /// It has been left undone and replies nothing: it is run again, here or elsewhere.
+  bool undone() const { return undone_; }
+  /// The request asks for one winner, whether it finds a claim or not.
+  void RequireMajority() { majority_required_ = true; }
+
+  /// A speculation has run, whose shards are still held: keeps it, or rolls it back. False: rolled
+  /// back, and `refusal` is what its client reads; empty: it is run again.
+  virtual bool Conclude(Speculation& speculation, std::string_view& refusal);
+
+ protected:
+  bool undone_ = false;
+  bool majority_required_ = false;
+
+ private:
+  const Kind kind_;
+};
+
+}  // namespace starling

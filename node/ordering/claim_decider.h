@@ -1,0 +1,69 @@
+/// What a leaseholder does about claims beside running commands: it decides the records that a
+/// majority holds, those that earlier epochs left, and ends claims whose time is up (DESIGN.md
+/// section 6).
+///
+/// Without threads and clocks of its own, so that the simulator runs it as the executor does
+/// (order_executor.h). Who calls commits the journal and asks for majorities.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "replication/replicator.h"
+#include "storage/keyspace.h"
+#include "storage/records.h"
+
+namespace starling {
+
+class ClaimDecider {
+ public:
+  explicit ClaimDecider(Keyspace& keyspace) : keyspace_(keyspace) {}
+
+  /// What is known of the lease from now on. Where its epoch is another one, nothing is waited for
+  /// any more: the next leaseholder decides.
+  void SetLease(const LeaseView& lease);
+  const LeaseView& lease() const { return lease_; }
+  /// Whether something can be decided in `epoch`: before its beginning is acknowledged nothing can.
+  bool Begun(uint64_t epoch) const {
+    return lease_.leading && lease_.majority_begun && lease_.epoch == epoch;
+  }
+
+  /// A record of this epoch's that was written: it waits for a majority.
+  void Add(const Records::Written& written) { waiting_.push_back(written); }
+  bool waits() const { return !waiting_.empty(); }
+  /// Whether all records up to there that were written in `epoch` are decided. False where the
+  /// epoch has ended.
+  bool Decided(uint64_t epoch, Stamp upto) const;
+  /// Up to where a majority must hold the own stream and has not been asked for it: the log holds
+  /// it when this is called. Nothing twice.
+  std::optional<Stamp> TakeWanted();
+  /// A majority holds the own stream up to there. Whether something was decided: it is to be
+  /// flushed. Only while this node leads the epoch of the lease.
+  bool Decide(Stamp upto);
+
+  struct Earlier {
+    size_t committed = 0;
+    size_t voided = 0;
+    bool any() const { return committed + voided > 0; }
+  };
+  /// Decides what earlier epochs left, once this one has begun: a record counts where every epoch
+  /// since began with it.
+  Earlier DecideEarlier();
+
+  /// When EndLapsed has something to do, by the boot clock; nothing while it has not.
+  std::optional<std::chrono::nanoseconds> NextLapse() const;
+  /// Writes the ends of claims whose time is up. Only while this node leads.
+  void EndLapsed(std::chrono::nanoseconds now);
+
+ private:
+  Keyspace& keyspace_;
+  LeaseView lease_;
+  std::vector<Records::Written> waiting_;  // for a majority
+  Stamp lapses_upto_;                      // the last of them that ends a claim whose time is up
+  Stamp wanted_;                           // asked for
+  std::chrono::nanoseconds look_again_{};  // for lapses: not before
+};
+
+}  // namespace starling

@@ -1,0 +1,38 @@
+/// The claim desk of the leaseholder's executor: what needs a majority becomes a record.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "node/claim_desk.h"
+#include "storage/records.h"
+
+namespace starling {
+
+class DecidingDesk final : public ClaimDesk {
+ public:
+  /// `begun`: a majority has acknowledged the epoch's beginning; before that nothing is decided.
+  DecidingDesk(Records& records, uint64_t epoch, bool begun)
+      : ClaimDesk(Kind::kDecides), records_(records), epoch_(epoch), begun_(begun) {}
+
+  bool Conclude(Speculation& speculation, std::string_view& refusal) override;
+  /// Whether a claim was seen: the answer counts only while the lease is held.
+  bool saw_claim() const { return saw_claim_; }
+  /// The key, without its name, that an undecided record writes to: as long as it does, the step is
+  /// held back.
+  const std::optional<KeyRef>& met() const { return met_; }
+  /// What it wrote, and a majority has to hold.
+  const std::optional<Records::Written>& written() const { return written_; }
+
+ private:
+  Records& records_;
+  const uint64_t epoch_;
+  const bool begun_;
+  bool saw_claim_ = false;
+  std::optional<KeyRef> met_;
+  std::optional<Records::Written> written_;
+  std::string error_;
+};
+
+}  // namespace starling

@@ -1,0 +1,215 @@
+/// Claims at a node that leads alone: what `SET NX` and its kin grant, and what later commands do
+/// to it. Answers are Redis 7's.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "tests/server/test_daemon.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_folder.h"
+
+namespace starling {
+namespace {
+
+/// A daemon that meets in a folder of its own, and so leads.
+class ClaimTest : public testing::Test {
+ protected:
+  ClaimTest() {
+    EXPECT_TRUE(Eventually([&] { return Ask({"STARLING", "FENCE", "none"}) == kNil; }));
+    // Refused until somebody leads.
+    EXPECT_TRUE(Eventually([&] {
+      const std::string granted = Ask({"SET", "probe", "x", "NX"});
+      return granted == kOk || granted == kNil;
+    }));
+  }
+
+  static Settings InFolder(const std::string& folder) {
+    Settings settings = TestDaemon::Defaults();
+    settings.meeting_folder = folder;
+    return settings;
+  }
+  std::string Ask(const std::vector<std::string>& words) { return client_.Ask(words); }
+  /// The fencing token of a claim; 0: the key is none.
+  uint64_t Fence(const std::string& key) {
+    const std::string reply = Ask({"STARLING", "FENCE", key});
+    if (reply == kNil) return 0;
+    return std::stoull(reply.substr(reply.find('\n') + 1));
+  }
+
+  static constexpr const char* kOk = "+OK\r\n";
+  static constexpr const char* kNil = "$-1\r\n";
+
+  TempFolder folder_;
+  TestDaemon daemon_{InFolder(folder_.path())};
+  TestClient client_ = daemon_.Connect();
+};
+
+TEST_F(ClaimTest, IsGrantedOnceUntilItIsReleased) {
+  EXPECT_EQ(Ask({"SET", "lock", "a", "NX", "PX", "60000"}), kOk);
+  EXPECT_EQ(Ask({"SET", "lock", "b", "NX", "PX", "60000"}), kNil);
+  EXPECT_EQ(Ask({"SETNX", "lock", "b"}), ":0\r\n");
+  EXPECT_EQ(Ask({"GET", "lock"}), "$1\r\na\r\n");
+  const uint64_t first = Fence("lock");
+  EXPECT_GT(first, 0u);
+  EXPECT_EQ(Ask({"DEL", "lock"}), ":1\r\n");
+  EXPECT_EQ(Fence("lock"), 0u);
+  EXPECT_EQ(Ask({"GET", "lock"}), kNil);
+  EXPECT_EQ(Ask({"SETNX", "lock", "b"}), ":1\r\n");
+  EXPECT_GT(Fence("lock"), first);
+}
+
+TEST_F(ClaimTest, LapsesByItself) {
+  EXPECT_EQ(Ask({"SET", "lock", "a", "NX", "PX", "30"}), kOk);
+  EXPECT_TRUE(Eventually([&] { return Ask({"GET", "lock"}) == kNil; }));
+  EXPECT_EQ(Ask({"SET", "lock", "b", "NX", "PX", "60000"}), kOk);
+}
+
+TEST_F(ClaimTest, IsReleasedByTheUsualScriptOfItsHolderOnly) {
+  const std::string script =
+      "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return "
+      "0";
+  EXPECT_EQ(Ask({"SET", "lock", "token", "NX", "PX", "60000"}), kOk);
+  EXPECT_EQ(Ask({"EVAL", script, "1", "lock", "another"}), ":0\r\n");
+  EXPECT_EQ(Ask({"EVAL", script, "1", "lock", "token"}), ":1\r\n");
+  EXPECT_EQ(Ask({"EXISTS", "lock"}), ":0\r\n");
+}
+
+TEST_F(ClaimTest, KeepsItsTokenWhileItIsRewritten) {
+  EXPECT_EQ(Ask({"SET", "window", "0", "EX", "60", "NX"}), kOk);
+  const uint64_t token = Fence("window");
+  EXPECT_EQ(Ask({"INCR", "window"}), ":1\r\n");
+  EXPECT_EQ(Ask({"INCRBY", "window", "4"}), ":5\r\n");
+  EXPECT_EQ(Ask({"APPEND", "window", "0"}), ":2\r\n");
+  EXPECT_EQ(Ask({"SET", "window", "7", "XX", "KEEPTTL"}), kOk);
+  EXPECT_EQ(Ask({"PEXPIRE", "window", "90000"}), ":1\r\n");
+  EXPECT_EQ(Ask({"GET", "window"}), "$1\r\n7\r\n");
+  EXPECT_EQ(Fence("window"), token);
+  const std::string left = Ask({"PTTL", "window"});
+  EXPECT_GT(std::stoll(left.substr(1)), 80'000) << left;
+  EXPECT_EQ(Ask({"PERSIST", "window"}), ":1\r\n");
+  EXPECT_EQ(Ask({"TTL", "window"}), ":-1\r\n");
+}
+
+TEST_F(ClaimTest, IsEndedByAPlainSet) {
+  EXPECT_EQ(Ask({"SETNX", "k", "claimed"}), ":1\r\n");
+  EXPECT_EQ(Ask({"SET", "k", "plain"}), kOk);
+  EXPECT_EQ(Ask({"GET", "k"}), "$5\r\nplain\r\n");
+  EXPECT_EQ(Fence("k"), 0u);
+}
+
+TEST_F(ClaimTest, TakesItsTransactionAlong) {
+  client_.Send("MULTI\r\nSET l t NX\r\nSET d 1\r\nINCR n\r\nEXEC\r\n");
+  for (int i = 0; i < 4; ++i) client_.ReceiveReply();
+  EXPECT_EQ(client_.ReceiveReply(), "*3\r\n+OK\r\n+OK\r\n:1\r\n");
+  EXPECT_EQ(Ask({"MGET", "l", "d", "n"}), "*3\r\n$1\r\nt\r\n$1\r\n1\r\n$1\r\n1\r\n");
+  EXPECT_GT(Fence("l"), 0u);
+  const std::string once =
+      "if redis.call('SET', KEYS[1], '1', 'NX', 'EX', 60) then redis.call('INCR', KEYS[2]) return "
+      "1 "
+      "end return 0";
+  EXPECT_EQ(Ask({"EVAL", once, "2", "id", "balance"}), ":1\r\n");
+  EXPECT_EQ(Ask({"EVAL", once, "2", "id", "balance"}), ":0\r\n");
+  EXPECT_EQ(Ask({"GET", "balance"}), "$1\r\n1\r\n");
+}
+
+TEST_F(ClaimTest, IsChangedByTransactionsAndTheirScripts) {
+  const auto in_transaction = [&](const std::vector<std::string>& words) {
+    Ask({"MULTI"});
+    Ask(words);
+    return Ask({"EXEC"});
+  };
+  EXPECT_EQ(Ask({"SET", "k", "0", "EX", "60", "NX"}), kOk);
+  const uint64_t token = Fence("k");
+  EXPECT_EQ(in_transaction({"INCR", "k"}), "*1\r\n:1\r\n");
+  EXPECT_EQ(in_transaction({"EVAL", "return redis.call('INCR', KEYS[1])", "1", "k"}),
+            "*1\r\n:2\r\n");
+  EXPECT_EQ(Fence("k"), token);
+  EXPECT_EQ(in_transaction({"SET", "k", "31", "EX", "90"}), "*1\r\n+OK\r\n");
+  EXPECT_EQ(Fence("k"), 0u);
+  EXPECT_EQ(in_transaction({"SET", "k", "v", "NX"}), "*1\r\n$-1\r\n");
+  EXPECT_EQ(in_transaction({"DEL", "k"}), "*1\r\n:1\r\n");
+  EXPECT_EQ(in_transaction({"EVAL", "return redis.call('SETNX', KEYS[1], 1)", "1", "k"}),
+            "*1\r\n:1\r\n");
+  EXPECT_GT(Fence("k"), token);
+}
+
+TEST_F(ClaimTest, LeavesTheConnectionAsItWasWhereATransactionIsRunAgain) {
+  client_.Send("MULTI\r\nSET here 1\r\nSELECT 1\r\nSETNX there 1\r\nEXEC\r\nGET there\r\n");
+  for (int i = 0; i < 4; ++i) client_.ReceiveReply();
+  EXPECT_EQ(client_.ReceiveReply(), "*3\r\n+OK\r\n+OK\r\n:1\r\n");
+  EXPECT_EQ(client_.ReceiveReply(), "$1\r\n1\r\n");
+  EXPECT_EQ(Ask({"EXISTS", "here"}), ":0\r\n");
+  EXPECT_EQ(Ask({"SELECT", "0"}), kOk);
+  EXPECT_EQ(Ask({"EXISTS", "here"}), ":1\r\n");
+}
+
+TEST_F(ClaimTest, IsSeenByWatch) {
+  EXPECT_EQ(Ask({"SETNX", "k", "v"}), ":1\r\n");
+  EXPECT_EQ(Ask({"WATCH", "k"}), kOk);
+  TestClient other = daemon_.Connect();
+  EXPECT_EQ(other.Ask({"DEL", "k"}), ":1\r\n");
+  client_.Send("MULTI\r\nSETNX k w\r\nEXEC\r\n");
+  client_.ReceiveReply();
+  client_.ReceiveReply();
+  EXPECT_EQ(client_.ReceiveReply(), "*-1\r\n");
+  EXPECT_EQ(Ask({"WATCH", "k"}), kOk);
+  client_.Send("MULTI\r\nSETNX k w\r\nEXEC\r\n");
+  client_.ReceiveReply();
+  client_.ReceiveReply();
+  EXPECT_EQ(client_.ReceiveReply(), "*1\r\n:1\r\n");
+}
+
+TEST_F(ClaimTest, IsOneOfAllOrNoneInMsetnx) {
+  EXPECT_EQ(Ask({"MSETNX", "a", "1", "b", "2", "a", "3"}), ":1\r\n");
+  EXPECT_EQ(Ask({"MGET", "a", "b"}), "*2\r\n$1\r\n3\r\n$1\r\n2\r\n");
+  EXPECT_EQ(Ask({"MSETNX", "c", "1", "b", "2"}), ":0\r\n");
+  EXPECT_EQ(Ask({"EXISTS", "c"}), ":0\r\n");
+}
+
+TEST_F(ClaimTest, OfARenamedKeyOrACopyHasOneWinner) {
+  Ask({"SET", "from", "v"});
+  EXPECT_EQ(Ask({"RENAMENX", "from", "to"}), ":1\r\n");
+  EXPECT_EQ(Ask({"COPY", "to", "copy"}), ":1\r\n");
+  EXPECT_EQ(Ask({"COPY", "to", "copy"}), ":0\r\n");
+  EXPECT_EQ(Ask({"MGET", "to", "copy"}), "*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
+}
+
+TEST_F(ClaimTest, IsChangedByNoLocalWrite) {
+  EXPECT_EQ(Ask({"SETNX", "k", "v"}), ":1\r\n");
+  EXPECT_EQ(Ask({"STARLING", "LEVEL", "local"}), kOk);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"SET", "k", "w"},
+        {"DEL", "k"},
+        {"INCR", "k"},
+        {"EXPIRE", "k", "1"},
+        {"GETDEL", "k"},
+        {"FLUSHDB"},
+        {"MSET", "other", "1", "k", "2"},
+        {"EVAL", "return redis.call('DEL', KEYS[1])", "1", "k"}}) {
+    EXPECT_TRUE(Ask(words).starts_with("-CLAIMED ")) << words[0];
+  }
+  client_.Send("MULTI\r\nSET other 1\r\nDEL k\r\nEXEC\r\n");
+  for (int i = 0; i < 3; ++i) client_.ReceiveReply();
+  EXPECT_TRUE(client_.ReceiveReply().starts_with("-CLAIMED "));
+  EXPECT_EQ(Ask({"GET", "k"}), "$1\r\nv\r\n");
+  EXPECT_EQ(Ask({"EXISTS", "other"}), ":0\r\n");
+  // Where nobody leads, nothing is claimed.
+  EXPECT_EQ(Ask({"SETNX", "mine", "v"}), ":1\r\n");
+  EXPECT_EQ(Ask({"DEL", "mine"}), ":1\r\n");
+}
+
+TEST_F(ClaimTest, GoesWithItsDatabase) {
+  EXPECT_EQ(Ask({"SETNX", "k", "v"}), ":1\r\n");
+  EXPECT_EQ(Ask({"FLUSHALL"}), kOk);
+  EXPECT_EQ(Ask({"EXISTS", "k"}), ":0\r\n");
+  EXPECT_EQ(Ask({"SETNX", "k", "w"}), ":1\r\n");
+}
+
+TEST_F(ClaimTest, AnswersAWholePipelineInOrder) {
+  client_.Send("SETNX p 1\r\nSETNX p 2\r\nINCR q\r\nGET p\r\nDEL p\r\nGET p\r\nPING\r\n");
+  const std::string expected = ":1\r\n:0\r\n:1\r\n$1\r\n1\r\n:1\r\n$-1\r\n+PONG\r\n";
+  EXPECT_EQ(client_.Receive(expected.size()), expected);
+}
+
+}  // namespace
+}  // namespace starling
