@@ -58,7 +58,10 @@ std::string DescribeKey(Keyspace& keyspace, const KeyRef& key) {
   std::string line = std::to_string(key.database) + " ";
   AppendQuoted(line, key.name);
   line += " type=" + std::to_string(static_cast<int>(view->type));
-  if (view->deadline_millis) line += " deadline=" + std::to_string(*view->deadline_millis);
+  // A claim's time to live counts on each node's own clock.
+  if (view->claimed) line += " claimed";
+  if (view->deadline_millis && !view->claimed)
+    line += " deadline=" + std::to_string(*view->deadline_millis);
   if (view->type == KeyType::kString) {
     std::string buffer;
     line += " value=";

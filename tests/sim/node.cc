@@ -87,6 +87,13 @@ void SimNode::Start() {
   options.advertise = setup_.address;
   options.random_seed = random_.Next();
   replicator_ = std::make_unique<Replicator>(options, *store_, log_);
+  orders_ = std::make_unique<Orders>(*store_, *replicator_, [this] {
+    const uint64_t writes = store_->keyspace().writes();
+    if (!store_->journal().Commit().ok() || disk_->crashed()) return false;
+    logged_writes_ = writes;
+    return true;
+  });
+  orders_timer_ = Instant::max();
   network_.Attach(setup_.address, *this);
   trace_.Add(name(), "started", store_->vector().ToString());
   Run([this](Effects& effects) { replicator_->Start(now(), effects); });
@@ -155,6 +162,7 @@ void SimNode::Die(CrashKind kind, const std::string& dump_before) {
   trace_.Add(name(), lossy ? "power-loss" : "killed");
   const Stamp last = store_->clock().last();
   network_.Detach(setup_.address, lossy);
+  const auto orders = std::move(orders_);  // its clients hear of it at the end
   replicator_.reset();
   folder_.reset();
   store_.reset();
@@ -165,6 +173,7 @@ void SimNode::Die(CrashKind kind, const std::string& dump_before) {
   if (lossy) ++boots_;
   ProbeDisk(kind, dump_before, last);
   observer_.OnCrashed(*this, lossy);
+  orders->EndAll();
 }
 
 void SimNode::ProbeDisk(CrashKind kind, const std::string& dump_before, Stamp last) {
@@ -244,12 +253,14 @@ void SimNode::FinishLeaving() {
   trace_.Add(name(), "left");
   held_ = store_->vector();
   network_.Detach(setup_.address, false);
+  const auto orders = std::move(orders_);
   replicator_.reset();
   folder_.reset();
   store_.reset();
   ++life_;
   leaving_ = false;
   left_ = true;
+  orders->EndAll();
 }
 
 bool SimNode::serving() const {
@@ -290,6 +301,12 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
   return id;
 }
 
+void SimNode::Ask(const std::string& request, Orders::Done done) {
+  Run([this, request, done = std::move(done)](Effects& effects) {
+    orders_->Ask(request, now(), effects, done);
+  });
+}
+
 void SimNode::Input(const std::function<void(Replicator&, Instant, Effects&)>& input) {
   Run([this, input](Effects& effects) { input(*replicator_, now(), effects); });
 }
@@ -307,7 +324,8 @@ void SimNode::Run(Step step) {
   if (!up()) return;
   // Whatever the process did after its disk had ended its life, nobody has seen.
   if (disk_->crashed()) return Die(planned_, {});
-  CarryOut(effects);
+  CarryOut(std::move(effects));
+  if (!up()) return;
   if (!batches_.empty() && !handing_on_) {
     handing_on_ = true;
     Later(random_.Between(Duration::zero(), kHandOnDelay), [this](Effects& handed) {
@@ -318,6 +336,7 @@ void SimNode::Run(Step step) {
     });
   }
   ArmTimer();
+  ArmOrders();
   FinishLeaving();
 }
 
@@ -327,8 +346,12 @@ void SimNode::Later(Duration delay, Step step) {
   });
 }
 
-void SimNode::CarryOut(const Effects& effects) {
-  for (const Effect& effect : effects) {
+void SimNode::CarryOut(Effects effects) {
+  for (size_t i = 0; i < effects.size(); ++i) {
+    const Effect effect = effects[i];  // more may be added
+    orders_->OnEffect(effect, now(), effects);
+    // Whatever the process did after its disk had ended its life, nobody has seen.
+    if (disk_->crashed()) return Die(planned_, {});
     if (const auto* send = std::get_if<SendEffect>(&effect)) {
       observer_.OnSend(*this, *send);
       network_.Send(address(), send->link, send->lane, send->frame);
@@ -356,9 +379,22 @@ void SimNode::ArmTimer() {
   });
 }
 
+void SimNode::ArmOrders() {
+  const Instant next = std::max(orders_->NextTimer(), now() + std::chrono::microseconds(100));
+  if (orders_->NextTimer() == Instant::max() || (orders_timer_ <= next && orders_timer_ > now())) {
+    return;
+  }
+  orders_timer_ = next;
+  Later(next - now(), [this, when = next](Effects& effects) {
+    if (when == orders_timer_) orders_timer_ = Instant::max();
+    orders_->OnTick(now(), effects);
+  });
+}
+
 void SimNode::Maintain(uint64_t round) {
   Run([this, round](Effects&) {
     if (round != rounds_) return;
+    orders_->RemoveRecords(replicator_->stability(), now());
     const auto again = store_->Maintain(replicator_->stability());
     const Duration wait = std::max<Duration>(again, std::chrono::milliseconds(5));
     scheduler_.After(wait, [this, life = life_, round] {

@@ -14,6 +14,7 @@
 #include "storage/store.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
+#include "tests/sim/orders.h"
 #include "tests/support/folder_model.h"
 #include "tests/support/memory_engine.h"
 
@@ -112,6 +113,10 @@ class SimNode final : public Endpoint {
   OperationId Write(const std::function<void(Store&, OperationId)>& work, Duration commit_within,
                     std::function<void()> acknowledged = {});
 
+  /// A client of this node asks (orders.h); `done` is called once, also where the process dies or
+  /// the connection waits for too long. Must be serving().
+  void Ask(const std::string& request, Orders::Done done);
+
   /// Feeds the replicator an input outside the usual ones (FORGET, JOIN).
   void Input(const std::function<void(Replicator&, Instant, Effects&)>& input);
   /// Runs the store's upkeep now instead of when it is due.
@@ -155,7 +160,8 @@ class SimNode final : public Endpoint {
   void Run(Step step);
   /// Runs `step` later in this life.
   void Later(Duration delay, Step step);
-  void CarryOut(const Effects& effects);
+  void CarryOut(Effects effects);
+  void ArmOrders();
   void ArmTimer();
   void Maintain(uint64_t round);
   void FinishLeaving();
@@ -177,6 +183,7 @@ class SimNode final : public Endpoint {
   std::unique_ptr<Store> store_;
   std::unique_ptr<FolderProcess> folder_;
   std::unique_ptr<Replicator> replicator_;
+  std::unique_ptr<Orders> orders_;
   std::vector<std::pair<BatchHeader, SharedBytes>> batches_;  // own, not yet handed on
   bool handing_on_ = false;
   uint64_t logged_writes_ = 0;  // how many of the keyspace's writes are known to be in the log
@@ -190,6 +197,7 @@ class SimNode final : public Endpoint {
   uint64_t recovery_calls_ = 0;
   CrashKind planned_ = CrashKind::kKill;
   Instant timer_{Instant::max()};
+  Instant orders_timer_{Instant::max()};
   bool paused_ = false;
   bool leaving_ = false;
   bool left_ = false;

@@ -33,6 +33,7 @@ std::unique_ptr<Workload> MakeExpiry(Random random);
 std::unique_ptr<Workload> MakeTransactions(Random random);
 std::unique_ptr<Workload> MakeNumericElements(Random random);
 std::unique_ptr<Workload> MakeLists(Random random);
+std::unique_ptr<Workload> MakeClaims(Random random);
 
 struct WorkloadKind {
   const char* name;
@@ -48,6 +49,7 @@ inline constexpr WorkloadKind kWorkloads[] = {
     {"transactions", MakeTransactions},
     {"numeric-elements", MakeNumericElements},
     {"lists", MakeLists},
+    {"claims", MakeClaims},
 };
 
 /// A client's reply waits at most this long for its batch in a simulation.

@@ -43,8 +43,18 @@ void LeaseChecker::OnLost(const std::vector<VersionVector>& held) {
     std::vector<Stamp> left;
     for (const VersionVector& each : held) left.push_back(each.Get(origin));
     std::sort(left.begin(), left.end(), std::greater<>());
-    upto = std::min(upto, left[left.size() / 2]);
+    const Stamp kept = left[left.size() / 2];
+    if (kept < upto) ++losses_;
+    upto = std::min(upto, kept);
   }
+}
+
+bool OperatorMustDecide(World& world) {
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    if (node.up() && node.replicator().lease(node.now()).recovering) return true;
+  }
+  return false;
 }
 
 std::string WhyNotLed(World& world) {

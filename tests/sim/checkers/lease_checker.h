@@ -26,6 +26,8 @@ class LeaseChecker {
   void OnLost(const std::vector<VersionVector>& held);
   /// Acknowledgements of a majority.
   uint64_t majorities() const { return majorities_; }
+  /// How often something that a majority had acknowledged was lost by more than half of the nodes.
+  uint64_t losses() const { return losses_; }
   /// Epochs in which somebody led.
   size_t epochs() const { return led_.size(); }
 
@@ -33,7 +35,11 @@ class LeaseChecker {
   std::map<uint64_t, std::string> led_;  // by whom
   std::map<Origin, Stamp> acknowledged_;
   uint64_t majorities_ = 0;
+  uint64_t losses_ = 0;
 };
+
+/// Whether voters may have forgotten a vote and can ask nobody, so that an operator must decide.
+bool OperatorMustDecide(World& world);
 
 /// Why the lease is not as it should be when all faults have ended: empty when one leads and all
 /// voters have promised its epoch, or where voters have lost so much that an operator must decide.

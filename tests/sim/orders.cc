@@ -1,0 +1,238 @@
+#include "tests/sim/orders.h"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include "node/ordering/deciding_desk.h"
+#include "storage/held_shards.h"
+#include "storage/speculation.h"
+
+namespace starling::sim {
+namespace {
+
+constexpr uint8_t kDatabase = 5;
+constexpr std::chrono::nanoseconds kAnswerWithin = std::chrono::seconds(3);
+constexpr std::chrono::nanoseconds kHeldBackAtMost = std::chrono::seconds(4);
+constexpr std::chrono::nanoseconds kLookForLate = std::chrono::milliseconds(500);
+
+std::vector<std::string> Split(const std::string& request) {
+  std::istringstream in(request);
+  std::vector<std::string> words;
+  for (std::string word; in >> word;) words.push_back(word);
+  return words;
+}
+
+/// Runs it on the keyspace; the shard of its key is held.
+std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) {
+  const KeyRef key = keyspace.Ref(kDatabase, words[1]);
+  Access access = keyspace.Lock(key);
+  const auto view = access.Find(key);
+  std::string buffer;
+  const auto text = view ? std::optional<std::string>(view->Text(buffer)) : std::nullopt;
+  if (words[0] == "get") return text.value_or("nil");
+  if (words[0] == "claim") {
+    if (view) return "nil";
+    const auto token = access.Claim(key, words[2], std::stoll(words[3]));
+    return "OK " + std::to_string(token->value);
+  }
+  if (words[0] == "release" && text != words[2]) return "0";
+  return access.Delete(key) ? "1" : "0";
+}
+
+}  // namespace
+
+void Orders::Ask(const std::string& request, Instant now, Effects& effects, Done done) {
+  const uint64_t id = ++last_own_;
+  own_.emplace(id, std::move(done));
+  if (replicator_.LeadsEpoch(now) != 0) {
+    Running order;
+    order.id = id;
+    order.request = request;
+    Begin(std::move(order), now);
+    return Settle(now, effects);
+  }
+  Order order;
+  order.client = id;
+  order.request = request;
+  order.repeatable = request.starts_with("get ");
+  order.timeout = kAnswerWithin;
+  std::vector<std::pair<uint64_t, Order>> orders;
+  orders.emplace_back(id, std::move(order));
+  replicator_.Submit(std::move(orders), now, effects);
+}
+
+void Orders::OnEffect(const Effect& effect, Instant now, Effects& effects) {
+  if (const auto* run = std::get_if<RunOrdersEffect>(&effect)) {
+    for (const RemoteOrder& remote : run->orders) {
+      Running order;
+      order.peer = run->peer;
+      order.id = remote.id;
+      order.request = remote.request;
+      Begin(std::move(order), now);
+    }
+  } else if (const auto* ended = std::get_if<OrderEffect>(&effect)) {
+    const bool answered = ended->result == OrderResult::kDone;
+    const bool refused = ended->result == OrderResult::kNotRun;
+    EndOwn(ended->number,
+           answered  ? Outcome::kAnswered
+           : refused ? Outcome::kRefused
+                     : Outcome::kUnknown,
+           ended->text);
+  } else if (const auto* lease = std::get_if<LeaseEffect>(&effect)) {
+    OnLease(lease->view, now);
+  } else if (const auto* held = std::get_if<MajorityEffect>(&effect)) {
+    const bool leads = replicator_.LeadsEpoch(now) == held->epoch;
+    if (!leads || claims_.lease().epoch != held->epoch) return;
+    decided_ = claims_.Decide(held->upto) || decided_;
+  } else {
+    return;
+  }
+  Settle(now, effects);
+}
+
+void Orders::OnTick(Instant now, Effects& effects) { Settle(now, effects); }
+
+Instant Orders::NextTimer() const {
+  Instant next = Instant::max();
+  if (const auto lapse = claims_.NextLapse()) next = std::min<Instant>(next, *lapse);
+  if (!held_back_.empty()) next = std::min(next, held_back_.front().began + kHeldBackAtMost);
+  return next;
+}
+
+void Orders::RemoveRecords(const Keyspace::Stability& stability, Instant now) {
+  if (replicator_.LeadsEpoch(now) == 0) return;
+  Records& records = store_.keyspace().records();
+  const std::vector<RecordId> removable = records.Removable(stability);
+  if (removable.empty()) return;
+  records.Remove(removable);
+  (void)commit_();
+}
+
+void Orders::Begin(Running order, Instant now) {
+  order.epoch = replicator_.LeadsEpoch(now);
+  order.began = now;
+  if (order.epoch == 0) return Finish(std::move(order), OrderOutcome::kNotRun);
+  Continue(std::move(order), now);
+}
+
+void Orders::Continue(Running order, Instant) {
+  switch (RunOnce(order)) {
+    case Progress::kDone:
+      return Finish(std::move(order), OrderOutcome::kDone);
+    case Progress::kHeldBack:
+      return held_back_.push_back(std::move(order));
+    case Progress::kPending:
+      return pending_.push_back(std::move(order));
+  }
+}
+
+Orders::Progress Orders::RunOnce(Running& order) {
+  const std::vector<std::string> words = Split(order.request);
+  Keyspace& keyspace = store_.keyspace();
+  const KeyRef key = keyspace.Ref(kDatabase, words[1]);
+  DecidingDesk desk(keyspace.records(), order.epoch, claims_.Begun(order.epoch));
+  const HeldShards held(keyspace, std::vector<KeyRef>{key, keyspace.records().key()});
+  Speculation speculation(keyspace);
+  order.reply = RunWords(keyspace, words);
+  std::string_view refusal;
+  desk.Conclude(speculation, refusal);
+  if (desk.undone()) return Progress::kHeldBack;
+  if (!refusal.empty()) {
+    order.reply = "refused";
+    return Progress::kDone;
+  }
+  order.saw_claim = desk.saw_claim();
+  if (!desk.written()) return Progress::kDone;
+  claims_.Add(*desk.written());
+  order.record = desk.written()->stamp;
+  return Progress::kPending;
+}
+
+void Orders::Settle(Instant now, Effects& effects) {
+  const uint64_t epoch = replicator_.LeadsEpoch(now);
+  GiveBack(epoch);
+  decided_ = claims_.DecideEarlier().any() || decided_;
+  std::erase_if(pending_, [&](Running& order) {
+    if (!claims_.Decided(order.epoch, order.record)) return false;
+    Finish(std::move(order), OrderOutcome::kDone);
+    return true;
+  });
+  const uint64_t decisions = store_.keyspace().records().decisions();
+  if (std::exchange(decisions_, decisions) != decisions || !held_back_.empty()) {
+    for (Running& order : std::exchange(held_back_, {})) Continue(std::move(order), now);
+  }
+  std::erase_if(held_back_, [&](Running& order) {
+    if (now < order.began + kHeldBackAtMost) return false;
+    order.reply = "refused";
+    Finish(std::move(order), OrderOutcome::kDone);
+    return true;
+  });
+  if (epoch != 0 && epoch == claims_.lease().epoch) claims_.EndLapsed(now);
+  HandBack(now, effects);
+  // The verdicts.
+  if (std::exchange(decided_, false)) (void)commit_();
+  if (claims_.waits() && commit_()) {
+    if (const auto wanted = claims_.TakeWanted()) {
+      replicator_.AwaitMajority(claims_.lease().epoch, *wanted, now, effects);
+    }
+  }
+}
+
+void Orders::OnLease(const LeaseView& lease, Instant now) {
+  claims_.SetLease(lease);
+  GiveBack(replicator_.LeadsEpoch(now));
+}
+
+void Orders::GiveBack(uint64_t epoch) {
+  std::erase_if(held_back_, [&](Running& order) {
+    if (order.epoch == epoch) return false;
+    Finish(std::move(order), OrderOutcome::kNotRun);
+    return true;
+  });
+  std::erase_if(pending_, [&](Running& order) {
+    if (order.epoch == epoch) return false;
+    Finish(std::move(order), OrderOutcome::kForgotten);  // the next leaseholder decides
+    return true;
+  });
+}
+
+void Orders::Finish(Running order, OrderOutcome outcome) {
+  ended_.emplace_back(std::move(order), outcome);
+}
+
+void Orders::HandBack(Instant now, Effects& effects) {
+  if (ended_.empty()) return;
+  const bool committed = commit_();
+  const Stamp upto = store_.journal().upto();
+  const uint64_t epoch = replicator_.LeadsEpoch(now);
+  for (auto& [order, outcome] : std::exchange(ended_, {})) {
+    if (outcome == OrderOutcome::kDone && !committed) outcome = OrderOutcome::kForgotten;
+    if (outcome == OrderOutcome::kDone && order.epoch != epoch) {
+      outcome = order.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
+    }
+    if (order.peer) {
+      replicator_.OnExecuted(*order.peer, {{order.id, outcome, order.reply}}, upto, now, effects);
+      continue;
+    }
+    EndOwn(order.id,
+           outcome == OrderOutcome::kDone     ? Outcome::kAnswered
+           : outcome == OrderOutcome::kNotRun ? Outcome::kRefused
+                                              : Outcome::kUnknown,
+           order.reply);
+  }
+}
+
+void Orders::EndAll() {
+  for (const auto& [id, done] : std::exchange(own_, {})) done(Outcome::kUnknown, {});
+}
+
+void Orders::EndOwn(uint64_t id, Outcome outcome, const std::string& reply) {
+  const auto found = own_.find(id);
+  if (found == own_.end()) return;
+  const Done done = std::move(found->second);
+  own_.erase(found);
+  done(outcome == Outcome::kAnswered && reply == "refused" ? Outcome::kRefused : outcome, reply);
+}
+
+}  // namespace starling::sim

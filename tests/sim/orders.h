@@ -1,0 +1,93 @@
+/// What node/'s executor does with clients' requests, in a simulation: they run at the leaseholder,
+/// whoever was asked, and what touches a claim waits for a majority.
+///
+/// The deciding is the production one (node/ordering/claim_decider.h, deciding_desk.h); the threads
+/// and the commands around it are replaced by one queue and a handful of words. Not thread-safe.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "node/ordering/claim_decider.h"
+#include "replication/replicator.h"
+#include "storage/store.h"
+
+namespace starling::sim {
+
+/// How a request ended for its client.
+enum class Outcome : uint8_t {
+  kAnswered,
+  kRefused,  ///< It has done nothing.
+  kUnknown,  ///< Nobody can say what it has done.
+};
+
+/// Runs the requests of one life of one node. Requests are words with single spaces between them:
+/// "get key", "claim key value millis" (SET NX PX; 0: no time to live; answers "OK token"),
+/// "release key value" (the compare-and-delete script), "delete key". Absent is answered by "nil".
+class Orders {
+ public:
+  using Done = std::function<void(Outcome outcome, const std::string& reply)>;
+
+  /// `commit` commits the journal; false: it did not, or the process has died in it.
+  Orders(Store& store, Replicator& replicator, std::function<bool()> commit)
+      : store_(store),
+        replicator_(replicator),
+        commit_(std::move(commit)),
+        claims_(store.keyspace()) {}
+
+  /// A client of this node asks. `done` is called once, perhaps at once; not if the process dies.
+  void Ask(const std::string& request, Instant now, Effects& effects, Done done);
+  /// An effect of the replicator's; what is not about orders is nothing to it.
+  void OnEffect(const Effect& effect, Instant now, Effects& effects);
+  /// Time has passed.
+  void OnTick(Instant now, Effects& effects);
+  /// When OnTick is due.
+  Instant NextTimer() const;
+  /// The process has ended: its clients do not know what became of what they asked.
+  void EndAll();
+  /// What leaseholders remove of decided records.
+  void RemoveRecords(const Keyspace::Stability& stability, Instant now);
+
+ private:
+  struct Running {
+    std::optional<PeerProcess> peer;  // none: an own client's
+    uint64_t id = 0;
+    std::string request;
+    uint64_t epoch = 0;
+    Instant began{};
+    std::string reply;
+    bool saw_claim = false;
+    Stamp record;  // that it waits for
+  };
+  enum class Progress : uint8_t { kDone, kHeldBack, kPending };
+
+  void Begin(Running order, Instant now);
+  void Continue(Running order, Instant now);
+  Progress RunOnce(Running& order);
+  /// What every turn of the executor's ends with.
+  void Settle(Instant now, Effects& effects);
+  void Finish(Running order, OrderOutcome outcome);
+  void OnLease(const LeaseView& lease, Instant now);
+  void GiveBack(uint64_t epoch);
+  void HandBack(Instant now, Effects& effects);
+  void EndOwn(uint64_t id, Outcome outcome, const std::string& reply);
+
+  Store& store_;
+  Replicator& replicator_;
+  std::function<bool()> commit_;
+  ClaimDecider claims_;
+  std::deque<Running> held_back_;
+  std::vector<Running> pending_;
+  std::vector<std::pair<Running, OrderOutcome>> ended_;
+  std::map<uint64_t, Done> own_;
+  uint64_t last_own_ = 0;
+  uint64_t decisions_ = 0;
+  bool decided_ = false;  // and not yet committed
+};
+
+}  // namespace starling::sim
