@@ -106,6 +106,10 @@ class NodeServices {
   virtual LeaseInfo Lease() = 0;
   virtual Status Forget(const std::vector<std::string>& names) = 0;
   virtual Status Join(const std::vector<std::string>& addresses) = 0;
+  /// See Replicator::ChangeVoters.
+  virtual Result<std::string> ChangeVoters(const VoterRequest&) {
+    return Error{Code::kRefused, "this is run at the node itself"};
+  }
   virtual Status Backup(const std::string& folder) = 0;
 
   // --- life ---

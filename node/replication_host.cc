@@ -362,6 +362,16 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
   });
 }
 
+Result<std::string> ReplicationHost::ChangeVoters(const VoterRequest& request) {
+  return Ask([&](Replicator& replicator) {
+    TakeLocalBatches();
+    Result<std::string> changed = replicator.ChangeVoters(request, Now(), effects_);
+    CarryOut();
+    EndBurst();
+    return changed;
+  });
+}
+
 void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
   {
     // Many that wait at once are one question.

@@ -78,6 +78,7 @@ class ReplicationHost final : private TransportHandler {
 
   Status Forget(const std::vector<std::string>& names);
   Status Join(const std::vector<std::string>& addresses);
+  Result<std::string> ChangeVoters(const VoterRequest& request);
   Status Leave(std::chrono::milliseconds timeout);
 
   /// Replicator::AwaitMajority; returns before the answer, which comes by lease().

@@ -247,6 +247,10 @@ Status Runtime::Join(const std::vector<std::string>& addresses) {
   return impl_->host_->Join(addresses);
 }
 
+Result<std::string> Runtime::ChangeVoters(const VoterRequest& request) {
+  return impl_->host_->ChangeVoters(request);
+}
+
 LeaseInfo Runtime::Lease() {
   return impl_->host_->Ask(
       [this](Replicator& replicator) { return replicator.lease(impl_->time_.Monotonic()); });

@@ -130,6 +130,9 @@ class Runtime {
   /// address; nothing changed).
   Status Join(const std::vector<std::string>& addresses);
 
+  /// See Replicator::ChangeVoters.
+  Result<std::string> ChangeVoters(const VoterRequest& request);
+
   // --- the lease (lease_watch.h) ---
   LeaseWatch& lease();
   /// Asks the replication thread and waits for it.

@@ -1,6 +1,7 @@
 #include "replication/epoch_record.h"
 
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,38 +13,74 @@ namespace {
 constexpr std::string_view kKey = "lease";
 /// Elements are called by this and the epoch's number.
 constexpr std::string_view kEpoch = "epoch/";
-/// Between a holder's name, which may hold anything but this, and its streams.
+/// Forced voters are called by this and their version.
+constexpr std::string_view kForced = "forced/";
+/// Between a holder's name, which may hold anything but this, its streams, and the voters.
 constexpr char kEnd = '\n';
 
 std::string IdOf(uint64_t epoch) { return std::string(kEpoch) + std::to_string(epoch); }
 
-std::optional<uint64_t> EpochOf(std::string_view id) {
-  if (!id.starts_with(kEpoch)) return std::nullopt;
-  std::string_view rest = id.substr(kEpoch.size());
-  const auto epoch = TakeNumber(rest);
-  return rest.empty() ? epoch : std::nullopt;
+std::optional<uint64_t> NumberIn(std::string_view id, std::string_view prefix) {
+  if (!id.starts_with(prefix)) return std::nullopt;
+  std::string_view rest = id.substr(prefix.size());
+  const auto number = TakeNumber(rest);
+  return rest.empty() ? number : std::nullopt;
+}
+
+std::string TextOf(const Value& payload) {
+  return payload.kind == Value::Kind::kNumber ? payload.number.ToString()
+                                              : std::string(payload.bytes);
+}
+
+std::vector<std::string_view> Lines(std::string_view text) {
+  std::vector<std::string_view> lines;
+  for (;;) {
+    const size_t end = text.find(kEnd);
+    lines.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return lines;
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// A version and the names, a line each; records from before there were any end without.
+std::string VotersText(const VoterSet& voters) {
+  std::string text = std::to_string(voters.version);
+  for (const std::string& name : voters.names) text += kEnd + name;
+  return text;
+}
+
+std::optional<VoterSet> ParseVoters(std::span<const std::string_view> lines) {
+  std::string_view version = lines[0];
+  const auto number = TakeNumber(version);
+  if (!number || !version.empty()) return std::nullopt;
+  return VoterSet{*number, {lines.begin() + 1, lines.end()}};
 }
 
 std::optional<EpochRecord> Parse(const Value& payload) {
-  const std::string text =
-      payload.kind == Value::Kind::kNumber ? payload.number.ToString() : std::string(payload.bytes);
-  const size_t end = text.find(kEnd);
-  if (end == std::string::npos) return std::nullopt;
-  auto vector = ParseStreams(std::string_view(text).substr(end + 1));
+  const std::string text = TextOf(payload);
+  const std::vector<std::string_view> lines = Lines(text);
+  if (lines.size() < 2) return std::nullopt;
+  auto vector = ParseStreams(lines[1]);
   if (!vector) return std::nullopt;
-  return EpochRecord{text.substr(0, end), *std::move(vector)};
+  EpochRecord record{std::string(lines[0]), *std::move(vector), {}};
+  if (lines.size() == 2) return record;
+  auto voters = ParseVoters(std::span(lines).subspan(2));
+  if (!voters) return std::nullopt;
+  record.voters = *std::move(voters);
+  return record;
 }
 
 }  // namespace
 
 void WriteEpochRecord(Keyspace& keyspace, uint64_t epoch, const EpochRecord& record) {
-  const std::string text = record.holder + kEnd + StreamsText(record.vector);
+  std::string text = record.holder + kEnd + StreamsText(record.vector);
+  if (record.voters.version != 0) text += kEnd + VotersText(record.voters);
   const KeyRef key = keyspace.Ref(kClusterDatabase, kKey);
   Access access = keyspace.Lock(key);
   access.AddElement(key, ElementType::kHash, IdOf(epoch), Value::Bytes(text));
   std::vector<std::string> old;
   access.ForEachElement(key, ElementType::kHash, [&](std::string_view id, const Value&) {
-    const auto earlier = EpochOf(id);
+    const auto earlier = NumberIn(id, kEpoch);
     if (earlier && *earlier + kEpochsKept <= epoch) old.emplace_back(id);
   });
   for (const std::string& id : old) access.RemoveElement(key, ElementType::kHash, id);
@@ -54,11 +91,40 @@ EpochRecords ReadEpochRecords(Keyspace& keyspace) {
   const KeyRef key = keyspace.Ref(kClusterDatabase, kKey);
   Access access = keyspace.Lock(key);
   access.ForEachElement(key, ElementType::kHash, [&](std::string_view id, const Value& payload) {
-    const auto epoch = EpochOf(id);
+    const auto epoch = NumberIn(id, kEpoch);
     if (!epoch) return;
     if (auto record = Parse(payload)) records[*epoch] = *std::move(record);
   });
   return records;
+}
+
+void WriteForcedVoters(Keyspace& keyspace, const VoterSet& voters) {
+  const KeyRef key = keyspace.Ref(kClusterDatabase, kKey);
+  Access access = keyspace.Lock(key);
+  std::vector<std::string> old;
+  access.ForEachElement(key, ElementType::kHash, [&](std::string_view id, const Value&) {
+    const auto earlier = NumberIn(id, kForced);
+    if (earlier && *earlier < voters.version) old.emplace_back(id);
+  });
+  for (const std::string& id : old) access.RemoveElement(key, ElementType::kHash, id);
+  access.AddElement(key, ElementType::kHash, std::string(kForced) + std::to_string(voters.version),
+                    Value::Bytes(VotersText(voters)));
+}
+
+VoterSet ReadVoters(Keyspace& keyspace) {
+  VoterSet newest;
+  const auto see = [&](VoterSet voters) {
+    if (voters.version > newest.version) newest = std::move(voters);
+  };
+  for (auto& [epoch, record] : ReadEpochRecords(keyspace)) see(record.voters);
+  const KeyRef key = keyspace.Ref(kClusterDatabase, kKey);
+  Access access = keyspace.Lock(key);
+  access.ForEachElement(key, ElementType::kHash, [&](std::string_view id, const Value& payload) {
+    if (!NumberIn(id, kForced)) return;
+    const std::string text = TextOf(payload);
+    if (auto voters = ParseVoters(Lines(text))) see(*std::move(voters));
+  });
+  return newest;
 }
 
 }  // namespace starling

@@ -1,14 +1,17 @@
-/// What a leaseholder writes down as its epoch begins (DESIGN.md section 6): who has the epoch, and
-/// what it held then. Claims of earlier epochs outside that vector are void.
+/// What a leaseholder writes down as its epoch begins (DESIGN.md section 6): who has the epoch,
+/// what it held then, and who votes. Claims of earlier epochs outside that vector are void; voters
+/// of lower versions are voters no more.
 ///
 /// The records stand in the cluster's own database as one hash, an element an epoch, so that they
-/// replicate, persist and merge as every key does; the last `kEpochsKept` are kept.
+/// replicate, persist and merge as every key does; the last `kEpochsKept` are kept. Beside them
+/// stand the voters that an operator has forced, by version.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
 
+#include "replication/lease_message.h"
 #include "storage/keyspace.h"
 #include "storage/version_vector.h"
 
@@ -17,6 +20,7 @@ namespace starling {
 struct EpochRecord {
   std::string holder;    ///< The node's name.
   VersionVector vector;  ///< What it held, and might tell, before this record.
+  VoterSet voters;       ///< As it stated or changed them last; version 0: the folder votes.
 
   friend bool operator==(const EpochRecord&, const EpochRecord&) = default;
 };
@@ -30,5 +34,10 @@ inline constexpr uint64_t kEpochsKept = 64;
 void WriteEpochRecord(Keyspace& keyspace, uint64_t epoch, const EpochRecord& record);
 /// The records that are held here. What cannot be read is left out. Locks the keyspace.
 EpochRecords ReadEpochRecords(Keyspace& keyspace);
+/// Writes voters that an operator has forced; the caller commits the journal. Locks the keyspace.
+void WriteForcedVoters(Keyspace& keyspace, const VoterSet& voters);
+/// The newest voters that are held here, stated in an epoch or forced; version 0: none are. Locks
+/// the keyspace.
+VoterSet ReadVoters(Keyspace& keyspace);
 
 }  // namespace starling

@@ -4,12 +4,27 @@
 #include <utility>
 
 #include "replication/limits.h"
+#include "replication/vector_text.h"
 
 namespace starling {
 namespace {
 
 constexpr size_t kLengthBytes = 8;
 constexpr int kWalkAttempts = 3;
+/// Begins a record by which a holder gave the folder's vote away; version and names follow.
+constexpr std::string_view kHandOver = "voters";
+
+/// Whom a record hands the vote to, if it is of that kind.
+Result<std::optional<VoterSet>> HandedOver(const std::string& record) {
+  const Result<std::vector<std::string>> pieces = UnpackPieces(record);
+  if (!pieces) return pieces.error();
+  if (pieces->empty() || pieces->front() != kHandOver) return std::optional<VoterSet>();
+  if (pieces->size() < 3) return Error{Code::kCorruption, "a vote that is given to nobody"};
+  std::string_view version = (*pieces)[1];
+  const std::optional<uint64_t> number = TakeNumber(version);
+  if (!number || !version.empty()) return Error{Code::kCorruption, "voters without a version"};
+  return std::optional(VoterSet{*number, {pieces->begin() + 2, pieces->end()}});
+}
 
 }  // namespace
 
@@ -237,6 +252,14 @@ void FolderLeasing::Relieve(Instant now) {
   if (lease_.kept_bytes() > limits::kKeptBytes) lease_.BeginNext(now);
 }
 
+Status FolderLeasing::HandOver(const VoterSet& voters, Instant now) {
+  std::vector<std::string> pieces = {std::string(kHandOver), std::to_string(voters.version)};
+  pieces.insert(pieces.end(), voters.names.begin(), voters.names.end());
+  if (Status kept = lease_.Keep(PackPieces(pieces), now); !kept) return kept;
+  if (lease_.Confirm(now)) return {};
+  return Error{Code::kUnknownOutcome, "the lease was lost meanwhile: see STARLING VOTERS"};
+}
+
 // --- taking over ---
 
 Status FolderLeasing::TakeSnapshot(const EpochContent& earlier) {
@@ -293,6 +316,15 @@ Status FolderLeasing::TakeRecord(const std::string& record) {
 }
 
 Status FolderLeasing::TakeOver(const EpochContent& earlier) {
+  if (!earlier.records.empty()) {
+    const Result<std::optional<VoterSet>> given = HandedOver(earlier.records.back());
+    if (!given) return given.error();
+    if (*given) {
+      handed_over_ = **given;
+      return Error{Code::kRefused, "the folder votes no more: " + JoinNames((*given)->names) +
+                                       " was made the first named voter"};
+    }
+  }
   Status taken = TakeSnapshot(earlier);
   for (size_t i = 0; taken && i < earlier.records.size(); ++i) {
     taken = TakeRecord(earlier.records[i]);

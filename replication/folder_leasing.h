@@ -32,6 +32,7 @@
 #include <spdlog/logger.h>
 
 #include "replication/folder_lease.h"
+#include "replication/lease_message.h"
 #include "replication/member_list.h"
 #include "replication/stability.h"
 #include "replication/streams.h"
@@ -78,6 +79,12 @@ class FolderLeasing final : private FolderLeaseHost {
   Stamp Keep(Instant now);
   /// Keeping has become too much for this epoch: begins the next one. Not while anybody waits.
   void Relieve(Instant now);
+  /// Gives the vote to named voters, for good: from now on nobody leads by this folder. The holder
+  /// alone may. Errors: as FolderLease::Keep, kUnavailable (another has taken the lease);
+  /// kUnknownOutcome.
+  Status HandOver(const VoterSet& voters, Instant now);
+  /// To whom the folder's vote was given by whoever held the lease last, if it was.
+  const std::optional<VoterSet>& handed_over() const { return handed_over_; }
   /// Whether state was taken over since the last call: the member list may have changed.
   bool TookState() { return std::exchange(took_state_, false); }
 
@@ -108,6 +115,7 @@ class FolderLeasing final : private FolderLeaseHost {
   Instant able_again_{};  // when to ask again whether this node may lead
   Instant keep_again_{};  // after an error
   std::optional<Instant> lacking_since_;
+  std::optional<VoterSet> handed_over_;
   bool took_state_ = false;
   bool resigned_ = false;
   bool keep_failed_ = false;  // said once

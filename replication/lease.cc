@@ -39,11 +39,36 @@ void Lease::RestoreVoter(Instant now) {
 
 void Lease::SetVoters(const VoterSet& voters, Instant now) {
   if (voters.version <= voters_.version) return;
+  if (attempt_ && !options_.rules.old_voter_sets_are_refused) return;
+  // Who writes voters leads a later epoch, or an operator has forced them.
+  if (attempt_) Fail(now);
+  if (holding_) Resign(now);
+  confirmed_.clear();
+  highest_ = std::max(highest_, voters.epoch());
+  voters_ = voters;
+  if (!voters_.Has(options_.name)) recovery_.reset();
+  RecoverIfNeeded();
+}
+
+void Lease::ChangeVoters(const VoterSet& voters, Instant now) {
   voters_ = voters;
   std::erase_if(confirmed_, [&](const auto& each) { return !voters.Has(each.first); });
-  if (attempt_) Fail(now);
-  if (holding_ && !voters.Has(options_.name)) Resign(now);
+  Renew(now);
+}
+
+void Lease::TakeVote(const VoterSet& voters, uint64_t folder_epoch, Instant now) {
+  voters_ = voters;
+  highest_ = std::max(highest_, folder_epoch);
+  (void)Remember([&](LeaseRecord& record) {  // where that fails it recovers, alone
+    record.incarnation = incarnation_;
+    record.promised_epoch = highest_;
+  });
   RecoverIfNeeded();
+  if (recovery_) return;
+  // The folder was the only voter, and has given this node its vote: no other had a promise.
+  voter_.Restore(record_.promised_epoch, now - options_.length);
+  stand_ = now;
+  OnTick(now);
 }
 
 template <typename Change>
@@ -80,12 +105,12 @@ void Lease::OnMessage(const Sender& from, const LeaseMessage& message, Instant n
 
 // --- the voter ---
 
-std::optional<Reason> Lease::Vote(const Sender& candidate, const LeaseRequest& request,
-                                  Instant now) {
+std::optional<Reason> Lease::Vote(const Sender& candidate, const LeaseRequest& request, Instant now,
+                                  bool won) {
   if (recovery_) return Reason::kRecovering;
   const LeaseRules& rules = options_.rules;
   const uint64_t version = rules.old_voter_sets_are_refused ? voters_.version : 0;
-  const Instant when = rules.held_leases_are_refused ? now : Instant::max();
+  const Instant when = rules.held_leases_are_refused && !won ? now : Instant::max();
   const auto against = voter_.Against(request, candidate.session, version, when);
   if (against || request.trial) return against;
   if (!Remember([&](LeaseRecord& record) { record.promised_epoch = request.epoch; })) {
@@ -115,12 +140,13 @@ void Lease::On(const Sender& from, const LeaseRequest& message, Instant now) {
 void Lease::On(const Sender& from, const LeaseRenewal& message, Instant now) {
   if (!voters_.Has(options_.name)) return;
   // A voter that slept through the election promises the epoch now: else its acknowledgements would
-  // never count.
+  // never count. The lease of the epoch before, which it may have given, is over: the majority that
+  // gave this one has a voter of every majority that gave that one.
   if (message.epoch > voter_.promised()) {
     LeaseRequest request;
     request.epoch = message.epoch;
     request.voters = voters_.version;
-    (void)Vote(from, request, now);
+    (void)Vote(from, request, now, /*won=*/true);
   }
   if (!recovery_ && voter_.Renew(message.epoch, from.session, now)) {
     return host_.Send(from.name, LeaseRenewed{message.epoch, message.sequence});
@@ -159,6 +185,7 @@ void Lease::BeginAttempt(bool trial, Instant now) {
     if (holding_) StepDown("asks for a higher epoch");
     confirmed_.clear();
     renewals_.clear();
+    valid_until_ = {};
     epoch_ = attempt.epoch;
     next_renewal_ = now + options_.length / 4;
   }
@@ -229,10 +256,12 @@ void Lease::Advance(Instant now) {
                     [this](const auto& each) { return host_.Holds(each.second); }));
   if (held < voters_.majority() && options_.rules.candidates_pull) return;
   if (now >= valid_until_) return Fail(now);
-  if (const Status written = host_.WriteEpoch(attempt_->epoch); !written) {
+  const VoterSet stated = voters_.StatedIn(attempt_->epoch);
+  if (const Status written = host_.WriteEpoch(attempt_->epoch, stated); !written) {
     log_->error("event=epoch_not_written error=\"{}\"", written.error().message);
     return Fail(now);
   }
+  voters_ = stated;
   log_->info("event=lease_taken node={} epoch={}", options_.name, attempt_->epoch);
   attempt_.reset();
   stand_.reset();
@@ -284,17 +313,20 @@ void Lease::On(const Sender& from, const LeaseRenewed& message, Instant) {
 }
 
 void Lease::Confirm(const std::string& voter, Instant sent) {
+  if (!voters_.Has(voter)) return;
   Instant& confirmed = confirmed_.try_emplace(voter, sent).first->second;
   confirmed = std::max(confirmed, sent);
-  if (confirmed_.size() < voters_.majority()) {
-    valid_until_ = {};
-    return;
-  }
+  if (confirmed_.size() < voters_.majority()) return;
   std::vector<Instant> times;
   for (const auto& [name, time] : confirmed_) times.push_back(time);
   std::sort(times.begin(), times.end(), std::greater<>());
-  valid_until_ =
+  const Instant until =
       times[voters_.majority() - 1] + options_.length - options_.length / limits::kLeaseMargin;
+  // What the voters before a change have granted holds on: every majority of those after it has one
+  // of them.
+  if (until < valid_until_) return;
+  valid_until_ = until;
+  prolonged_by_ = voters_.version;
 }
 
 // --- recovery ---

@@ -23,6 +23,7 @@
 
 #include "replication/lease_message.h"
 #include "replication/lease_recovery.h"
+#include "replication/lease_rules.h"
 #include "replication/lease_voter.h"
 #include "replication/limits.h"
 #include "replication/replicator.h"
@@ -40,24 +41,12 @@ class LeaseHost {
   virtual bool Holds(const VersionVector& vector) const = 0;
   /// On disk when it returns, as `appendfsync` means it. Failed: nothing has changed.
   virtual Status Persist(const LeaseRecord& record) = 0;
-  /// Writes and logs that this node holds `epoch`, with its vector: older claims outside it are
-  /// void.
-  virtual Status WriteEpoch(uint64_t epoch) = 0;
+  /// Writes and logs that this node holds `epoch`, with its vector (older claims outside it are
+  /// void) and the voters as it states them.
+  virtual Status WriteEpoch(uint64_t epoch, const VoterSet& voters) = 0;
   virtual void Send(const std::string& voter, const LeaseMessage& message) = 0;
   /// Asks `voter` for what it holds and this node lacks.
   virtual void Pull(const std::string& voter) = 0;
-};
-
-/// The rules that exclusion stands on. Tests leave one out and must see it violated.
-struct LeaseRules {
-  bool promises_are_written = true;        ///< Counterexample 7.
-  bool lost_voters_recover = true;         ///< Counterexamples 7 and 8.
-  bool restarted_voters_wait = true;       ///< Counterexample 21.
-  bool candidates_pull = true;             ///< What a majority acknowledged is held before serving.
-  bool held_leases_are_refused = true;     ///< A voter waits for the lease it gave to lapse.
-  bool old_voter_sets_are_refused = true;  ///< Counterexample 23.
-
-  friend bool operator==(const LeaseRules&, const LeaseRules&) = default;
 };
 
 class Lease {
@@ -84,8 +73,15 @@ class Lease {
              Instant now);
   /// Only now it shows that this node has lost something: its incarnation has risen.
   void OnIncarnation(uint64_t incarnation, Instant now);
-  /// The voter set has changed: an election under the old one begins anew.
+  /// A newer voter set was found, written by another: an election under the old one begins anew,
+  /// and a lease that is held is over. An older one changes nothing.
   void SetVoters(const VoterSet& voters, Instant now);
+  /// The holder itself has written a newer set, one voter more or one less: it takes effect at
+  /// once. Who is no voter any more goes on until it resigns.
+  void ChangeVoters(const VoterSet& voters, Instant now);
+  /// This node, to which the shared folder has handed its vote for good, is the only voter, and
+  /// stands for the next epoch at once.
+  void TakeVote(const VoterSet& voters, uint64_t folder_epoch, Instant now);
 
   void OnMessage(const Sender& from, const LeaseMessage& message, Instant now);
   /// This node holds more than before.
@@ -108,6 +104,8 @@ class Lease {
   /// What acknowledgements say: the epoch promised; 0: they must not be counted.
   uint64_t promised() const { return recovery_ ? 0 : record_.promised_epoch; }
   bool recovering() const { return recovery_.has_value(); }
+  /// Whether the lease was prolonged by a majority of the voters as they are now.
+  bool ProlongedByVoters() const { return holding_ && prolonged_by_ == voters_.version; }
   const VoterSet& voters() const { return voters_; }
 
  private:
@@ -137,8 +135,9 @@ class Lease {
   /// Persists what `change` makes of the record; false: it could not be, and nothing has changed.
   template <typename Change>
   bool Remember(const Change& change);
+  /// `won`: the candidate has the epoch already, from a majority.
   std::optional<LeaseDenial::Reason> Vote(const Sender& candidate, const LeaseRequest& request,
-                                          Instant now);
+                                          Instant now, bool won = false);
   void BeginAttempt(bool trial, Instant now);
   void AskVoters(Instant now);
   void Advance(Instant now);
@@ -170,6 +169,7 @@ class Lease {
   uint64_t epoch_ = 0;
   bool holding_ = false;
   Instant valid_until_{};
+  uint64_t prolonged_by_ = 0;  // the version of the voters that did so last
   Instant next_renewal_{};
   uint64_t sequence_ = 0;
   std::map<uint64_t, Instant> renewals_;      // on their way: when they were sent

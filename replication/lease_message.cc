@@ -40,6 +40,12 @@ struct Print {
 
 }  // namespace
 
+std::string VersionText(uint64_t version) {
+  const VoterSet set{version, {}};
+  return std::to_string(set.forced()) + "." + std::to_string(set.epoch()) + "." +
+         std::to_string(set.change());
+}
+
 std::string ToString(const LeaseMessage& message) { return std::visit(Print{}, message); }
 
 }  // namespace starling

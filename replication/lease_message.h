@@ -17,15 +17,34 @@
 namespace starling {
 
 /// Who counts for majorities. A later version replaces an earlier one whole.
+///
+/// Each holder of the lease states the set anew as its epoch begins: whoever holds that beginning
+/// refuses sets that earlier holders wrote and never brought to a majority. Within an epoch its
+/// holder alone changes the set. A set that an operator has forced comes after all those of before.
 struct VoterSet {
+  /// 16 bits: how often it was forced; 32: the epoch of its holder; 16: how often that one changed
+  /// it. The set of the cluster's creation has 1, none 0.
   uint64_t version = 0;
   std::vector<std::string> names;  ///< Sorted; empty: nobody votes here.
+
+  static uint64_t VersionOf(uint64_t forced, uint64_t epoch, uint64_t change) {
+    return forced << 48 | (epoch & 0xffffffff) << 16 | (change & 0xffff);
+  }
+  uint64_t forced() const { return version >> 48; }
+  uint64_t epoch() const { return version >> 16 & 0xffffffff; }
+  uint64_t change() const { return version & 0xffff; }
+  /// The same voters, as the holder of `epoch` states them at its beginning.
+  VoterSet StatedIn(uint64_t epoch) const { return {VersionOf(forced(), epoch, 0), names}; }
 
   size_t majority() const { return names.size() / 2 + 1; }
   bool Has(std::string_view name) const {
     return std::find(names.begin(), names.end(), name) != names.end();
   }
+
+  friend bool operator==(const VoterSet&, const VoterSet&) = default;
 };
+/// `<forced>.<epoch>.<change>`.
+std::string VersionText(uint64_t version);
 
 /// "May I have epoch `epoch`?" A trial only asks whether the answer would be yes.
 struct LeaseRequest {

@@ -9,7 +9,8 @@
 namespace starling {
 Leasing::Leasing(Store& store, const MemberList& list, const Links& links, PeerSender& sender,
                  Streams& streams, const Stability& stability, const Joining& joining,
-                 std::mt19937_64& random, uint64_t session, std::shared_ptr<spdlog::logger> log)
+                 std::mt19937_64& random, const Options& options,
+                 std::shared_ptr<spdlog::logger> log)
     : store_(store),
       list_(list),
       links_(links),
@@ -17,9 +18,10 @@ Leasing::Leasing(Store& store, const MemberList& list, const Links& links, PeerS
       streams_(streams),
       stability_(stability),
       joining_(joining),
-      session_(session),
+      options_(options),
       log_(std::move(log)),
-      lease_({.name = store.name(), .session = session}, *this, random, log_) {
+      lease_({.name = store.name(), .session = options.session, .rules = options.rules}, *this,
+             random, log_) {
   streams_.SayLease([this] { return Streams::LeaseWords{lease_.promised(), leads()}; });
 }
 
@@ -41,9 +43,11 @@ void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
     fresh.incarnation = incarnation_;
     if (Persist(fresh)) known = fresh;
   }
-  lease_.Start(known, incarnation_, VoterSet{1, record.voters}, now);
+  VoterSet voters = ReadVoters(store_.keyspace());
+  if (voters.version == 0) voters = {1, record.voters};
+  lease_.Start(known, incarnation_, voters, now);
   cluster_ = record.id;
-  RefreshEpochs();
+  RefreshEpochs(now);
   BeginFolder();
 }
 
@@ -58,9 +62,9 @@ void Leasing::BeginFolder() {
   if (!begun_ || folder_ || voting_.folder == nullptr || voting_.cluster != cluster_) return;
   if (!lease_.voters().names.empty()) return;
   folder_ = std::make_unique<FolderLeasing>(
-      *voting_.folder, EpochHolder{store_.name(), session_, voting_.boot_id},
+      *voting_.folder, EpochHolder{store_.name(), options_.session, voting_.boot_id},
       FolderLeasing::Node{store_, list_, streams_, stability_, [this] { return HighestKnown(); },
-                          [this](uint64_t epoch) { return WriteEpoch(epoch); }},
+                          [this](uint64_t epoch) { return WriteEpoch(epoch, {}); }},
       log_);
   look_ = true;
 }
@@ -76,6 +80,7 @@ void Leasing::Look(Instant now) {
 
 void Leasing::OnFolder(Instant now) {
   if (folder_) folder_->OnChange(MayLead(), now);
+  FollowHandOver(now);
 }
 
 void Leasing::OnProcessEnded(uint64_t session, Instant now) {
@@ -86,6 +91,7 @@ void Leasing::OnProcessEnded(uint64_t session, Instant now) {
 void Leasing::OnTick(Instant now) {
   lease_.OnTick(now);
   if (folder_) folder_->OnTick(MayLead(), now);
+  FollowHandOver(now);
 }
 
 Instant Leasing::NextTimer() const {
@@ -106,6 +112,7 @@ void Leasing::OnPeerLost(NodeId peer) {
 
 uint64_t Leasing::LeadsEpoch(Instant now) const {
   if (folder_) return folder_->Holding(now) ? folder_->leads() : 0;
+  if (!options_.rules.lease_is_checked) return lease_.leads();
   return lease_.Holding(now) ? lease_.epoch() : 0;
 }
 
@@ -143,8 +150,8 @@ Status Leasing::Persist(const LeaseRecord& record) {
   return store_.PutRecord(record_names::kLease, EncodeLeaseRecord(record));
 }
 
-Status Leasing::WriteEpoch(uint64_t epoch) {
-  const EpochRecord record{store_.name(), streams_.Visible()};
+Status Leasing::WriteEpoch(uint64_t epoch, const VoterSet& voters) {
+  const EpochRecord record{store_.name(), streams_.Visible(), voters};
   WriteEpochRecord(store_.keyspace(), epoch, record);
   if (Status committed = store_.journal().Commit(); !committed) return committed;
   majority_.Begin({epoch, store_.origin(), store_.journal().upto(), record.vector});
@@ -164,17 +171,26 @@ void Leasing::Pull(const std::string& voter) { streams_.ReportTo(NodeId::FromNam
 void Leasing::OnReport(NodeId from, const Report& report) {
   const Hello* hello = links_.HelloOf(from);
   if (hello == nullptr) return;
-  majority_.OnReport(hello->node_name, report.promised, report.vector);
+  const bool any = !options_.rules.only_own_epoch_counts;
+  majority_.OnReport(hello->node_name, any ? majority_.epoch() : report.promised, report.vector);
   Peer& peer = peers_[from];
   if (report.sequence <= peer.sequence) return;
   peer = {report.sequence, report.leads};
 }
 
-void Leasing::RefreshEpochs() {
+void Leasing::RefreshEpochs(Instant now) {
+  if (!begun_) return;
   const EpochRecords records = ReadEpochRecords(store_.keyspace());
-  if (records.empty() || records.rbegin()->first <= known_epoch_) return;
-  known_epoch_ = records.rbegin()->first;
-  known_ = records.rbegin()->second;
+  if (!records.empty() && records.rbegin()->first > known_epoch_) {
+    known_epoch_ = records.rbegin()->first;
+    known_ = records.rbegin()->second;
+  }
+  const VoterSet voters = ReadVoters(store_.keyspace());
+  if (voters.version <= lease_.voters().version) return;
+  lease_.SetVoters(voters, now);
+  if (!folder_ || voters.names.empty()) return;
+  folder_->Resign();  // named voters have taken its place
+  folder_.reset();
 }
 
 /// A holder waits for a majority that holds its epoch's beginning before it can acknowledge
@@ -232,6 +248,7 @@ void Leasing::Tell(Instant now, Effects& effects) {
   if (!begun_) return;
   AcknowledgeBeginning();
   const std::optional<Stamp> held = AdvanceMajority(now);
+  AdvanceChange(now);
   if (leads() != said_) {
     said_ = leads();
     streams_.ReportToAll(now);

@@ -1,7 +1,8 @@
 /// Gives the lease machine a node to work on: the store, the links, the streams.
 ///
-/// The voters are those of the cluster's creation record; where it names none, the folder that the
-/// host hands in is the voter, and without one nobody leads. Not thread-safe.
+/// The voters are those that were stated or forced last, in the beginning those of the cluster's
+/// creation record; where that names none, the folder that the host hands in is the voter, and
+/// without one nobody leads. leasing_voters.cc has how an operator changes them. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -26,9 +27,14 @@ namespace starling {
 
 class Leasing final : private LeaseHost {
  public:
+  struct Options {
+    uint64_t session = 0;
+    LeaseRules rules;
+  };
+
   Leasing(Store& store, const MemberList& list, const Links& links, PeerSender& sender,
           Streams& streams, const Stability& stability, const Joining& joining,
-          std::mt19937_64& random, uint64_t session, std::shared_ptr<spdlog::logger> log);
+          std::mt19937_64& random, const Options& options, std::shared_ptr<spdlog::logger> log);
 
   /// This node is in `record`'s cluster. `created`: it took part in the creation, and so has
   /// promised nothing yet; who comes later, or has lost its record, recovers first.
@@ -58,7 +64,7 @@ class Leasing final : private LeaseHost {
   void OnReport(NodeId from, const Report& report);
   void OnPeerLost(NodeId peer);
   /// The cluster's database may have changed.
-  void RefreshEpochs();
+  void RefreshEpochs(Instant now);
   /// See Replicator::AwaitMajority.
   void AwaitMajority(uint64_t epoch, Stamp upto);
   /// At the end of each input, first: looks at the folder where a link has dropped.
@@ -72,6 +78,14 @@ class Leasing final : private LeaseHost {
   /// As Tell saw it last.
   const LeaseView& told() const { return told_; }
 
+  // --- changes of the voters, by the operator ---
+  /// See Replicator::ChangeVoters.
+  Result<std::string> ChangeVoters(const VoterRequest& request, Instant now);
+  /// Whether a majority holds what this holder has changed.
+  bool VotersHeld() const { return changed_.none(); }
+  /// What the change that is under way here leads to; empty: none is.
+  const std::vector<std::string>& VotersWantedNow() const { return wanted_; }
+
  private:
   /// What a peer has said last of its holding the lease.
   struct Peer {
@@ -79,6 +93,14 @@ class Leasing final : private LeaseHost {
     uint64_t leads = 0;
   };
 
+  Result<std::string> ForceVoters(const VoterRequest& request, Instant now);
+  Result<std::string> HandFolderOver(const VoterRequest& request, Instant now);
+  void FollowHandOver(Instant now);
+  Status WriteVoters(uint64_t epoch, const VoterSet& voters);
+  void AdvanceChange(Instant now);
+  void ChangeOneVoter(const std::vector<std::string>& names, Instant now);
+  bool HasCaughtUp(const std::string& name) const;
+  std::string WhyUnreachable(const std::vector<std::string>& voters) const;
   void AcknowledgeBeginning();
   void BeginFolder();
   bool MayLead() const;
@@ -88,7 +110,7 @@ class Leasing final : private LeaseHost {
   VersionVector Held() const override { return streams_.Visible(); }
   bool Holds(const VersionVector& vector) const override;
   Status Persist(const LeaseRecord& record) override;
-  Status WriteEpoch(uint64_t epoch) override;
+  Status WriteEpoch(uint64_t epoch, const VoterSet& voters) override;
   void Send(const std::string& voter, const LeaseMessage& message) override;
   void Pull(const std::string& voter) override;
 
@@ -99,7 +121,7 @@ class Leasing final : private LeaseHost {
   Streams& streams_;
   const Stability& stability_;
   const Joining& joining_;
-  uint64_t session_;
+  Options options_;
   std::shared_ptr<spdlog::logger> log_;
   Lease lease_;
   struct Voting {
@@ -120,6 +142,10 @@ class Leasing final : private LeaseHost {
   uint64_t said_ = 0;                // to the peers: what this node leads
   uint64_t incarnation_ = 0;
   bool begun_ = false;
+  std::vector<std::string> wanted_;  // the voters that the operator wants; empty: as they are
+  uint64_t wanted_epoch_ = 0;        // in which they are changed; 0: the next that is led here
+  std::string added_;                // last, until it has acknowledged the epoch's beginning
+  Stamp changed_;                    // where the last change stands, until a majority holds it
 };
 
 }  // namespace starling

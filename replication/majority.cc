@@ -18,6 +18,11 @@ void Majority::OnReport(const std::string& voter, uint64_t promised, const Versi
   acknowledged_[voter].MergeFrom(vector);
 }
 
+bool Majority::HasAcknowledged(const std::string& voter) const {
+  const auto found = acknowledged_.find(voter);
+  return found != acknowledged_.end() && found->second.Covers(beginning_.own, beginning_.written);
+}
+
 void Majority::Await(Stamp upto) { awaited_ = std::max(awaited_, upto); }
 
 Stamp Majority::Held(const VoterSet& voters, const std::string& self, Stamp own_upto,

@@ -36,6 +36,8 @@ class Majority {
 
   /// `voter`, another node, holds what `vector` names, and had promised `promised` then.
   void OnReport(const std::string& voter, uint64_t promised, const VersionVector& vector);
+  /// Whether `voter` has acknowledged the epoch's beginning, having promised the epoch.
+  bool HasAcknowledged(const std::string& voter) const;
   /// Waits for `upto` of the own stream.
   void Await(Stamp upto);
   /// What the host has not been told of and waits for: up to where a majority holds the own stream,
@@ -45,6 +47,8 @@ class Majority {
                                const VersionVector& required);
   /// Whether Advance may have something to say.
   bool waits() const { return beginning_.epoch != 0 && (!begun_ || told_ < awaited_); }
+  /// Up to where the host was told that a majority holds the own stream.
+  Stamp told() const { return told_; }
   /// Whether a majority holds the epoch's beginning.
   bool begun() const { return begun_; }
 

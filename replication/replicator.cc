@@ -173,6 +173,16 @@ Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Ef
   return {};
 }
 
+Result<std::string> Replicator::ChangeVoters(const VoterRequest& request, Instant now,
+                                             Effects& effects) {
+  Impl& impl = *impl_;
+  Impl::Input input(impl, effects, now);
+  if (!impl.record_) return Error{Code::kUnavailable, "this node is in no cluster yet"};
+  Result<std::string> changed = impl.leasing_.ChangeVoters(request, now);
+  impl.list_dirty_ = true;  // what was written counts at the end of this input
+  return changed;
+}
+
 void Replicator::AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects& effects) {
   Impl::Input input(*impl_, effects, now);
   impl_->leasing_.AwaitMajority(epoch, upto);
@@ -244,6 +254,9 @@ LeaseInfo Replicator::lease(Instant now) const {
         std::chrono::duration_cast<std::chrono::milliseconds>(info.view.valid_until - now);
   }
   info.voters = lease.voters().names;
+  info.voters_version = info.voters.empty() ? 0 : lease.voters().version;
+  info.voters_held = leasing.VotersHeld();
+  info.voters_wanted = leasing.VotersWantedNow();
   info.epoch = led != 0 ? led : lease.epoch();
   info.holding = led != 0;
   info.promised = lease.promised();

@@ -20,7 +20,9 @@
 
 #include <spdlog/logger.h>
 
+#include "replication/lease_rules.h"
 #include "replication/order.h"
+#include "replication/voter_change.h"
 #include "starling/result.h"
 #include "storage/batch_codec.h"
 #include "storage/keyspace.h"
@@ -60,6 +62,7 @@ struct ReplicatorOptions {
   std::string boot_id;
   std::string process;
   uint64_t random_seed = 0;  ///< For probes, jitter, nonces: from the OS in production.
+  LeaseRules lease_rules;    ///< For tests only: one may be left out.
 };
 
 /// Effects, carried out in order by the host.
@@ -168,6 +171,10 @@ struct LeaseInfo {
   LeaseView view;
   std::chrono::milliseconds valid_for{0};  ///< Of this node's lease; 0: it has none.
   std::vector<std::string> voters;         ///< Empty: no named voters.
+  uint64_t voters_version = 0;             ///< See VoterSet; 0: none.
+  /// Here, at the holder: a majority holds these voters; elsewhere true.
+  bool voters_held = true;
+  std::vector<std::string> voters_wanted;  ///< What a change that is under way here leads to.
   uint64_t epoch = 0;                      ///< Held or last stood for by this node; 0: none.
   bool holding = false;                    ///< It may order commands now.
   uint64_t promised = 0;                   ///< By this voter; 0: nothing that counts.
@@ -213,6 +220,11 @@ class Replicator {
   /// STARLING FORGET: ends members in the member list (operator's decision). Errors (nothing
   /// changed): kNotFound, kRefused (alive or self).
   Status Forget(const std::vector<std::string>& names, Instant now, Effects& effects);
+  /// STARLING VOTERS: begins to change who votes, by the operator's decision; lease() tells how far
+  /// it is. Returns what the operator should read beyond "OK". Errors (nothing changed):
+  /// VotersWanted's, kUnavailable (not now, or not here: who holds the lease is named), kRefused,
+  /// kIo, kReadOnly; kUnknownOutcome.
+  Result<std::string> ChangeVoters(const VoterRequest& request, Instant now, Effects& effects);
   /// The host wants to hear when a majority of the voters holds the own stream up to `upto`, which
   /// is in the own log, acknowledged in `epoch`: MajorityEffect says so, at once where it is known
   /// already. Nothing happens where this node does not lead `epoch`; if the epoch ends, waiting

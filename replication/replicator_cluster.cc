@@ -142,7 +142,7 @@ void Replicator::Impl::Activate(NodeId peer, Instant now) {
 
 void Replicator::Impl::RefreshList(Instant now) {
   list_dirty_ = false;
-  leasing_.RefreshEpochs();
+  leasing_.RefreshEpochs(now);
   const std::vector<std::string> before = list_.members();
   if (!list_.Refresh(record_)) return;
   clocks_.SetMembers(list_.members().size());

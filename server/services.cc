@@ -126,6 +126,10 @@ Status ThreadServices::Join(const std::vector<std::string>& addresses) {
   return shared_.runtime.Join(addresses);
 }
 
+Result<std::string> ThreadServices::ChangeVoters(const VoterRequest& request) {
+  return shared_.runtime.ChangeVoters(request);
+}
+
 Status ThreadServices::Backup(const std::string& folder) { return shared_.runtime.Backup(folder); }
 
 Status ThreadServices::Shutdown(bool save) {

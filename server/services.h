@@ -53,6 +53,7 @@ class ThreadServices final : public NodeServices {
   LeaseInfo Lease() override;
   Status Forget(const std::vector<std::string>& names) override;
   Status Join(const std::vector<std::string>& addresses) override;
+  Result<std::string> ChangeVoters(const VoterRequest& request) override;
   Status Backup(const std::string& folder) override;
 
   Status Shutdown(bool save) override;

@@ -32,6 +32,13 @@ constexpr std::string_view kHelp[] = {
     "    The members of the cluster, as this node sees them.",
     "VOTERS",
     "    The members that count for majorities; none where the meeting folder votes.",
+    "VOTERS ADD <name>|REMOVE <name>|REPLACE <old> <new>",
+    "    Change them, at the leaseholder; STARLING LEASE shows how far it is.",
+    "VOTERS FORCE <name> [<name> ...]",
+    "    After a majority is lost for good: these vote from now on; what only the others held is "
+    "lost.",
+    "VOTERS SET <name> [<name> ...]",
+    "    Let these vote, instead of the others or of the meeting folder.",
 };
 
 void ReplyStatus(CommandContext& context, const Status& status) {
@@ -86,7 +93,7 @@ void ReplyNames(Reply& reply, const std::vector<std::string>& names) {
 void Lease(CommandContext& context, Arguments) {
   Reply& reply = context.reply;
   const LeaseInfo lease = context.services.Lease();
-  reply.Map(9);
+  reply.Map(12);
   reply.Bulk("mode");
   reply.Bulk(NameOf(lease.mode));
   reply.Bulk("epoch");
@@ -105,14 +112,73 @@ void Lease(CommandContext& context, Arguments) {
   reply.Integer(lease.view.majority_begun ? 1 : 0);
   reply.Bulk("voters");
   ReplyNames(reply, lease.voters);
+  reply.Bulk("voters-version");
+  reply.Bulk(VersionText(lease.voters_version));
+  reply.Bulk("voters-held");
+  reply.Integer(lease.voters_held ? 1 : 0);
+  reply.Bulk("voters-wanted");
+  ReplyNames(reply, lease.voters_wanted);
   reply.Bulk("promised");
   reply.Integer(static_cast<int64_t>(lease.promised));
   reply.Bulk("recovering");
   reply.Integer(lease.recovering ? 1 : 0);
 }
 
-void Voters(CommandContext& context, Arguments) {
-  ReplyNames(context.reply, context.services.Lease().voters);
+struct VoterWord {
+  std::string_view word;
+  VoterRequest::Kind kind;
+  size_t names;  ///< That it takes; 0: one or more.
+};
+constexpr VoterWord kVoterWords[] = {
+    {"add", VoterRequest::Kind::kAdd, 1},         {"remove", VoterRequest::Kind::kRemove, 1},
+    {"replace", VoterRequest::Kind::kReplace, 2}, {"set", VoterRequest::Kind::kSet, 0},
+    {"force", VoterRequest::Kind::kForce, 0},
+};
+
+/// Why the lease has to be looked for elsewhere; empty: it is here.
+std::string WhyNotHere(const LeaseInfo& lease) {
+  if (lease.holding) return {};
+  if (!lease.view.holder.empty()) {
+    return "NOTLEADER '" + lease.view.holder + "' holds the lease: ask it";
+  }
+  return "NOQUORUM nobody in reach holds the lease; where a majority of the voters is lost for "
+         "good, see STARLING VOTERS FORCE";
+}
+
+/// Names may be given as words or as a list with commas.
+std::vector<std::string> NamesIn(Arguments words) {
+  std::vector<std::string> names;
+  for (std::string_view word : words) {
+    for (size_t end = 0; end != std::string_view::npos;) {
+      end = word.find(',');
+      names.emplace_back(word.substr(0, end));
+      if (end != std::string_view::npos) word.remove_prefix(end + 1);
+    }
+  }
+  return names;
+}
+
+void Voters(CommandContext& context, Arguments arguments) {
+  if (arguments.size() == 2) return ReplyNames(context.reply, context.services.Lease().voters);
+  const auto* found =
+      std::find_if(std::begin(kVoterWords), std::end(kVoterWords),
+                   [&](const VoterWord& each) { return IsWord(arguments[2], each.word); });
+  const size_t names = arguments.size() - 3;
+  const bool fits =
+      found != std::end(kVoterWords) && (found->names == 0 ? names > 0 : names == found->names);
+  if (!fits) {
+    return context.reply.Error(
+        "ERR VOTERS takes ADD name, REMOVE name, REPLACE old new, SET name ... or FORCE name ...");
+  }
+  if (found->kind != VoterRequest::Kind::kForce) {
+    const std::string why = WhyNotHere(context.services.Lease());
+    if (!why.empty()) return context.reply.Error(why);
+  }
+  const Result<std::string> changed =
+      context.services.ChangeVoters({found->kind, NamesIn(arguments.subspan(3))});
+  if (!changed) return context.reply.Error("ERR " + changed.error().message);
+  if (changed->empty()) return context.reply.Ok();
+  context.reply.Bulk(*changed);
 }
 
 void Fence(CommandContext& context, Arguments arguments) {
@@ -251,8 +317,8 @@ constexpr CommandSpec kStarlingCommands[] = {
      "How strongly this connection's commands are ordered.", nullptr},
     {"starling|members", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "The members of the cluster.", nullptr},
-    {"starling|voters", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
-     "The members that count for majorities.", nullptr},
+    {"starling|voters", -2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
+     "The members that count for majorities, and changes of them.", nullptr},
 };
 
 }  // namespace

@@ -146,8 +146,11 @@ TEST_F(LeaseTest, ACandidateWithAnOlderVoterSetIsRefused) {  // counterexample 2
   const int voter = Other();
   VoterSet later = world.lease(voter).voters();
   ++later.version;
+  for (int i = 0; i < 5; ++i) {
+    world.Cut(i, voter);
+    world.Cut(voter, i);
+  }
   world.ReplaceVoters(voter, later);
-  world.Cut(holder_, voter);
   world.Run(limits::kLease * 2);
   const uint64_t promised = world.lease(voter).promised();
   LeaseRequest request;
@@ -159,6 +162,42 @@ TEST_F(LeaseTest, ACandidateWithAnOlderVoterSetIsRefused) {  // counterexample 2
   request.voters = later.version;
   world.lease(voter).OnMessage({"X", 4711}, request, world.LocalTime(voter));
   EXPECT_EQ(world.lease(voter).promised(), promised + 1);
+}
+
+TEST_F(LeaseTest, AVoterIsAddedAndTheHolderRemovesItselfWithoutAPause) {
+  LeaseWorld::Options options;
+  options.voters = voters_ = 1;
+  options.members = 1;
+  options.loss = 0;
+  LeaseWorld& world = world_.emplace(options);
+  ASSERT_TRUE(world.RunUntil([&] { return world.Holder() == 0 && world.acknowledged() > 0; }, 5s));
+  const uint64_t epoch = world.lease(0).epoch();
+  world.Run(1s);  // the other catches up
+  world.ChangeVoters(1);
+  EXPECT_EQ(world.lease(0).voters().names, (std::vector<std::string>{"A", "B"}));
+  EXPECT_TRUE(world.RunUntil([&] { return world.changes() == 1; }, 1s));
+  EXPECT_TRUE(world.RunUntil([&] { return world.lease(0).ProlongedByVoters(); }, 1s));
+  EXPECT_EQ(world.Holder(), 0);
+  EXPECT_EQ(world.lease(0).epoch(), epoch);
+  world.ChangeVoters(0);
+  EXPECT_EQ(world.Holder(), 0) << "until the other holds it";
+  EXPECT_TRUE(world.RunUntil([&] { return world.Holder() == 1; }, 3s)) << world.Describe();
+  EXPECT_EQ(world.lease(1).voters().names, (std::vector<std::string>{"B"}));
+}
+
+TEST_F(LeaseTest, AVoterThatIsOutvotedByForceIsFencedWhenItIsBack) {
+  LeaseWorld& world = Make(3);
+  const int old = holder_;
+  for (const int lost : {old, Other(2)}) world.Crash(lost, CrashKind::kKill);
+  world.Run(5s);
+  ASSERT_EQ(world.Holder(), -1);
+  world.ForceVoters({Other()});
+  EXPECT_TRUE(world.RunUntil([&] { return world.Holder() == Other(); }, 5s));
+  world.Start(old);
+  world.Start(Other(2));
+  world.Run(20s);
+  EXPECT_EQ(world.Holder(), Other());
+  EXPECT_EQ(world.lease(old).voters(), world.lease(Other()).voters());
 }
 
 TEST_F(LeaseTest, AVoterThatLostItsDiskCountsAgainWhenTheOthersHaveToldIt) {
@@ -230,12 +269,23 @@ TEST(LeaseRecoveryOfAll, LeavesNobodyBehindWhoWasKilledMeanwhile) {
 struct Outcome {
   std::string violation;  ///< Of exclusion, or of what a majority acknowledged.
   std::string stall;      ///< What did not come though nothing was broken any more.
+  uint64_t changes = 0;   ///< Of the voters.
 };
+
+/// Asks for one voter more or one less; never fewer than there were in the beginning.
+void ChangeSomeVoter(LeaseWorld& world, int least) {
+  const int holder = world.Holder();
+  if (holder < 0) return;
+  const VoterSet& voters = world.lease(holder).voters();
+  const int member = static_cast<int>(world.Draw(world.size()));
+  const bool less = voters.Has(world.name(member));
+  if (!less || static_cast<int>(voters.names.size()) > least) world.ChangeVoters(member);
+}
 
 /// Faults of every kind for `time`, never more lost disks at once than a minority; then peace.
 Outcome RunFaults(const LeaseWorld::Options& options, Instant time) {
   LeaseWorld world(options);
-  const auto any = [&] { return static_cast<int>(world.Draw(options.voters)); };
+  const auto any = [&] { return static_cast<int>(world.Draw(world.size())); };
   std::set<int> unsound;  // lost something and have not recovered
   const auto fault = [&](int node) {
     switch (world.Draw(14)) {
@@ -243,6 +293,8 @@ Outcome RunFaults(const LeaseWorld::Options& options, Instant time) {
         return world.Crash(node, CrashKind::kKill);
       case 1:
         if (static_cast<int>(unsound.size()) >= (options.voters - 1) / 2) return;
+        // A new voter that is not sound yet counts too.
+        if (options.members > 0 && world.AnyRecovers()) return;
         world.Crash(node, world.Draw(2) == 0 ? CrashKind::kPowerLoss : CrashKind::kNewDisk);
         unsound.insert(node);
         return;
@@ -271,21 +323,27 @@ Outcome RunFaults(const LeaseWorld::Options& options, Instant time) {
     std::erase_if(unsound,
                   [&](int node) { return world.Up(node) && !world.lease(node).recovering(); });
     fault(any());
+    if (options.members > 0) ChangeSomeVoter(world, options.voters);
   }
   world.Heal();
-  for (int i = 0; i < options.voters; ++i) world.Start(i);
+  for (int i = 0; i < world.size(); ++i) world.Start(i);
   Outcome outcome;
-  if (!world.RunUntil([&] { return world.AllFollow(); }, 30s)) outcome.stall = "nobody leads";
+  if (!world.RunUntil([&] { return world.AllFollow(); }, 30s))
+    outcome.stall = "nobody leads" + world.Describe();
   world.Run(2s);
   if (world.acknowledged() == 0) outcome.stall = "nothing was ever acknowledged";
+  outcome.changes = world.changes();
   outcome.violation = world.violation();
   return outcome;
 }
 
-/// The first of `seeds` seeds in which something was violated, and what; empty: none.
-std::string FirstViolation(LeaseWorld::Options options, uint64_t seeds) {
+/// The first of `seeds` seeds in which something was violated, and what; empty: none. `changes`
+/// counts those of the voters.
+std::string FirstViolation(LeaseWorld::Options options, uint64_t seeds,
+                           uint64_t* changes = nullptr) {
   for (options.seed = 1; options.seed <= seeds; ++options.seed) {
     const Outcome outcome = RunFaults(options, 20s);
+    if (changes != nullptr) *changes += outcome.changes;
     const std::string seed = "seed " + std::to_string(options.seed) + ": ";
     if (!outcome.violation.empty()) return seed + outcome.violation;
     // With a rule left out anything may happen.
@@ -300,6 +358,17 @@ TEST(LeaseFaults, LeaveOneHolderWhoHasAllThatWasAcknowledged_I3_I4) {
     options.voters = voters;
     EXPECT_EQ(FirstViolation(options, seeds), "") << voters << " voters";
   }
+}
+
+TEST(LeaseFaults, AndChangesOfTheVotersLeaveOneHolderWhoHasAllThatWasAcknowledged_I3_I4) {
+  LeaseWorld::Options options;
+  options.members = 2;
+  uint64_t changes = 0;
+  for (const auto& [voters, seeds] : {std::pair{1, 30}, {2, 30}, {3, 150}}) {
+    options.voters = voters;
+    EXPECT_EQ(FirstViolation(options, seeds, &changes), "") << voters << " voters";
+  }
+  EXPECT_GT(changes, 500u);
 }
 
 TEST(LeaseFaults, AreSeenWhenARuleIsLeftOut_I3_I4) {
@@ -317,6 +386,66 @@ TEST(LeaseFaults, AreSeenWhenARuleIsLeftOut_I3_I4) {
     EXPECT_NE(violation, "") << name;
     RecordProperty(name, violation);
   }
+}
+
+TEST(LeaseFaults, AreSeenWhenVotersChangeBeforeTheEpochIsHeld_I3_I4) {
+  LeaseWorld::Options options;
+  options.voters = 2;
+  options.members = 3;
+  options.rules.epoch_commits_before_change = false;
+  const std::string violation = FirstViolation(options, 1000);
+  EXPECT_NE(violation, "");
+  RecordProperty("epoch_commits_before_change", violation);
+}
+
+/// Voters A to E become three of them while the other two do not know; then two of the three are
+/// cut off, with the holder, and the third is left with those who do not know.
+std::string OutdatedMajorityStands(const LeaseWorld::Options& options) {
+  LeaseWorld world(options);
+  if (!world.RunUntil([&] { return world.AllFollow(); }, 10s)) return "nobody leads";
+  const int holder = world.Holder();
+  const auto other = [&](int step) { return (holder + step) % 5; };
+  const auto part = [&](const std::set<int>& left, bool cut) {
+    for (int a = 0; a < 5; ++a) {
+      for (int b = 0; b < 5; ++b) {
+        if (left.contains(a) != left.contains(b)) world.Cut(a, b, cut);
+      }
+    }
+  };
+  part({other(3), other(4)}, true);
+  for (const int gone : {other(4), other(3)}) {
+    const size_t before = world.lease(holder).voters().names.size();
+    const auto changed = [&] {
+      world.ChangeVoters(gone);
+      return world.lease(holder).voters().names.size() < before;
+    };
+    if (!world.RunUntil(changed, 10s)) return "the voters do not change";
+  }
+  world.Run(1s);
+  part({other(2)}, true);
+  world.Run(limits::kLease * 2);  // what it granted lapses
+  part({other(2)}, false);
+  part({other(3), other(4)}, false);
+  part({other(2), other(3), other(4)}, true);
+  world.Run(6s);
+  return world.violation();
+}
+
+TEST(LeaseFaults, AreSeenWhenOldVoterSetsAreNotRefused_I3) {  // counterexample 23
+  LeaseWorld::Options options;
+  options.voters = 5;
+  options.loss = 0;
+  for (options.seed = 1; options.seed <= 40; ++options.seed) {
+    EXPECT_EQ(OutdatedMajorityStands(options), "") << "seed " << options.seed;
+  }
+  options.rules.old_voter_sets_are_refused = false;
+  std::string violation;
+  for (options.seed = 1; options.seed <= 1000 && violation.empty(); ++options.seed) {
+    violation = OutdatedMajorityStands(options);
+  }
+  EXPECT_NE(violation, "");
+  RecordProperty("old_voter_sets_are_refused",
+                 "seed " + std::to_string(options.seed - 1) + ": " + violation);
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ class LeaseWorld::Host final : public LeaseHost {
     node().disk.record = record;
     return {};
   }
-  Status WriteEpoch(uint64_t epoch) override {
-    world_.OnEpochWritten(index_, epoch);
+  Status WriteEpoch(uint64_t epoch, const VoterSet& voters) override {
+    world_.OnEpochWritten(index_, epoch, voters);
     return {};
   }
   void Send(const std::string& voter, const LeaseMessage& message) override {
@@ -47,10 +47,11 @@ LeaseWorld::LeaseWorld(const Options& options)
                                             std::make_shared<spdlog::sinks::null_sink_mt>())) {
   voters_.version = 1;
   for (int i = 0; i < options.voters; ++i) voters_.names.push_back(std::string(1, 'A' + i));
-  nodes_.resize(static_cast<size_t>(options.voters));
-  for (int i = 0; i < options.voters; ++i) {
+  nodes_.resize(static_cast<size_t>(options.voters + options.members));
+  for (int i = 0; i < size(); ++i) {
     Node& node = nodes_[i];
-    node.name = voters_.names[i];
+    node.name = std::string(1, static_cast<char>('A' + i));
+    node.disk.voters = node.synced.voters = voters_;
     node.rate = 0.98 + 0.04 * static_cast<double>(Draw(1000)) / 1000;
     node.disk.record = node.synced.record = LeaseRecord{1, 0, {}};
     node.origin = {NodeId::FromName(node.name), 1};
@@ -73,8 +74,10 @@ void LeaseWorld::Crash(int index, CrashKind kind) {
   node.lease.reset();
   node.host.reset();
   node.heard.clear();
+  node.begun_at = node.changed_at = {};
+  node.added = -1;
   if (kind == CrashKind::kKill) return;
-  node.disk = kind == CrashKind::kPowerLoss ? node.synced : Disk{};
+  node.disk = kind == CrashKind::kPowerLoss ? node.synced : Disk{{}, {}, voters_};
   node.synced = node.disk;
   ++node.origin.incarnation;
 }
@@ -90,7 +93,7 @@ void LeaseWorld::Start(int index) {
   options.rules = options_.rules;
   node.lease = std::make_unique<Lease>(options, *node.host, random_, log_);
   node.paused_until = {};
-  node.lease->Start(node.disk.record, node.origin.incarnation, voters_, LocalTime(index));
+  node.lease->Start(node.disk.record, node.origin.incarnation, node.disk.voters, LocalTime(index));
 }
 
 void LeaseWorld::EndProcess(int ended) {
@@ -120,7 +123,56 @@ void LeaseWorld::Heal() {
 void LeaseWorld::Sync(int node) { nodes_[node].synced = nodes_[node].disk; }
 
 void LeaseWorld::ReplaceVoters(int node, const VoterSet& voters) {
+  nodes_[node].disk.voters = voters;
   lease(node).SetVoters(voters, LocalTime(node));
+}
+
+void LeaseWorld::ChangeVoters(int member) {
+  const int holder = Holder();
+  if (holder < 0 || now_ < nodes_[holder].paused_until) return;
+  Node& node = nodes_[holder];
+  const VoterSet& voters = node.lease->voters();
+  if (options_.rules.epoch_commits_before_change) {
+    const Stamp held = HeldByMajority(holder);
+    if (held < std::max(node.begun_at, node.changed_at) || !node.lease->ProlongedByVoters()) return;
+    const auto added = node.heard.find(node.added);
+    const bool waits = node.added >= 0 &&
+                       (added == node.heard.end() || added->second.promised != node.lease->epoch());
+    if (waits) return;
+    node.added = -1;
+  }
+  std::vector<std::string> names = voters.names;
+  const std::string& name = nodes_[member].name;
+  if (voters.Has(name)) {
+    if (names.size() == 1) return;
+    std::erase(names, name);
+  } else {
+    const auto heard = node.heard.find(member);
+    const bool caught_up =
+        member == holder ||
+        (heard != node.heard.end() && heard->second.vector.Covers(node.origin, node.begun_at));
+    if (!caught_up || !Up(member)) return;
+    if (member != holder) node.added = member;
+    names.insert(std::lower_bound(names.begin(), names.end(), name), name);
+  }
+  const VoterSet next{
+      VoterSet::VersionOf(voters.forced(), node.lease->epoch(), voters.change() + 1), names};
+  node.disk.voters = next;
+  node.changed_at = Append(holder);
+  node.lease->ChangeVoters(next, LocalTime(holder));
+}
+
+void LeaseWorld::ForceVoters(const std::set<int>& members) {
+  VoterSet forced;
+  uint64_t epoch = 0;
+  for (const int member : members) {
+    forced.names.push_back(nodes_[member].name);
+    const VoterSet& known = nodes_[member].disk.voters;
+    epoch = std::max({epoch, known.epoch(), lease(member).epoch(), lease(member).promised()});
+    forced.version = std::max(forced.version, known.forced());
+  }
+  forced.version = VoterSet::VersionOf(forced.version + 1, epoch + 1000, 1);
+  ReplaceVoters(*members.begin(), forced);
 }
 
 // --- the network ---
@@ -144,13 +196,17 @@ void LeaseWorld::Deliver(const Parcel& parcel) {
   if (const auto* message = std::get_if<LeaseMessage>(&parcel.message)) {
     node.lease->OnMessage({from, parcel.session}, *message, LocalTime(parcel.to));
   } else if (std::holds_alternative<PullRequest>(parcel.message)) {
-    Send(parcel.to, parcel.from, Copy{node.disk.vector, node.lease->promised()});
+    Send(parcel.to, parcel.from, Copy{node.disk.vector, node.lease->promised(), node.disk.voters});
   } else {
     const Copy& copy = std::get<Copy>(parcel.message);
     Copy& heard = node.heard[parcel.from];
     // A late acknowledgement is no acknowledgement of what came after it.
     if (copy.promised >= heard.promised) heard = copy;
     node.disk.vector.MergeFrom(copy.vector);
+    if (copy.voters.version > node.disk.voters.version) {
+      node.disk.voters = copy.voters;
+      node.lease->SetVoters(copy.voters, LocalTime(parcel.to));
+    }
     node.lease->OnProgress(LocalTime(parcel.to));
     CountAcknowledgements(parcel.to);
   }
@@ -166,7 +222,9 @@ void LeaseWorld::Step(int index) {
   if (now_ >= node.next_copy) {
     node.next_copy = now_ + milliseconds(10 + Draw(100));
     const int to = static_cast<int>(Draw(nodes_.size()));
-    if (to != index) Send(index, to, Copy{node.disk.vector, node.lease->promised()});
+    if (to != index) {
+      Send(index, to, Copy{node.disk.vector, node.lease->promised(), node.disk.voters});
+    }
   }
   if (node.lease->Holding(local) && now_ >= node.next_write) Write(index);
 }
@@ -174,37 +232,77 @@ void LeaseWorld::Step(int index) {
 void LeaseWorld::Write(int index) {
   Node& node = nodes_[index];
   node.next_write = now_ + milliseconds(5 + Draw(50));
-  node.disk.vector.Set(node.origin, Stamp{static_cast<uint64_t>(now_.count())});
-  if (nodes_.size() == 1) CountAcknowledgements(index);
+  Append(index);
+  CountAcknowledgements(index);
+}
+
+Stamp LeaseWorld::Append(int index) {
+  Node& node = nodes_[index];
+  const Stamp stamp{
+      std::max(static_cast<uint64_t>(now_.count()), node.disk.vector.Get(node.origin).value + 1)};
+  node.disk.vector.Set(node.origin, stamp);
+  return stamp;
+}
+
+Stamp LeaseWorld::HeldByMajority(int index) {
+  Node& node = nodes_[index];
+  const VoterSet& voters = node.lease->voters();
+  std::vector<Stamp> held;
+  if (voters.Has(node.name)) held.push_back(node.disk.vector.Get(node.origin));
+  for (const auto& [from, copy] : node.heard) {
+    const bool counts =
+        copy.promised == node.lease->epoch() || !options_.rules.only_own_epoch_counts;
+    if (counts && voters.Has(nodes_[from].name)) held.push_back(copy.vector.Get(node.origin));
+  }
+  if (held.size() < voters.majority()) return {};
+  std::sort(held.begin(), held.end(), std::greater<>());
+  return held[voters.majority() - 1];
 }
 
 void LeaseWorld::CountAcknowledgements(int index) {
   Node& node = nodes_[index];
-  if (!node.lease->Holding(LocalTime(index))) return;
-  // The newest own item that so many others hold, who say that they have promised this epoch.
-  std::vector<Stamp> held{node.disk.vector.Get(node.origin)};
-  for (const auto& [from, copy] : node.heard) {
-    if (copy.promised == node.lease->epoch()) held.push_back(copy.vector.Get(node.origin));
+  if (node.lease->leads() == 0) return;
+  const Stamp held = HeldByMajority(index);
+  if (held < node.begun_at || held.none()) return;
+  acknowledged_.Raise(node.origin, held);
+  // Who serves a later epoch took what counts before: nothing is acknowledged behind its back.
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const auto& other = nodes_[i].lease;
+    if (other == nullptr || !other->Holding(LocalTime(static_cast<int>(i))) ||
+        other->epoch() <= node.lease->epoch())
+      continue;
+    if (nodes_[i].disk.vector.Covers(node.origin, held)) continue;
+    Violated(node.name + " acknowledges in epoch " + std::to_string(node.lease->epoch()) +
+             " what " + nodes_[i].name + ", in a later one, does not hold");
   }
-  if (held.size() < node.lease->voters().majority()) return;
-  std::sort(held.begin(), held.end(), std::greater<>());
-  acknowledged_.Raise(node.origin, held[node.lease->voters().majority() - 1]);
+  if (node.changed_at.none() || held < node.changed_at) return;
+  node.changed_at = {};
+  ++changes_;
+  // Who has removed itself goes once a majority of the others has it.
+  if (!node.lease->voters().Has(node.name)) node.lease->Resign(LocalTime(index));
 }
 
 void LeaseWorld::Run(Instant time) {
   for (const Instant end = now_ + time; now_ < end && violation_.empty();) {
     now_ += milliseconds(1);
+    // Who stood still may hear of others first, or look at the clock.
+    const bool heard_first = Draw(2) == 0;
+    if (heard_first) DeliverDue();
     for (size_t i = 0; i < nodes_.size(); ++i) Step(static_cast<int>(i));
-    while (!network_.empty() && network_.begin()->first <= now_) {
-      const Parcel parcel = network_.begin()->second;
-      network_.erase(network_.begin());
-      if (now_ < nodes_[parcel.to].paused_until) {
-        network_.emplace(nodes_[parcel.to].paused_until + milliseconds(1), parcel);
-      } else {
-        Deliver(parcel);
-      }
-    }
+    if (!heard_first) DeliverDue();
     Check();
+  }
+}
+
+void LeaseWorld::DeliverDue() {
+  while (!network_.empty() && network_.begin()->first <= now_) {
+    const Parcel parcel = network_.begin()->second;
+    network_.erase(network_.begin());
+    if (now_ < nodes_[parcel.to].paused_until) {
+      network_.emplace(nodes_[parcel.to].paused_until, parcel);
+    } else {
+      Deliver(parcel);
+    }
   }
 }
 
@@ -223,8 +321,32 @@ int LeaseWorld::Holder() const {
 bool LeaseWorld::AllFollow() const {
   const int holder = Holder();
   return holder >= 0 && std::all_of(nodes_.begin(), nodes_.end(), [&](const Node& node) {
-           return node.lease == nullptr || node.lease->promised() == nodes_[holder].lease->epoch();
+           return node.lease == nullptr || !node.lease->voters().Has(node.name) ||
+                  node.lease->promised() == nodes_[holder].lease->epoch();
          });
+}
+
+bool LeaseWorld::AnyRecovers() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+    return node.lease != nullptr && node.lease->recovering();
+  });
+}
+
+std::string LeaseWorld::Describe() const {
+  std::string text;
+  for (const Node& node : nodes_) {
+    text += "\n" + node.name + ":";
+    if (node.lease == nullptr) {
+      text += " down";
+      continue;
+    }
+    text += " voters " + VersionText(node.lease->voters().version);
+    for (const std::string& name : node.lease->voters().names) text += " " + name;
+    text += "; promised " + std::to_string(node.lease->promised()) + ", leads " +
+            std::to_string(node.lease->leads());
+    if (node.lease->recovering()) text += ", recovering";
+  }
+  return text;
 }
 
 void LeaseWorld::Violated(const std::string& what) {
@@ -242,7 +364,7 @@ void LeaseWorld::Check() {
   if (std::count(holders.begin(), holders.end(), '@') > 1) Violated("two serve: " + holders);
 }
 
-void LeaseWorld::OnEpochWritten(int index, uint64_t epoch) {
+void LeaseWorld::OnEpochWritten(int index, uint64_t epoch, const VoterSet& voters) {
   Node& node = nodes_[index];
   const auto [known, fresh] = epochs_.emplace(epoch, node.session);
   if (!fresh && known->second != node.session) {
@@ -256,6 +378,10 @@ void LeaseWorld::OnEpochWritten(int index, uint64_t epoch) {
     Violated(node.name + " serves epoch " + std::to_string(epoch) +
              " without all that a majority acknowledged");
   }
+  node.disk.voters = voters;
+  node.changed_at = {};
+  node.added = -1;
+  node.begun_at = Append(index);
 }
 
 }  // namespace starling

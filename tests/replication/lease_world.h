@@ -2,7 +2,7 @@
 /// replicated log: what the lease promises is checked at every step.
 ///
 /// Each node has a stream; the leaseholder writes to its own, the others copy it and acknowledge
-/// with the epoch that they have promised. Not thread-safe.
+/// with the epoch that they have promised. The voters travel with the copies. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -23,6 +23,7 @@ class LeaseWorld {
   struct Options {
     uint64_t seed = 1;
     int voters = 3;
+    int members = 0;  ///< Beyond the voters, nodes that may become some.
     LeaseRules rules = {};
     double loss = 0.02;  ///< Of each message.
   };
@@ -58,12 +59,24 @@ class LeaseWorld {
   void Heal();
   void Sync(int node);
   void ReplaceVoters(int node, const VoterSet& voters);
+  /// The operator asks the holder for one voter more, or one less: nothing where nobody leads, or
+  /// where the holder may not change them now.
+  void ChangeVoters(int member);
+  /// As an operator does who takes all but these members for lost.
+  void ForceVoters(const std::set<int>& members);
 
+  int size() const { return static_cast<int>(nodes_.size()); }
+  const std::string& name(int node) const { return nodes_[node].name; }
+  /// Voters that a majority of them held when they had been changed.
+  uint64_t changes() const { return changes_; }
   bool Up(int node) const { return nodes_[node].lease != nullptr; }
   Lease& lease(int node) { return *nodes_[node].lease; }
   /// Who has the right to order commands now; -1: nobody.
   int Holder() const;
-  /// Whether all that are up have promised the holder's epoch.
+  bool AnyRecovers() const;
+  /// What each node knows, for a report.
+  std::string Describe() const;
+  /// Whether all voters that are up have promised the holder's epoch.
   bool AllFollow() const;
   Instant LocalTime(int node) const;
   /// Items that a majority acknowledged to their writer.
@@ -76,6 +89,7 @@ class LeaseWorld {
   struct Copy {
     VersionVector vector;  // what the sender holds
     uint64_t promised = 0;
+    VoterSet voters;
   };
   struct PullRequest {};
   using Message = std::variant<LeaseMessage, Copy, PullRequest>;
@@ -89,6 +103,7 @@ class LeaseWorld {
   struct Disk {
     std::optional<LeaseRecord> record;
     VersionVector vector;
+    VoterSet voters;
   };
   struct Node {
     std::string name;
@@ -103,16 +118,24 @@ class LeaseWorld {
     Instant next_write{};
     Instant next_copy{};
     std::map<int, Copy> heard;  // the newest that each peer said to this process
+    Stamp begun_at;             // in the own stream, the epoch's beginning
+    int added = -1;             // last voter, which has to acknowledge before the next change
+    Stamp changed_at;           // in the own stream, the last change of the voters; none: held
   };
 
   int IndexOf(const std::string& name) const;
   void Send(int from, int to, Message message);
   void Deliver(const Parcel& parcel);
   void Step(int node);
+  void DeliverDue();
   void Write(int node);
   void CountAcknowledgements(int node);
+  /// A new item of the own stream.
+  Stamp Append(int node);
+  /// Up to where a majority of the voters holds the own stream, acknowledged in this epoch.
+  Stamp HeldByMajority(int node);
   void Check();
-  void OnEpochWritten(int node, uint64_t epoch);
+  void OnEpochWritten(int node, uint64_t epoch, const VoterSet& voters);
   void Violated(const std::string& what);
 
   Options options_;
@@ -126,6 +149,7 @@ class LeaseWorld {
   VersionVector acknowledged_;
   std::map<uint64_t, uint64_t> epochs_;  // which session had each
   uint64_t highest_epoch_ = 0;
+  uint64_t changes_ = 0;
   std::string violation_;
 };
 

@@ -113,12 +113,12 @@ TEST(EpochRecords, OnlyTheLastOnesAreKept) {
   VersionVector vector;
   vector.Set({NodeId{7}, 3}, Stamp{9});
   for (uint64_t epoch = 1; epoch <= kEpochsKept + 5; ++epoch) {
-    WriteEpochRecord(node.store().keyspace(), epoch, {"a", vector});
+    WriteEpochRecord(node.store().keyspace(), epoch, {"a", vector, {}});
   }
   const EpochRecords records = ReadEpochRecords(node.store().keyspace());
   EXPECT_EQ(records.size(), kEpochsKept);
   EXPECT_EQ(records.begin()->first, 6u);
-  EXPECT_EQ(records.rbegin()->second, (EpochRecord{"a", vector}));
+  EXPECT_EQ(records.rbegin()->second, (EpochRecord{"a", vector, {}}));
 }
 
 }  // namespace
