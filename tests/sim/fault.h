@@ -31,6 +31,7 @@ std::unique_ptr<Fault> MakeBadNetwork(Random random);
 std::unique_ptr<Fault> MakePause(Random random);
 std::unique_ptr<Fault> MakeClockStep(Random random);
 std::unique_ptr<Fault> MakeLeave(Random random);
+std::unique_ptr<Fault> MakeChangeVoters(Random random);
 
 struct FaultKind {
   const char* name;
@@ -50,6 +51,7 @@ inline constexpr FaultKind kFaults[] = {
     {"pause", MakePause, 350},
     {"clock-step", MakeClockStep, 250},
     {"leave", MakeLeave, 300},
+    {"voters", MakeChangeVoters, 400},
 };
 
 }  // namespace starling::sim

@@ -76,6 +76,29 @@ bool SetFlag(ProgramOptions& options, std::string_view name) {
   return flag != nullptr;
 }
 
+struct RuleName {
+  const char* name;
+  bool LeaseRules::*rule;
+};
+constexpr RuleName kRules[] = {
+    {"promises-are-written", &LeaseRules::promises_are_written},
+    {"lost-voters-recover", &LeaseRules::lost_voters_recover},
+    {"restarted-voters-wait", &LeaseRules::restarted_voters_wait},
+    {"candidates-pull", &LeaseRules::candidates_pull},
+    {"held-leases-are-refused", &LeaseRules::held_leases_are_refused},
+    {"old-voter-sets-are-refused", &LeaseRules::old_voter_sets_are_refused},
+    {"only-own-epoch-counts", &LeaseRules::only_own_epoch_counts},
+    {"epoch-commits-before-change", &LeaseRules::epoch_commits_before_change},
+    {"lease-is-checked", &LeaseRules::lease_is_checked},
+};
+
+bool LeaveOut(LeaseRules& rules, std::string_view name) {
+  for (const RuleName& known : kRules) {
+    if (name == known.name) rules.*known.rule = false;
+  }
+  return rules != LeaseRules();
+}
+
 }  // namespace
 
 Result<ProgramOptions> ParseOptions(int count, char** words) {
@@ -94,6 +117,8 @@ Result<ProgramOptions> ParseOptions(int count, char** words) {
     if (name == "--workloads") {
       options.run.workloads = SplitNames(value);
       if (AllKnown(options.run.workloads, kWorkloads)) continue;
+    } else if (name == "--without") {
+      if (LeaveOut(options.run.lease_rules, value)) continue;
     } else if (name == "--faults") {
       options.run.faults = SplitNames(value);
       if (AllKnown(options.run.faults, kFaults)) continue;
@@ -121,6 +146,7 @@ const char* Usage() {
          "  --repeat-every N  run every Nth seed twice and compare (10; 0: none)\n"
          "  --jobs N          so many processes at once (one a core)\n"
          "  --sliding-window M  instead: M minutes of a load that comes and goes (with --seed)\n"
+         "  --without RULE    leave out a rule of the lease (lease_rules.h, with '-' for '_')\n"
          "  --keep-going      go on after a failure\n";
 }
 
@@ -129,6 +155,9 @@ std::string ReplayCommand(const RunOptions& options) {
   if (options.full) command += " --full";
   if (options.folder) command += " --folder";
   if (options.named) command += " --named";
+  for (const RuleName& known : kRules) {
+    if (!(options.lease_rules.*known.rule)) command += std::string(" --without ") + known.name;
+  }
   if (options.nodes > 0) command += " --nodes " + std::to_string(options.nodes);
   if (!options.workloads.empty()) command += " --workloads " + JoinNames(options.workloads);
   if (!options.faults.empty()) command += " --faults " + JoinNames(options.faults);

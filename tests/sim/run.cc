@@ -73,6 +73,7 @@ class Run {
     world.checkpoint_log_bytes = random_.Chance(300) ? 2 << 10 : 16 << 10;
     if (random_.Chance(300)) world.secret = "starlings";
     world.folder = options_.folder || (!options_.named && random_.Chance(400));
+    world.lease_rules = options_.lease_rules;
     world.print = options_.trace;
     world.print_logs = options_.logs;
     return world;

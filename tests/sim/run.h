@@ -20,6 +20,7 @@ struct RunOptions {
   bool full = false;                   ///< Longer: more time under faults.
   bool trace = false;                  ///< Every event on standard output.
   bool logs = false;                   ///< The nodes' logs too.
+  LeaseRules lease_rules;              ///< All kept, but to see what leaving one out does.
   std::vector<std::string> workloads;  ///< Empty: chosen by the seed.
   std::vector<std::string> faults;     ///< Empty: chosen by the seed; "none": none.
 };

@@ -41,6 +41,7 @@ SimNode& World::AddNode(const std::string& name) {
   }
   setup.replicator.expect = options_.nodes;
   setup.replicator.secret = options_.secret;
+  setup.replicator.lease_rules = options_.lease_rules;
   if (options_.folder) setup.meeting = &meeting_;
   setup.appendfsync = options_.appendfsync;
   setup.checkpoint_log_bytes = options_.checkpoint_log_bytes;
@@ -132,7 +133,7 @@ void World::OnEvent(SimNode& node, const EventEffect& event) {
 
 void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
   trace_.Add(node.name(), "majority", std::to_string(majority.upto.value));
-  lease_.OnMajority(node.store().origin(), majority.upto);
+  lease_.OnMajority(*this, node.store().origin(), majority.epoch, majority.upto);
 }
 
 void World::OnCrashed(SimNode&, bool lossy) {

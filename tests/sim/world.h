@@ -29,6 +29,7 @@ struct WorldOptions {
   uint64_t checkpoint_log_bytes = 16 << 10;
   std::string secret;
   bool folder = false;      ///< The nodes meet in a folder of one host, which votes.
+  LeaseRules lease_rules;   ///< For tests of the checkers.
   bool print = false;       ///< The trace on standard output.
   bool print_logs = false;  ///< The nodes' logs too.
 };

@@ -32,7 +32,15 @@ void LeaseChecker::Look(World& world) {
   }
 }
 
-void LeaseChecker::OnMajority(const Origin& origin, Stamp upto) {
+void LeaseChecker::OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp upto) {
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    if (!node.up() || node.replicator().LeadsEpoch(node.now()) <= epoch) continue;
+    if (node.store().vector().Covers(origin, upto)) continue;
+    world.Fail("I4", "epoch " + std::to_string(epoch) + " acknowledges " + origin.ToString() + ":" +
+                         std::to_string(upto.value) + ", which " + node.name() +
+                         ", in a later one, does not hold");
+  }
   Stamp& known = acknowledged_[origin];
   known = std::max(known, upto);
   ++majorities_;

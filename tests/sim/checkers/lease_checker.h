@@ -19,8 +19,8 @@ class LeaseChecker {
  public:
   /// Fails the world where two nodes lead, or one leads an epoch that another had.
   void Look(World& world);
-  /// A majority is said to hold this stream up to there.
-  void OnMajority(const Origin& origin, Stamp upto);
+  /// A majority is said to hold this stream up to there, acknowledged in `epoch`.
+  void OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp upto);
   /// Somebody has lost what was not synced; `held`: what each node has left. Only what more than
   /// half of them still have is certain from then on: those that lost it ask the others.
   void OnLost(const std::vector<VersionVector>& held);
