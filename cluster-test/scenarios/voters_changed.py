@@ -1,0 +1,89 @@
+"""The operator changes who votes: one more, another, one less, by force, and from the folder.
+
+A client increments at the leaseholder between the steps, which lose nothing and need no new epoch.
+A voter that was outvoted by force hears of it when it is back, and does not lead.
+"""
+
+from harness.lease import leaders, lease, wait_known, wait_leader
+from harness.voters import refused, seeded, wait_voters
+from harness.waiting import eventually
+
+
+def run(context):
+    named(context)
+    from_the_folder(context)
+
+
+def named(context):
+    nodes = seeded(context, ["v1", "v2", "v3", "v4"], ["v1", "v2", "v3"])
+    leader, epoch = wait_leader(nodes)
+    wait_known(nodes, leader)
+    other = next(node for node in nodes if node is not leader)
+    count = 0
+
+    def increment():
+        nonlocal count
+        count += 1
+        assert leader.call("INCR", "n", level="leased") == count
+
+    increment()
+    assert refused(other, "STARLING", "VOTERS", "ADD", "v4").startswith(
+        f"NOTLEADER '{leader.name}'")
+    assert "no member 'v9'" in refused(leader, "STARLING", "VOTERS", "ADD", "v9")
+    assert leader.call("STARLING", "VOTERS", "ADD", "v4") == "OK"
+    wait_voters(nodes, ["v1", "v2", "v3", "v4"])
+    increment()
+    gone = next(node for node in nodes[:3] if node is not leader)
+    gone.kill()
+    left = [node for node in nodes if node is not gone]
+    assert leader.call("STARLING", "VOTERS", "REMOVE", gone.name) == "OK"
+    wait_voters(left, [node.name for node in left])
+    increment()
+    assert leader.call("STARLING", "VOTERS", "SET", leader.name) == "OK"
+    wait_voters(left, [leader.name])
+    increment()
+    assert lease(leader)["epoch"] == epoch, "no change took the lease away"
+    gone.start()
+    wait_voters(nodes, [leader.name])
+
+    heir = next(node for node in nodes if node is not leader)
+    assert "holds the lease" in refused(heir, "STARLING", "VOTERS", "FORCE", heir.name)
+    old = leader
+    old.kill()
+    eventually("nobody leads", lambda: lease(heir)["holder"] is None)
+    assert refused(heir, "STARLING", "VOTERS", "ADD", heir.name).startswith("NOQUORUM")
+    assert bytes(heir.call("STARLING", "VOTERS", "FORCE", heir.name)).startswith(b"WARNING")
+    wait_leader([heir])
+    assert "event=voters_forced" in heir.log()
+    assert heir.call("INCR", "n", level="leased") == count + 1
+    old.start()
+    wait_voters(nodes, [heir.name])
+    wait_known(nodes, heir)
+    assert leaders(nodes)[0][0] is heir and len(leaders(nodes)) == 1
+    for node in nodes:
+        node.kill()
+
+
+def from_the_folder(context):
+    cluster = context.cluster(3, name="folder")
+    nodes = cluster.nodes
+    leader, _ = wait_leader(nodes)
+    wait_known(nodes, leader)
+    assert "VOTERS SET" in refused(leader, "STARLING", "VOTERS", "ADD", "n1")
+    eventually("it may be asked",
+               lambda: leader.call("STARLING", "VOTERS", "SET", "n1,n2,n3") == "OK")
+    wait_voters(nodes, ["n1", "n2", "n3"])
+    wait_known(nodes, wait_leader(nodes)[0])
+    assert all(lease(node)["mode"] == b"named" for node in nodes)
+    for node in nodes:
+        node.kill()
+    for node in nodes:
+        node.start(wait=False)
+    for node in nodes:
+        node.wait_ready()
+    wait_voters(nodes, ["n1", "n2", "n3"])
+    first, _ = wait_leader(nodes)
+    others = [node for node in nodes if node is not first]
+    for node in others:
+        node.kill()
+    eventually("the folder does not vote any more", lambda: not leaders([first]))
