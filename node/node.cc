@@ -143,6 +143,10 @@ Result<Node> Node::Open(const NodeOptions& options) {
   core->runtime = *std::move(runtime);
   core->orders =
       std::make_unique<OrderExecutor>(*core->runtime, core->commands, core->scripting, core->log);
+  const bool alone = options.join.empty() && !options.meeting_folder;
+  core->order_client =
+      std::make_unique<OrderClient>(*core->runtime, *core->orders, core->database, alone);
+  core->lock_keeper = std::make_unique<LockKeeper>(*core->order_client);
   core->counters.Attach(*core->runtime, core->database);
   core->runtime->SetCollector([counters = &core->counters] { counters->CollectAll(); });
   if (options.join.empty()) NoteCluster(*core);
@@ -173,6 +177,8 @@ Counter Node::GetCounter(std::string_view name) {
 }
 
 Kv Node::kv() const { return Kv(core_); }
+
+Locks Node::locks() const { return Locks(core_); }
 
 Status Node::Sync() {
   const OperationGate::Pass pass(core_->gate);
@@ -214,6 +220,7 @@ NodeStatistics Node::Statistics() const {
   figures.tombstones = store.keyspace().tombstones();
   figures.writes = store.keyspace().writes();
   figures.flushes = runtime.flushes();
+  figures.requests_waiting = core_->orders->waiting();
   figures.counters = core_->counters.size();
   figures.counters_blocked = core_->counters.blocked();
   figures.increments_refused = core_->counters.refused();
@@ -233,7 +240,9 @@ const std::string& Node::address() const { return core_->address; }
 
 Status Node::Close() {
   if (core_->gate.closed()) return {};
+  core_->order_client->Close();  // who waits for an answer stands in the gate
   core_->gate.Close();
+  core_->lock_keeper.reset();
   // The last flush, whose outcome is the caller's; then the others get a moment to take it over.
   core_->counters.CollectAll();
   const Status committed = core_->runtime->store().journal().Commit();
@@ -243,6 +252,7 @@ Status Node::Close() {
   core_->orders.reset();
   const Status closed = core_->runtime->Close();
   core_->runtime.reset();
+  core_->order_client.reset();
   core_->folder.reset();
   core_->counters.Clear();
   return committed ? closed : committed;

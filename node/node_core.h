@@ -13,7 +13,9 @@
 
 #include "node/counter_registry.h"
 #include "node/data_folder.h"
+#include "node/lock_keeper.h"
 #include "node/operation_gate.h"
+#include "node/ordering/order_client.h"
 #include "node/ordering/order_executor.h"
 #include "node/runtime.h"
 #include "node/scripting/scripting.h"
@@ -47,6 +49,8 @@ class NodeCore {
   const CommandTable commands;
   Scripting scripting;
   std::unique_ptr<OrderExecutor> orders;  // while it runs, this node can lead
+  std::unique_ptr<OrderClient> order_client;
+  std::unique_ptr<LockKeeper> lock_keeper;
   CounterRegistry counters;
 };
 

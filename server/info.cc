@@ -93,7 +93,7 @@ void Clients(const SharedState& shared, Section& section) {
       .Put("maxclients", int64_t{settings->maxclients})
       .Put("client_recent_max_input_buffer", Largest(shared, &ThreadStatistics::largest_input))
       .Put("client_recent_max_output_buffer", Largest(shared, &ThreadStatistics::largest_output))
-      .Put("blocked_clients", int64_t{0});
+      .Put("blocked_clients", shared.orders->waiting());
 }
 
 void Memory(const SharedState& shared, Section& section) {

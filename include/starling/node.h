@@ -16,6 +16,7 @@
 
 #include "starling/counter.h"
 #include "starling/kv.h"
+#include "starling/locks.h"
 #include "starling/members.h"
 #include "starling/options.h"
 #include "starling/result.h"
@@ -44,6 +45,8 @@ class Node {
   Counter GetCounter(std::string_view name);
   /// Keys and values.
   Kv kv() const;
+  /// Locks, semaphores and claims that hold in the whole cluster.
+  Locks locks() const;
 
   /// Returns once everything this process wrote before the call is in the log, and on stable
   /// storage with Fsync::kAlways; peers are sent it in the same moment. Errors: kUnknownOutcome

@@ -3,6 +3,7 @@
 
 #include "starling/counter.h"
 #include "starling/kv.h"
+#include "starling/locks.h"
 #include "starling/members.h"
 #include "starling/node.h"
 #include "starling/options.h"

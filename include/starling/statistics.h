@@ -16,7 +16,10 @@ struct NodeStatistics {
   uint64_t tombstones = 0;          ///< Deletions remembered for members that have not seen them.
   uint64_t writes = 0;              ///< Since the node was opened.
   uint64_t flushes = 0;             ///< Flushes of in-process writes since then.
-  uint64_t counters = 0;            ///< Registered counters.
+  /// Requests of any member's that wait at this node, the leaseholder: for a lock, or for something
+  /// to take.
+  uint64_t requests_waiting = 0;
+  uint64_t counters = 0;  ///< Registered counters.
   /// Counters whose key cannot take their increments now (no integer, or int64 would overflow):
   /// these wait in the counter, and are added once the key can.
   uint64_t counters_blocked = 0;

@@ -3,6 +3,7 @@
 #include "node/arguments.h"
 #include "node/commands/generic_commands.h"
 #include "node/commands/starling_commands.h"
+#include "node/commands/starling_locks.h"
 #include "node/member_state_name.h"
 #include "node/node_services.h"
 #include "node/subcommands.h"
@@ -11,11 +12,17 @@ namespace starling {
 namespace {
 
 constexpr std::string_view kHelp[] = {
+    "ACQUIRE <token> <ttl-ms> <wait-ms> <key> [<key> ...]",
+    "    Claim the first of the keys that is free, or wait for one in turn. Answers the key and "
+    "its",
+    "    fencing token, or nil when the time to wait is over.",
     "BACKUP <folder>",
     "    Write a verified copy of this node's data to a new folder of its host.",
     "DEBUG KEY <key>",
     "    Each part of a key: who wrote it and when, its elements, its bytes, what waits to be "
     "freed.",
+    "EXTEND <key> <token> <ttl-ms>",
+    "    Give the key more time where it holds the token: 1, else 0.",
     "FENCE <key>",
     "    The fencing token of the claim on a key: it only grows, from holder to holder.",
     "FORGET <name> [<name> ...]",
@@ -30,6 +37,8 @@ constexpr std::string_view kHelp[] = {
     "    How strongly this connection's commands are ordered; default: as --level says.",
     "MEMBERS",
     "    The members of the cluster, as this node sees them.",
+    "RELEASE <key> <token>",
+    "    Delete the key where it holds the token: 1, else 0.",
     "VOTERS",
     "    The members that count for majorities; none where the meeting folder votes.",
     "VOTERS ADD <name>|REMOVE <name>|REPLACE <old> <new>",
@@ -283,9 +292,10 @@ void SetLevel(CommandContext& context, Arguments arguments) {
 void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
 
 constexpr Subcommand kSubcommands[] = {
-    {"backup", Backup},  {"debug", Debug},     {"fence", Fence},   {"forget", Forget},
-    {"help", Help},      {"join", Join},       {"key", Key},       {"lease", Lease},
-    {"level", SetLevel}, {"members", Members}, {"voters", Voters},
+    {"acquire", AcquireLock}, {"extend", ExtendLock}, {"release", ReleaseLock}, {"backup", Backup},
+    {"debug", Debug},         {"fence", Fence},       {"forget", Forget},       {"help", Help},
+    {"join", Join},           {"key", Key},           {"lease", Lease},         {"level", SetLevel},
+    {"members", Members},     {"voters", Voters},
 };
 
 void Starling(CommandContext& context, Arguments arguments) {
@@ -297,10 +307,14 @@ constexpr uint32_t kOperator = kAdmin | kNoScript | kLoading | kStale;
 constexpr CommandSpec kStarlingCommands[] = {
     {"starling", -2, 0, 0, 0, 0, "server", "starling 0.1.0", "What concerns the cluster.",
      Starling},
+    {"starling|acquire", -6, kWrite | kDenyOom | kNoScript | kBlocking | kClaims, 5, -1, 1,
+     "server", "starling 0.1.0", "Claim one of some keys, or wait for it.", nullptr},
     {"starling|backup", 3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "Write a verified copy of this node's data.", nullptr},
     {"starling|debug", 4, kReadOnly | kByThisNode, 3, 3, 1, "server", "starling 0.1.0",
      "Each part of a key, as it merges.", nullptr},
+    {"starling|extend", 5, kWrite | kFast, 2, 2, 1, "server", "starling 0.1.0",
+     "Give a key that holds a token more time to live.", nullptr},
     {"starling|fence", 3, kReadOnly, 2, 2, 1, "server", "starling 0.1.0",
      "The fencing token of the claim on a key.", nullptr},
     {"starling|forget", -3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
@@ -317,6 +331,8 @@ constexpr CommandSpec kStarlingCommands[] = {
      "How strongly this connection's commands are ordered.", nullptr},
     {"starling|members", 2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "The members of the cluster.", nullptr},
+    {"starling|release", 4, kWrite | kFast, 2, 2, 1, "server", "starling 0.1.0",
+     "Delete a key that holds a token.", nullptr},
     {"starling|voters", -2, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "The members that count for majorities, and changes of them.", nullptr},
 };

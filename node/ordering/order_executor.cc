@@ -25,21 +25,6 @@ constexpr size_t kMostWatchedBytes = size_t{16} << 20;
 constexpr std::chrono::milliseconds kAskHolders{2};
 constexpr std::chrono::milliseconds kLookForLate{500};
 
-/// A blocking command's request with one of its keys alone.
-std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
-                                          const std::vector<std::string_view>& words,
-                                          std::string_view key) {
-  if (row.find_keys != nullptr) {  // BLMPOP timeout numkeys key ... LEFT
-    std::vector<std::string_view> keys;
-    FindKeys(row, words, keys);
-    std::vector<std::string_view> some = {words[0], words[1], "1", key};
-    some.insert(some.end(), words.begin() + 3 + static_cast<ptrdiff_t>(keys.size()), words.end());
-    return some;
-  }
-  if (row.last_key < 0) return {words[0], key, words.back()};  // BLPOP key ... timeout
-  return words;
-}
-
 size_t Replies(const DecodedOrder& order) {
   size_t replies = 0;
   for (const OrderStep& step : order.steps) replies += step.silent ? 0 : 1;
@@ -183,6 +168,7 @@ void OrderExecutor::Serve() {
     EndHeldBack(Now());
     HandBack();
     AwaitMajority();
+    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
     lock.lock();
   }
 }
@@ -277,7 +263,12 @@ OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& bl
     if (block.wanted) return Progress::kWaits;
     if (desk.undone()) {
       order.replies.resize(start);
-      if (!RunDecided(order, step, context)) return Progress::kHeldBack;
+      if (!RunDecided(order, step, context)) {
+        // Who may wait for the key keeps its place among those who do.
+        block.wanted = order.met && !block.keys.empty();
+        return block.wanted ? Progress::kWaits : Progress::kHeldBack;
+      }
+      if (block.wanted) return Progress::kWaits;
     }
     if (step.silent) order.replies.resize(start);
   }
@@ -333,104 +324,6 @@ void OrderExecutor::RunTransaction(Running& order, const OrderStep& step, Comman
   RunAsTransaction(commands_, context, transaction, step.commands);
   if (context.claims->undone()) return transaction.Unqueue();  // it comes again
   if (found != watchers_.end()) watchers_.erase(found);
-}
-
-// --- waiting ---
-
-void OrderExecutor::Block(RunningPtr order, BlockRequest request) {
-  if (request.timeout.count() > 0) order->until = Now() + request.timeout;
-  const uint64_t sequence = ++last_sequence_;
-  Running& waits = *order;
-  waits.block = std::move(request);
-  waiting_.emplace(sequence, std::move(order));
-  if (waits.block.holders) {
-    // What this node has written up to now; where the log does not take it, nobody will hold it.
-    (void)runtime_.store().journal().Commit();
-    waits.upto = runtime_.store().journal().upto();
-    return;
-  }
-  blocked_.Add(sequence, waits.state.database, waits.block, waits.until);
-  Retry(sequence);
-}
-
-std::optional<std::string_view> OrderExecutor::FindReady(const Running& order) {
-  Keyspace& keyspace = runtime_.store().keyspace();
-  for (const std::string& name : order.block.keys) {
-    const KeyRef key = keyspace.Ref(order.state.database, name);
-    const std::optional<KeyView> view = keyspace.Lock(key).Find(key);
-    if (view && view->type == order.block.type) return name;
-  }
-  return std::nullopt;
-}
-
-bool OrderExecutor::Retry(uint64_t sequence) {
-  const auto found = waiting_.find(sequence);
-  Running& order = *found->second;
-  // The others of its keys may have become of another type: that is nothing to it now.
-  const auto ready = FindReady(order);
-  if (!ready) return false;
-  std::vector<std::string_view>& words = order.decoded.steps[0].commands[0];
-  const std::vector<std::string_view> all = words;
-  words = WithOnlyKey(*commands_.Resolve(all).row, all, *ready);
-  BlockRequest again;
-  order.replies.clear();
-  const Progress progress = RunSteps(order, again);
-  words = all;
-  if (progress != Progress::kDone) return false;
-  blocked_.Remove(sequence);
-  Finish(order, OrderOutcome::kDone);
-  waiting_.erase(found);
-  return true;
-}
-
-void OrderExecutor::EndWaits(std::chrono::nanoseconds now) {
-  for (const uint64_t sequence : blocked_.Expired(now)) {
-    blocked_.Remove(sequence);
-    Running& order = *waiting_.at(sequence);
-    order.replies.clear();
-    if (!order.decoded.steps[0].silent) Reply(order.replies, order.state.protocol).NullArray();
-    Finish(order, OrderOutcome::kDone);
-    waiting_.erase(sequence);
-  }
-  EndWaitsForHolders(now);
-}
-
-void OrderExecutor::EndWaitsForHolders(std::chrono::nanoseconds now) {
-  std::erase_if(waiting_, [&](const auto& one) {
-    Running& order = *one.second;
-    if (!order.block.holders) return false;
-    const int others = runtime_.HoldersOf(order.upto) - 1;
-    const bool late = order.until && now >= *order.until;
-    if (others < *order.block.holders && !late) return false;
-    order.replies.clear();
-    if (!order.decoded.steps[0].silent) {
-      Reply(order.replies, order.state.protocol).Integer(std::max(0, others));
-    }
-    Finish(order, OrderOutcome::kDone);
-    return true;
-  });
-}
-
-void OrderExecutor::GiveBackWaiting() {
-  const uint64_t epoch = LeadsEpoch();
-  std::erase_if(waiting_, [&](const auto& one) {
-    Running& order = *one.second;
-    if (order.epoch == 0 || order.epoch == epoch) return false;
-    blocked_.Remove(one.first);
-    Finish(order, OrderOutcome::kNotRun);
-    return true;
-  });
-  std::erase_if(held_back_, [&](const RunningPtr& order) {
-    if (order->epoch == epoch) return false;
-    // Of one that has done something nobody can say how it would have gone on.
-    Finish(*order, order->next == 0 ? OrderOutcome::kNotRun : OrderOutcome::kForgotten);
-    return true;
-  });
-  std::erase_if(pending_, [&](const RunningPtr& order) {
-    if (order->epoch == epoch) return false;
-    Finish(*order, OrderOutcome::kForgotten);  // the next leaseholder decides
-    return true;
-  });
 }
 
 // --- the end ---

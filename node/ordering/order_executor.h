@@ -11,6 +11,7 @@
 /// clients' limits, watches here).
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -56,6 +57,8 @@ class OrderExecutor final : private OrderRunner {
   void RunOwn(uint64_t number, Order order, uint64_t epoch,
               std::unique_ptr<ClientTransaction> watched = nullptr);
   void DropOwnClient(uint64_t client);
+  /// How many orders wait here: for a key, or for members. As of the last round.
+  size_t waiting() const { return waiting_count_.load(std::memory_order_relaxed); }
 
  private:
   using ClientKey = std::pair<PeerProcess, uint64_t>;
@@ -186,6 +189,7 @@ class OrderExecutor final : private OrderRunner {
   bool lease_changed_ = false;
   bool majority_advanced_ = false;
   bool stop_ = false;
+  std::atomic<size_t> waiting_count_{0};
   std::thread thread_;
 };
 

@@ -198,6 +198,44 @@ TEST_F(ClaimTest, IsChangedByNoLocalWrite) {
   EXPECT_EQ(Ask({"DEL", "mine"}), ":1\r\n");
 }
 
+TEST_F(ClaimTest, IsWaitedForInTurn) {
+  const std::string held = Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"});
+  EXPECT_TRUE(held.starts_with("*2\r\n$4\r\nlock\r\n$")) << held;
+  EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "t2", "60000", "0", "lock"}), "*-1\r\n");
+  EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "t2", "60000", "20", "lock"}), "*-1\r\n");
+  TestClient second = daemon_.Connect();
+  TestClient third = daemon_.Connect();
+  const auto waiting = [&](const std::string& clients) {
+    return Eventually([&] {
+      return Ask({"INFO", "clients"}).find("blocked_clients:" + clients + "\r\n") !=
+             std::string::npos;
+    });
+  };
+  second.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
+  EXPECT_TRUE(waiting("1"));
+  third.SendCommand({"STARLING", "ACQUIRE", "t3", "60000", "30000", "lock"});
+  EXPECT_TRUE(waiting("2"));
+  EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t2", "60000"}), ":0\r\n");
+  EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t1", "60000"}), ":1\r\n");
+  EXPECT_EQ(Ask({"STARLING", "RELEASE", "lock", "t2"}), ":0\r\n");
+  EXPECT_EQ(Ask({"STARLING", "RELEASE", "lock", "t1"}), ":1\r\n");
+  EXPECT_TRUE(second.ReceiveReply().starts_with("*2"));
+  EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt2\r\n");
+  EXPECT_EQ(Ask({"DEL", "lock"}), ":1\r\n");
+  EXPECT_TRUE(third.ReceiveReply().starts_with("*2"));
+  EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt3\r\n");
+}
+
+TEST_F(ClaimTest, RefusesLocksThatMakeNoSense) {
+  EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "t", "0", "0", "lock"}),
+            "-ERR a time to live is 1 to 31622400000000 milliseconds\r\n");
+  EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "t", "1", "-1", "lock"}),
+            "-ERR a time to wait is 0 to 31622400000000 milliseconds\r\n");
+  EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "", "1", "0", "lock"}), "-ERR a token is not empty\r\n");
+  EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t", "x"}),
+            "-ERR value is not an integer or out of range\r\n");
+}
+
 TEST_F(ClaimTest, GoesWithItsDatabase) {
   EXPECT_EQ(Ask({"SETNX", "k", "v"}), ":1\r\n");
   EXPECT_EQ(Ask({"FLUSHALL"}), kOk);

@@ -1,0 +1,183 @@
+#include "starling/locks.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "node/lock_keeper.h"
+#include "node/node_core.h"
+#include "node/random_number.h"
+
+namespace starling {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kMostPermits = 1024;
+/// A thousand years.
+constexpr milliseconds kLongest = std::chrono::hours(24) * 365'250;
+/// How long an answer is waited for beyond what the caller waits for the lock: a take-over fits in.
+constexpr milliseconds kAnswerWithin{6000};
+
+std::string NewToken() {
+  char text[33];
+  std::snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, RandomNumber(), RandomNumber());
+  return text;
+}
+
+/// What an error reply means for the caller.
+Error ErrorOf(std::string_view reply) {
+  std::string text(reply.substr(1, reply.find('\r') - 1));
+  if (text.starts_with("NOQUORUM ")) return Error{Code::kUnavailable, text.substr(9)};
+  if (text.starts_with("UNKNOWN ")) return Error{Code::kUnknownOutcome, text.substr(8)};
+  if (text.starts_with("WRONGTYPE ")) return Error{Code::kWrongType, text.substr(10)};
+  if (text.starts_with("MISCONF ")) return Error{Code::kReadOnly, text.substr(8)};
+  return Error{Code::kInvalidArgument, std::move(text)};
+}
+
+/// The bulk strings of a flat array.
+std::vector<std::string> Bulks(std::string_view reply) {
+  std::vector<std::string> texts;
+  size_t at = reply.find('$');
+  while (at != std::string_view::npos) {
+    const size_t size = std::stoul(std::string(reply.substr(at + 1, 20)));
+    const size_t begin = reply.find('\n', at) + 1;
+    texts.emplace_back(reply.substr(begin, size));
+    at = reply.find('$', begin + size);
+  }
+  return texts;
+}
+
+Status CheckTtl(milliseconds ttl) {
+  if (ttl.count() >= 1 && ttl <= kLongest) return {};
+  return Error{Code::kInvalidArgument, "a time to live is 1 millisecond to 1000 years"};
+}
+
+/// 1: done; 0: the key does not hold the token.
+Status StatusOf(const Result<std::string>& reply) {
+  if (!reply) return reply.error();
+  if (reply->starts_with('-')) return ErrorOf(*reply);
+  if (*reply == ":1\r\n") return {};
+  return Error{Code::kNotFound, "the lock is not held any more"};
+}
+
+}  // namespace
+
+struct Lock::State {
+  ~State() {
+    if (held == nullptr || !held->End()) return;
+    const OperationGate::Pass pass(core->gate);
+    if (!pass) return;  // it lapses by itself
+    core->lock_keeper->Remove(*held);
+    core->order_client->Start({"STARLING", "RELEASE", held->key, held->token}, false, kAnswerWithin,
+                              [](const Result<std::string>&) {});
+  }
+
+  std::shared_ptr<NodeCore> core;
+  std::shared_ptr<HeldLock> held;
+};
+
+Lock::Lock(std::shared_ptr<State> state) : state_(std::move(state)) {}
+Lock::Lock(Lock&&) noexcept = default;
+Lock& Lock::operator=(Lock&&) noexcept = default;
+Lock::~Lock() = default;
+
+bool Lock::held() const { return state_->held->held(); }
+uint64_t Lock::fencing_token() const { return state_->held->fencing_token; }
+const std::string& Lock::key() const { return state_->held->key; }
+
+Status Lock::Extend(milliseconds ttl) {
+  if (const Status checked = CheckTtl(ttl); !checked) return checked;
+  const OperationGate::Pass pass(state_->core->gate);
+  if (!pass) return NodeCore::Closed();
+  HeldLock& held = *state_->held;
+  if (!held.held()) return Error{Code::kNotFound, "the lock is not held any more"};
+  const HeldLock::Instant asked = HeldLock::Now();
+  const Status extended = StatusOf(state_->core->order_client->Ask(
+      {"STARLING", "EXTEND", held.key, held.token, std::to_string(ttl.count())}, false,
+      kAnswerWithin));
+  if (extended) {
+    held.Prolong(asked, ttl);
+    state_->core->lock_keeper->Add(state_->held);
+  }
+  return extended;
+}
+
+Status Lock::Release() {
+  const OperationGate::Pass pass(state_->core->gate);
+  if (!pass) return NodeCore::Closed();
+  HeldLock& held = *state_->held;
+  const bool was = held.End();
+  state_->core->lock_keeper->Remove(held);
+  if (!was) return Error{Code::kNotFound, "the lock is not held any more"};
+  return StatusOf(state_->core->order_client->Ask({"STARLING", "RELEASE", held.key, held.token},
+                                                  false, kAnswerWithin));
+}
+
+Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions& options) const {
+  if (const Status checked = CheckTtl(options.ttl); !checked) return checked.error();
+  if (options.wait.count() < 0 || options.wait > kLongest) {
+    return Error{Code::kInvalidArgument, "a time to wait is 0 to 1000 years"};
+  }
+  const OperationGate::Pass pass(core_->gate);
+  if (!pass) return NodeCore::Closed();
+  auto held = std::make_shared<HeldLock>();
+  held->token = NewToken();
+  held->options = options;
+  const std::string ttl = std::to_string(options.ttl.count());
+  std::vector<std::string> words = {"STARLING", "ACQUIRE", held->token, ttl,
+                                    std::to_string(options.wait.count())};
+  words.insert(words.end(), std::make_move_iterator(keys.begin()),
+               std::make_move_iterator(keys.end()));
+  HeldLock::Instant asked = HeldLock::Now();
+  const Result<std::string> reply =
+      core_->order_client->Ask(words, true, options.wait + kAnswerWithin);
+  if (!reply) return reply.error();
+  if (reply->starts_with('-')) return ErrorOf(*reply);
+  const std::vector<std::string> granted = Bulks(*reply);
+  if (granted.size() != 2) return Error{Code::kUnavailable, "another holder has the lock"};
+  held->key = granted[0];
+  held->fencing_token = std::stoull(granted[1]);
+  // Its time may have begun when it was asked for, and much of it have passed with waiting.
+  if (HeldLock::Now() - asked > std::chrono::nanoseconds(options.ttl) / 4) {
+    asked = HeldLock::Now();
+    const Status extended = StatusOf(core_->order_client->Ask(
+        {"STARLING", "EXTEND", held->key, held->token, ttl}, false, kAnswerWithin));
+    if (!extended) return extended.error();
+  }
+  held->Prolong(asked, options.ttl);
+  core_->lock_keeper->Add(held);
+  auto state = std::make_shared<Lock::State>();
+  state->core = core_;
+  state->held = std::move(held);
+  return Lock(std::move(state));
+}
+
+Result<Lock> Locks::Acquire(std::string_view name, const LockOptions& options) const {
+  return AcquireOne({std::string(name)}, options);
+}
+
+Result<Lock> Locks::AcquirePermit(std::string_view name, int permits,
+                                  const LockOptions& options) const {
+  if (permits < 1 || permits > kMostPermits) {
+    return Error{Code::kInvalidArgument, "a semaphore has 1 to 1024 permits"};
+  }
+  std::vector<std::string> keys;
+  for (int i = 1; i <= permits; ++i) keys.push_back(std::string(name) + "#" + std::to_string(i));
+  return AcquireOne(std::move(keys), options);
+}
+
+Result<bool> Locks::First(std::string_view key, milliseconds ttl) const {
+  if (const Status checked = CheckTtl(ttl); !checked) return checked.error();
+  const OperationGate::Pass pass(core_->gate);
+  if (!pass) return NodeCore::Closed();
+  const Result<std::string> reply = core_->order_client->Ask(
+      {"SET", std::string(key), "1", "PX", std::to_string(ttl.count()), "NX"}, false,
+      kAnswerWithin);
+  if (!reply) return reply.error();
+  if (reply->starts_with('-')) return ErrorOf(*reply);
+  return reply->starts_with('+');
+}
+
+}  // namespace starling

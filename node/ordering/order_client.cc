@@ -1,0 +1,142 @@
+#include "node/ordering/order_client.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <optional>
+#include <utility>
+
+#include "node/ordering/order_codec.h"
+
+namespace starling {
+namespace {
+
+constexpr std::chrono::milliseconds kTryAgain{5};
+
+Result<std::string> ResultOf(OrderEffect& ended) {
+  switch (ended.result) {
+    case OrderResult::kDone: {
+      std::string_view reply = ended.text;
+      if (!TakeReplyHead(reply)) break;
+      return std::string(reply);
+    }
+    case OrderResult::kNotRun:
+      return Error{Code::kUnavailable, "no leaseholder is in reach; nothing was changed"};
+    case OrderResult::kUnordered:
+    case OrderResult::kUnknown:
+      break;
+    case OrderResult::kTimedOut:
+      return Error{Code::kUnknownOutcome, "the leaseholder has not answered in time"};
+  }
+  return Error{Code::kUnknownOutcome, "the leaseholder was lost while it had the request"};
+}
+
+}  // namespace
+
+OrderClient::OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t database, bool alone)
+    : runtime_(runtime), executor_(executor), database_(database), alone_(alone) {
+  const auto sink = [this](std::vector<OrderEffect> ended) { OnEnds(std::move(ended)); };
+  base_ = runtime_.AddOrderSink(sink);
+  executor_.SetSink(base_, sink);
+}
+
+uint64_t OrderClient::Start(const Words& words, bool blocks, std::chrono::milliseconds timeout,
+                            Done done) {
+  OrderWriter writer;
+  writer.Begin({.database = database_});
+  const std::vector<std::string_view> views(words.begin(), words.end());
+  writer.AddCommand(views, false);
+  Order order;
+  order.request = writer.Take();
+  // Who waits has been given nothing yet, and may wait at another leaseholder.
+  order.repeatable = blocks;
+  if (!blocks) order.timeout = timeout;
+  uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) {
+      number = base_ + ++last_;
+      order.client = number;  // its own: whatever it leaves behind ends with it
+      waiting_.emplace(number, std::move(done));
+    }
+  }
+  if (number == 0) {
+    done(Error{Code::kClosed, "the node has been closed"});
+    return 0;
+  }
+  const uint64_t epoch = runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
+  if (epoch != 0 || alone_) {
+    executor_.RunOwn(number, std::move(order), epoch);
+    return number;
+  }
+  std::vector<std::pair<uint64_t, Order>> orders;
+  orders.emplace_back(number, std::move(order));
+  runtime_.Submit(std::move(orders));
+  return number;
+}
+
+void OrderClient::Cancel(uint64_t number) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || waiting_.erase(number) == 0) return;
+  }
+  runtime_.ClientGone(number);
+  executor_.DropOwnClient(number);
+}
+
+Result<std::string> OrderClient::Ask(const Words& words, bool blocks,
+                                     std::chrono::milliseconds timeout) {
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable given;
+    std::optional<Result<std::string>> result;
+  };
+  const auto end = std::chrono::steady_clock::now() + timeout;
+  for (;;) {
+    const auto answer = std::make_shared<Answer>();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    const uint64_t number =
+        Start(words, blocks, std::max(left, kTryAgain), [answer](Result<std::string> result) {
+          const std::lock_guard lock(answer->mutex);
+          answer->result = std::move(result);
+          answer->given.notify_all();
+        });
+    std::unique_lock lock(answer->mutex);
+    if (!answer->given.wait_until(lock, end, [&] { return answer->result.has_value(); })) {
+      lock.unlock();
+      Cancel(number);
+      return Error{Code::kUnknownOutcome, "the leaseholder has not answered in time"};
+    }
+    const bool again = !answer->result->ok() && answer->result->error().code == Code::kUnavailable;
+    if (!again || std::chrono::steady_clock::now() + kTryAgain >= end) return *answer->result;
+    answer->given.wait_for(lock, kTryAgain, [] { return false; });
+  }
+}
+
+void OrderClient::Close() {
+  std::map<uint64_t, Done> waiting;
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    waiting.swap(waiting_);
+  }
+  for (auto& [number, done] : waiting) {
+    done(Error{Code::kUnknownOutcome, "the node was closed while it waited for the answer"});
+  }
+}
+
+void OrderClient::OnEnds(std::vector<OrderEffect> ended) {
+  for (OrderEffect& one : ended) {
+    Done done;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = waiting_.find(one.number);
+      if (found == waiting_.end()) continue;
+      done = std::move(found->second);
+      waiting_.erase(found);
+    }
+    done(ResultOf(one));
+  }
+}
+
+}  // namespace starling

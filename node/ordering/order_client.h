@@ -1,0 +1,58 @@
+/// Requests of the library's that run at the leaseholder, wherever that is: what a session of a
+/// port is for its client (server/session_orders.cc), for callers within the process.
+///
+/// Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "node/ordering/order_executor.h"
+#include "node/runtime.h"
+#include "starling/result.h"
+
+namespace starling {
+
+class OrderClient {
+ public:
+  /// `alone`: the node looks for no others, so that it decides everything itself.
+  OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t database, bool alone);
+
+  using Words = std::vector<std::string>;
+  /// What the leaseholder answered, as RESP2. Errors: kUnavailable (it was not run),
+  /// kUnknownOutcome.
+  using Done = std::function<void(Result<std::string> reply)>;
+  /// Runs it once. `done` is called on a thread of the node's and must not block; perhaps before
+  /// this returns. `blocks`: a command that may wait, which bounds its time itself.
+  /// Returns a number for Cancel.
+  uint64_t Start(const Words& words, bool blocks, std::chrono::milliseconds timeout, Done done);
+  /// The same, waited for; until `timeout` is over it is tried again where it was not run.
+  /// kUnavailable, kUnknownOutcome.
+  Result<std::string> Ask(const Words& words, bool blocks, std::chrono::milliseconds timeout);
+
+  /// Waits no longer for its end; what has not begun to run will not run.
+  void Cancel(uint64_t number);
+  /// The ends of all that is under way; nothing may be started after it.
+  void Close();
+
+ private:
+  void OnEnds(std::vector<OrderEffect> ended);
+
+  Runtime& runtime_;
+  OrderExecutor& executor_;
+  const uint8_t database_;
+  const bool alone_;
+  uint64_t base_ = 0;
+  std::mutex mutex_;
+  uint64_t last_ = 0;
+  bool closed_ = false;
+  std::map<uint64_t, Done> waiting_;  // by number
+};
+
+}  // namespace starling

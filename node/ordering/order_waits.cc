@@ -1,0 +1,129 @@
+// Orders that wait: for a key that has what they want, or for members that hold what was written.
+#include <algorithm>
+#include <utility>
+
+#include "node/command_keys.h"
+#include "node/ordering/order_executor.h"
+
+namespace starling {
+namespace {
+
+/// A blocking command's request with one of its keys alone.
+std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
+                                          const std::vector<std::string_view>& words,
+                                          std::string_view key) {
+  if (row.find_keys != nullptr) {  // BLMPOP timeout numkeys key ... LEFT
+    std::vector<std::string_view> keys;
+    FindKeys(row, words, keys);
+    std::vector<std::string_view> some = {words[0], words[1], "1", key};
+    some.insert(some.end(), words.begin() + 3 + static_cast<ptrdiff_t>(keys.size()), words.end());
+    return some;
+  }
+  if (row.last_key < 0) return {words[0], key, words.back()};  // BLPOP key ... timeout
+  return words;
+}
+
+}  // namespace
+
+void OrderExecutor::Block(RunningPtr order, BlockRequest request) {
+  if (request.timeout.count() > 0) order->until = Now() + request.timeout;
+  const uint64_t sequence = ++last_sequence_;
+  Running& waits = *order;
+  waits.block = std::move(request);
+  waiting_.emplace(sequence, std::move(order));
+  if (waits.block.holders) {
+    // What this node has written up to now; where the log does not take it, nobody will hold it.
+    (void)runtime_.store().journal().Commit();
+    waits.upto = runtime_.store().journal().upto();
+    return;
+  }
+  blocked_.Add(sequence, waits.state.database, waits.block, waits.until);
+  Retry(sequence);
+}
+
+std::optional<std::string_view> OrderExecutor::FindReady(const Running& order) {
+  Keyspace& keyspace = runtime_.store().keyspace();
+  for (const std::string& name : order.block.keys) {
+    const KeyRef key = keyspace.Ref(order.state.database, name);
+    const std::optional<KeyView> view = keyspace.Lock(key).Find(key);
+    if ((view ? view->type : KeyType::kNone) == order.block.type) return name;
+  }
+  return std::nullopt;
+}
+
+bool OrderExecutor::Retry(uint64_t sequence) {
+  const auto found = waiting_.find(sequence);
+  Running& order = *found->second;
+  // The others of its keys may have become of another type: that is nothing to it now.
+  const auto ready = FindReady(order);
+  if (!ready) return false;
+  std::vector<std::string_view>& words = order.decoded.steps[0].commands[0];
+  const std::vector<std::string_view> all = words;
+  const bool takes = order.block.type != KeyType::kNone;
+  if (takes) words = WithOnlyKey(*commands_.Resolve(all).row, all, *ready);
+  BlockRequest again;
+  order.replies.clear();
+  const Progress progress = RunSteps(order, again);
+  words = all;
+  if (progress == Progress::kWaits || progress == Progress::kHeldBack) return false;
+  blocked_.Remove(sequence);
+  if (progress == Progress::kPending) {
+    pending_.push_back(std::move(found->second));
+  } else {
+    Finish(order, OrderOutcome::kDone);
+  }
+  waiting_.erase(found);
+  return true;
+}
+
+void OrderExecutor::EndWaits(std::chrono::nanoseconds now) {
+  for (const uint64_t sequence : blocked_.Expired(now)) {
+    blocked_.Remove(sequence);
+    Running& order = *waiting_.at(sequence);
+    order.replies.clear();
+    if (!order.decoded.steps[0].silent) Reply(order.replies, order.state.protocol).NullArray();
+    Finish(order, OrderOutcome::kDone);
+    waiting_.erase(sequence);
+  }
+  EndWaitsForHolders(now);
+}
+
+void OrderExecutor::EndWaitsForHolders(std::chrono::nanoseconds now) {
+  std::erase_if(waiting_, [&](const auto& one) {
+    Running& order = *one.second;
+    if (!order.block.holders) return false;
+    const int others = runtime_.HoldersOf(order.upto) - 1;
+    const bool late = order.until && now >= *order.until;
+    if (others < *order.block.holders && !late) return false;
+    order.replies.clear();
+    if (!order.decoded.steps[0].silent) {
+      Reply(order.replies, order.state.protocol).Integer(std::max(0, others));
+    }
+    Finish(order, OrderOutcome::kDone);
+    return true;
+  });
+}
+
+void OrderExecutor::GiveBackWaiting() {
+  const uint64_t epoch = LeadsEpoch();
+  std::erase_if(waiting_, [&](const auto& one) {
+    Running& order = *one.second;
+    if (order.epoch == 0 || order.epoch == epoch) return false;
+    blocked_.Remove(one.first);
+    Finish(order, OrderOutcome::kNotRun);
+    return true;
+  });
+  std::erase_if(held_back_, [&](const RunningPtr& order) {
+    if (order->epoch == epoch) return false;
+    // Of one that has done something nobody can say how it would have gone on.
+    Finish(*order, order->next == 0 ? OrderOutcome::kNotRun : OrderOutcome::kForgotten);
+    return true;
+  });
+  std::erase_if(pending_, [&](const RunningPtr& order) {
+    if (order->epoch == epoch) return false;
+    Finish(*order, OrderOutcome::kForgotten);  // the next leaseholder decides
+    return true;
+  });
+}
+
+}  // namespace starling
