@@ -72,6 +72,11 @@ rocksdb::WriteOptions RocksEngine::WalOptions(bool sync) const {
   return options;
 }
 
+Error RocksEngine::LogFailed(const rocksdb::Status& status, std::string_view doing) {
+  log_failures_.fetch_add(1);
+  return WriteErrorOf(status, doing);
+}
+
 // --- log ---
 
 Status RocksEngine::AppendLog(const std::vector<LogRecord>& records,
@@ -96,7 +101,7 @@ Status RocksEngine::AppendLog(const std::vector<LogRecord>& records,
     if (!status.ok()) return ErrorOf(status, "append to the log");
   }
   const auto status = db_->Write(WalOptions(sync), &batch);
-  if (!status.ok()) return WriteErrorOf(status, "append to the log");
+  if (!status.ok()) return LogFailed(status, "append to the log");
   std::lock_guard lock(origins_mutex_);
   for (const LogRecord& record : records) dropped_.try_emplace(record.origin);
   return {};
@@ -104,8 +109,19 @@ Status RocksEngine::AppendLog(const std::vector<LogRecord>& records,
 
 Status RocksEngine::SyncLog() {
   if (in_memory()) return {};
+  if (log_failures_.load() != failures_left_.load()) return LeaveFailedLog();
   const auto status = db_->SyncWAL();
   if (!status.ok()) return ErrorOf(status, "sync the log");
+  return {};
+}
+
+/// RocksDB asserts that nobody syncs a file whose last write failed before it was ever synced. Once
+/// RocksDB writes again, what that file held is put into tables, and the file is needed no more.
+Status RocksEngine::LeaveFailedLog() {
+  const uint64_t failures = log_failures_.load();
+  const auto status = db_->Flush(rocksdb::FlushOptions(), families_);
+  if (!status.ok()) return ErrorOf(status, "sync the log, to which a write failed");
+  failures_left_.store(failures);
   return {};
 }
 
@@ -162,7 +178,7 @@ Status RocksEngine::DropLog(const Origin& origin, Stamp upto) {
   const LogKey first(origin, Stamp{});
   const std::string end = LogKey(origin, upto).str() + '\0';
   auto status = db_->DeleteRange(WalOptions(false), log(), SliceOf(first.view()), SliceOf(end));
-  if (!status.ok()) return WriteErrorOf(status, "drop log records");
+  if (!status.ok()) return LogFailed(status, "drop log records");
   if (Status remembered = RememberDrop(origin, upto); !remembered) return remembered;
   std::lock_guard lock(drop_mutex_);
   return DropDeadLogFiles(*db_, *log());
@@ -297,7 +313,7 @@ Status RocksEngine::ReadState(const StateVisitor& visit) {
 
 Status RocksEngine::PutMeta(std::string_view name, std::string_view value) {
   const auto status = db_->Put(WalOptions(true), meta(), SliceOf(name), SliceOf(value));
-  if (!status.ok()) return WriteErrorOf(status, "write the record " + std::string(name));
+  if (!status.ok()) return LogFailed(status, "write the record " + std::string(name));
   return {};
 }
 

@@ -93,6 +93,10 @@ class RocksEngine final : public Engine {
   rocksdb::ColumnFamilyHandle* meta() const { return families_[3]; }
   bool in_memory() const { return folder_.empty(); }
   rocksdb::WriteOptions WalOptions(bool sync) const;
+  /// Notes that a write to the log has failed; as WriteErrorOf.
+  Error LogFailed(const rocksdb::Status& status, std::string_view doing);
+  /// In place of a sync, after such a failure. Blocks while tables are written.
+  Status LeaveFailedLog();
 
   const std::string folder_;
   std::unique_ptr<FolderLock> lock_;
@@ -102,6 +106,8 @@ class RocksEngine final : public Engine {
   std::vector<rocksdb::ColumnFamilyHandle*> families_;
   std::vector<Damage> damage_;
   std::atomic<bool> damage_on_disk_{false};  // until the first append after opening
+  std::atomic<uint64_t> log_failures_{0};    // writes to it that failed...
+  std::atomic<uint64_t> failures_left_{0};   // ...and how many when its file was left last
 
   std::mutex drop_mutex_;  // one DropDeadLogFiles at a time
   std::mutex origins_mutex_;
