@@ -89,6 +89,8 @@ void Leasing::OnProcessEnded(uint64_t session, Instant now) {
 }
 
 void Leasing::OnTick(Instant now) {
+  // Who cannot write only keeps those who can from leading.
+  if (lease_.leads() != 0 && store_.journal().read_only()) lease_.Resign(now);
   lease_.OnTick(now);
   if (folder_) folder_->OnTick(MayLead(), now);
   FollowHandOver(now);

@@ -100,6 +100,22 @@ TEST_F(LeasingTest, AnotherHolderIsKnownSoonAfterTheFirstResigned) {
       [&] { return Leader() != nullptr && Leader() != &leader && AllKnow(); }, 1s));
 }
 
+TEST_F(LeasingTest, AHolderWhoseLogFailsLeavesTheLeaseToThoseWhoCanWrite) {
+  TestNode& leader = *Leader();
+  leader.disk().RunFull(0);
+  const KeyRef key = leader.store().keyspace().Ref(0, "k");
+  leader.store().keyspace().Lock(key).SetString(key, "v");
+  EXPECT_FALSE(leader.store().journal().Commit());
+  EXPECT_TRUE(cluster_.RunUntil(
+      [&] {
+        return std::any_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
+          return node != &leader && node->lease().leading && node->lease().majority_begun;
+        });
+      },
+      2s));
+  EXPECT_FALSE(leader.lease().leading);
+}
+
 TEST_F(LeasingTest, AHolderWhoseLinkIsDownIsNotKnown) {
   TestNode& other = Other();
   cluster_.Cut(other, *Leader());

@@ -54,6 +54,7 @@ class TestNode {
   /// What is on disk now; and going on from such a copy at the next start.
   std::shared_ptr<MemoryDisk> CopyDisk();
   void TakeDisk(std::shared_ptr<MemoryDisk> disk) { disk_ = std::move(disk); }
+  MemoryDisk& disk() { return *disk_; }
 
   // --- keys; each commits ---
   void Set(const std::string& key, const std::string& value);
