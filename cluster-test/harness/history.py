@@ -38,8 +38,9 @@ class History:
 
 
 class RecordingClient:
-    """A connection whose operations are recorded. An error that says UNKNOWN, or a lost connection,
-    leaves an operation whose outcome is unknown; any other error one that was not run."""
+    """A connection whose operations are recorded. An error that says UNKNOWN (or MISCONF: its
+    log failed), or a lost connection, leaves an operation whose outcome is unknown; any other error
+    one that was not run."""
 
     def __init__(self, history, client, number):
         self._history, self._client, self._number = history, client, number
@@ -72,7 +73,7 @@ class RecordingClient:
             reply = self._client.call(*words)
             result = show(reply)
         except RespError as error:
-            if not str(error).startswith("UNKNOWN"):
+            if not str(error).startswith(("UNKNOWN", "MISCONF")):
                 raise
             reply, result = error, "?"
         except Disconnected:

@@ -70,13 +70,20 @@ class Network:
 
     def cut(self, one, other):
         """Neither of the two hosts hears the other from now on."""
-        for source, target in ((one, other), (other, one)):
-            self._inside(source, f"ip neigh replace {self.address(target)} lladdr {NOBODY} "
-                                 "dev eth0 nud permanent")
+        self.mute(one, other)
+        self.mute(other, one)
+
+    def mute(self, source, target):
+        """`target` does not hear `source` from now on."""
+        self._inside(source, f"ip neigh replace {self.address(target)} lladdr {NOBODY} "
+                             "dev eth0 nud permanent")
 
     def heal(self, one, other):
-        for source, target in ((one, other), (other, one)):
-            self._inside(source, f"ip neigh del {self.address(target)} dev eth0")
+        self.unmute(one, other)
+        self.unmute(other, one)
+
+    def unmute(self, source, target):
+        self._inside(source, f"ip neigh del {self.address(target)} dev eth0")
 
     def silence(self, host):
         """Nobody hears this host from now on, this process included."""

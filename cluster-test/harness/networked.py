@@ -8,16 +8,16 @@ from harness.network import Network
 from harness.node import Node
 
 
-def cluster_on_network(context, size):
-    """A network of `size` hosts and a started cluster with one node on each, by a seed list."""
+def cluster_on_network(context, size, options=(), start=True):
+    """A network of `size` hosts and a (started) cluster with one node on each, by a seed list."""
     network = Network(size)
     cluster = Cluster(context.program, context.folder / "network", 0)
     seeds = ",".join(f"{network.address(host)}:7100" for host in range(1, size + 1))
     cluster.nodes = [
         Node(context.program, cluster.folder / f"n{host}", f"n{host}",
-             ["--cluster", "test", "--join", seeds],
+             ["--cluster", "test", "--join", seeds, *options],
              host=network.address(host), port=7000, gossip_port=7100, password="letmein",
              launcher=network.launcher(host))
         for host in range(1, size + 1)]
     context.on_close(cluster.close)
-    return network, cluster.start()
+    return network, cluster.start() if start else cluster

@@ -1,0 +1,76 @@
+"""Three voters, one of whose disks is full: locks go on at the others, and nothing is lost.
+
+The disk of the leaseholder fills up under load: its log fails, so it no longer writes, and says so;
+another leads. With room again it serves as before. See harness/ordeal.py for who
+works meanwhile and what is checked (I2, I3, I4, I13).
+"""
+
+import subprocess
+import time
+
+from harness.faults import LASTS
+from harness.networked import cluster_on_network
+from harness.ordeal import OPTIONS, Ordeal
+from harness.waiting import eventually
+
+NEEDS_NETWORK = True  # and mounts of its own, which come with it
+DISK = 64 << 20
+
+
+class Disk:
+    """A small disk under a node's folder: a tmpfs."""
+
+    def __init__(self, context, folder):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], check=True)
+        context.on_close(lambda: subprocess.run(["umount", "--lazy", folder], check=True))
+        self._filler = folder / "filler"
+
+    def fill(self):
+        with open(self._filler, "wb", buffering=0) as filler:
+            for size in (1 << 16, 1 << 12, 1):
+                try:
+                    while True:
+                        filler.write(b"x" * size)
+                except OSError:  # no space left on device
+                    pass
+
+    def make_room(self):
+        self._filler.unlink()
+
+
+def syncs(node):
+    """Whether no sync fails for a while; there is one a second."""
+    before = node.log().count("event=sync_failed")
+    time.sleep(1.5)
+    return node.log().count("event=sync_failed") == before
+
+
+def run(context):
+    network, cluster = cluster_on_network(context, 3, OPTIONS, start=False)
+    disks = {node: Disk(context, node.folder) for node in cluster.nodes}
+    cluster.start()
+    ordeal = Ordeal(context, cluster, network)
+
+    def full_disk(node):
+        said = len(node.log())
+        disks[node].fill()
+        eventually("it says that its log fails",
+                   lambda: "event=append_failed" in node.log()[said:], 20)
+        began, before = time.monotonic(), ordeal.shared.increments
+        eventually("locks are taken again", lambda: ordeal.shared.increments > before + 20, 30)
+        context.report("20 increments with a full disk", f"{time.monotonic() - began:.1f} s")
+        time.sleep(LASTS)
+        disks[node].make_room()
+        eventually("it says that it writes again",
+                   lambda: "event=log_writable" in node.log()[said:], 20)
+        eventually("what it writes is synced again", lambda: syncs(node), 20)
+
+    def at_leader():
+        full_disk(ordeal.faults.leader())
+
+    def at_another():
+        full_disk(ordeal.faults.others()[0][0])
+
+    short = (at_leader, "kill_leader")
+    long = (*short, at_another, at_leader, "pause_leader", at_leader, "restart_leader")
+    ordeal.run(long if context.long else short)
