@@ -1,6 +1,7 @@
 """One starlingd process: started, watched, killed, restarted on the same data."""
 
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -13,10 +14,16 @@ LEASH = ["setpriv", "--pdeathsig", "KILL"]
 
 
 def free_port(host="127.0.0.1"):
-    """A TCP port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A TCP port that nobody listens on just now; below those that the kernel gives to connections,
+    so that a killed node finds it free again."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
 
 
 class Node:
