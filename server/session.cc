@@ -199,8 +199,11 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   context.claims = &claims;
   const auto watched = watch_;
   const bool refused = thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
-  if (refused) {
-    Refuse(resolved, context, kNoLeaseholder);
+  const TurnOrder& turn = thread_.turn_order();
+  const bool without =
+      turn.epoch == 0 && !turn.lone && MayNeedMajority() && RouteHere(resolved, words).majority;
+  if (refused || without) {
+    Refuse(resolved, context, refused ? kNoLeaseholder : kNoQuorum);
   } else if (thread_.turn_without_log() && UsesKeys(resolved)) {
     Refuse(resolved, context, kNoLog);
   } else if (resolved.row != nullptr && !PrepareWatches(*resolved.row)) {

@@ -76,6 +76,8 @@ class Session {
   bool RunBatch();
   /// False: it was not run, and is the order now.
   bool RunOne(const CommandTable::Resolved& resolved, Arguments words);
+  /// Whether any request of this connection may be of level `majority`.
+  bool MayNeedMajority() const;
   /// What the request may do to claims where it runs now.
   ClaimDesk::Kind ClaimsHere(const CommandTable::Resolved& resolved, Arguments words) const;
   /// Whether the request reads or writes keys, an EXEC's queue included.

@@ -22,6 +22,11 @@ Route Session::RouteHere(const CommandTable::Resolved& resolved, Arguments words
   return RouteOf(resolved, words, *transaction_, levels);
 }
 
+bool Session::MayNeedMajority() const {
+  if (state_.level) return *state_.level == Level::kMajority;
+  return thread_.shared().levels.strongest() == Level::kMajority;
+}
+
 ClaimDesk::Kind Session::ClaimsHere(const CommandTable::Resolved& resolved, Arguments words) const {
   const TurnOrder& turn = thread_.turn_order();
   if (turn.lone) return ClaimDesk::Kind::kLocal;
@@ -36,12 +41,13 @@ Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Argume
   // At the leaseholder nearly all runs here and now: a look at the row is enough.
   const bool here = !turn.forwards() && !turn.refuses();
   const bool may_wait = resolved.row != nullptr && MayBlock(*resolved.row);
-  if (here && !may_wait) return Gathered::kNo;
+  if (here && !may_wait && !MayNeedMajority()) return Gathered::kNo;
   const Route route = RouteHere(resolved, words);
   if (!route.ordered && !route.blocks) return Gathered::kNo;
   const bool elsewhere = turn.forwards() && route.ordered;
   const bool refused = turn.refuses() && route.ordered;
-  if (refused || (!elsewhere && !route.blocks)) return Gathered::kNo;
+  const bool decided = route.majority && turn.epoch != 0;
+  if (refused || (!elsewhere && !route.blocks && !decided)) return Gathered::kNo;
   // What was watched under another lease, or under none, nobody can vouch for.
   if (transaction_->open() && watch_.any && (watch_.lost || watch_.epoch == 0))
     return Gathered::kNo;
@@ -66,7 +72,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
   if (state_.reply_mode == Mode::kSkipNext) state_.reply_mode = Mode::kOn;
   order_repeatable_ = order_repeatable_ && route.repeatable;
   if (transaction) {
-    order_.AddTransaction(*transaction_, silent);
+    order_.AddTransaction(*transaction_, silent, route.majority);
     if (order_own_ && watch_.any) {
       transaction_->Unqueue();
       order_watched_ = std::exchange(
@@ -76,7 +82,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
     }
     watch_ = {};
   } else {
-    order_.AddCommand(words, silent);
+    order_.AddCommand(words, silent, route.majority);
     order_watches_ = order_watches_ || Is(row, "watch");
   }
   state_.last_command = row.name;
@@ -186,7 +192,9 @@ void Session::RunUnsent(std::string request) {
     // What needs a majority cannot be had now: a new leaseholder may be there, so it is sent again.
     ClaimDesk claims(turn.lone ? ClaimDesk::Kind::kLocal : ClaimDesk::Kind::kWithout);
     context.claims = &claims;
-    if (step.transaction && order->head.watch_epoch != 0) {
+    if (step.majority && !turn.lone) {
+      reply.Error(kNoQuorum);
+    } else if (step.transaction && order->head.watch_epoch != 0) {
       reply.NullArray();  // another lease than the one its keys were watched under
     } else if (step.transaction) {
       RunAsTransaction(shared.commands, context, *transaction_, step.commands);

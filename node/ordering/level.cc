@@ -1,5 +1,7 @@
 #include "node/ordering/level.h"
 
+#include <algorithm>
+
 #include "node/arguments.h"
 #include "node/glob.h"
 
@@ -44,6 +46,7 @@ Result<LevelRules> LevelRules::Parse(const std::vector<std::string>& rules) {
                        "and majority, a pattern has 1 to 512 bytes"};
     }
     parsed.rules_.push_back({rule.substr(0, equals), *level});
+    parsed.strongest_ = std::max(parsed.strongest_, *level);
   }
   return parsed;
 }

@@ -40,6 +40,8 @@ class LevelRules {
   /// `otherwise`: for a key that no pattern fits.
   Level Of(std::string_view key, Level otherwise) const;
   bool empty() const { return rules_.empty(); }
+  /// The strongest that a rule gives; kLocal: there are none.
+  Level strongest() const { return strongest_; }
 
  private:
   struct Rule {
@@ -47,6 +49,7 @@ class LevelRules {
     Level level;
   };
   std::vector<Rule> rules_;
+  Level strongest_ = Level::kLocal;
 };
 
 }  // namespace starling

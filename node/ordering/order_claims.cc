@@ -17,6 +17,7 @@ bool OrderExecutor::RunDecided(Running& order, const OrderStep& step, CommandCon
   const size_t start = order.replies.size();
   DecidingDesk desk(runtime_.store().keyspace().records(), order.epoch, claims_.Begun(order.epoch));
   context.claims = &desk;
+  if (step.majority) desk.RequireMajority();
   RunStep(order, step, context);
   if (desk.undone()) order.replies.resize(start);
   if (desk.written()) {
@@ -24,7 +25,7 @@ bool OrderExecutor::RunDecided(Running& order, const OrderStep& step, CommandCon
     order.records_upto = desk.written()->stamp;
   }
   order.met = desk.met();
-  order.saw_claim = order.saw_claim || desk.saw_claim();
+  order.saw_claim = order.saw_claim || desk.saw_claim() || step.majority;
   return !desk.undone();
 }
 

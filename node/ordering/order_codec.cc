@@ -14,6 +14,12 @@ constexpr size_t kEpoch = 8;
 static_assert(kReplyHeadBytes == 1 + kEpoch);
 constexpr uint8_t kTransaction = 1;
 constexpr uint8_t kSilent = 2;
+constexpr uint8_t kMajorityStep = 4;
+
+uint8_t FlagsOf(bool transaction, bool silent, bool majority) {
+  return static_cast<uint8_t>((transaction ? kTransaction : 0) | (silent ? kSilent : 0) |
+                              (majority ? kMajorityStep : 0));
+}
 
 /// Cuts numbers and bytes from the front; `failed` once there was too little.
 class Cursor {
@@ -52,6 +58,7 @@ OrderStep ReadStep(Cursor& cursor) {
   const uint64_t flags = cursor.Whole(1);
   step.transaction = (flags & kTransaction) != 0;
   step.silent = (flags & kSilent) != 0;
+  step.majority = (flags & kMajorityStep) != 0;
   const size_t commands = cursor.Count(kLength);
   for (size_t i = 0; i < commands && !cursor.failed(); ++i) {
     std::vector<std::string_view>& words = step.commands.emplace_back();
@@ -81,10 +88,10 @@ void OrderWriter::Begin(const OrderHead& head) {
   AppendLittleEndian(bytes_, head.watch_epoch, kEpoch);
 }
 
-void OrderWriter::AddStep(bool transaction, bool silent, size_t commands) {
+void OrderWriter::AddStep(uint8_t flags, size_t commands) {
   ++steps_;
-  replies_ += silent ? 0 : 1;
-  AppendLittleEndian(bytes_, (transaction ? kTransaction : 0) | (silent ? kSilent : 0), 1);
+  replies_ += (flags & kSilent) != 0 ? 0 : 1;
+  AppendLittleEndian(bytes_, flags, 1);
   AppendLittleEndian(bytes_, commands, kLength);
 }
 
@@ -96,13 +103,13 @@ void OrderWriter::AddWords(Arguments words) {
   }
 }
 
-void OrderWriter::AddCommand(Arguments words, bool silent) {
-  AddStep(false, silent, 1);
+void OrderWriter::AddCommand(Arguments words, bool silent, bool majority) {
+  AddStep(FlagsOf(false, silent, majority), 1);
   AddWords(words);
 }
 
-void OrderWriter::AddTransaction(const ClientTransaction& transaction, bool silent) {
-  AddStep(true, silent, transaction.size());
+void OrderWriter::AddTransaction(const ClientTransaction& transaction, bool silent, bool majority) {
+  AddStep(FlagsOf(true, silent, majority), transaction.size());
   for (size_t i = 0; i < transaction.size(); ++i) AddWords(transaction.At(i).words);
 }
 

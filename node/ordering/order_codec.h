@@ -26,6 +26,8 @@ struct OrderHead {
 struct OrderStep {
   bool transaction = false;
   bool silent = false;  ///< CLIENT REPLY: its reply is left out.
+  /// Level `majority`: what it writes, a majority holds before its client is told.
+  bool majority = false;
   std::vector<std::vector<std::string_view>> commands;
 };
 
@@ -38,14 +40,14 @@ class OrderWriter {
   size_t replies() const { return replies_; }
 
   void Begin(const OrderHead& head);
-  void AddCommand(Arguments words, bool silent);
+  void AddCommand(Arguments words, bool silent, bool majority = false);
   /// All that `transaction` has queued.
-  void AddTransaction(const ClientTransaction& transaction, bool silent);
+  void AddTransaction(const ClientTransaction& transaction, bool silent, bool majority = false);
   /// The whole request; the writer is empty again.
   std::string Take();
 
  private:
-  void AddStep(bool transaction, bool silent, size_t commands);
+  void AddStep(uint8_t flags, size_t commands);
   void AddWords(Arguments words);
 
   std::string bytes_;

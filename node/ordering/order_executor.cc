@@ -257,11 +257,15 @@ OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& bl
     if (alone && IsBlocking(step)) context.block = &block;
     // Nearly nothing needs a majority: that it does shows on the way.
     const bool ordered = order.epoch != 0;
-    ClaimDesk desk(ordered ? ClaimDesk::Kind::kElsewhere : ClaimDesk::Kind::kLocal);
-    context.claims = &desk;
-    RunStep(order, step, context);
-    if (block.wanted) return Progress::kWaits;
-    if (desk.undone()) {
+    bool decided = ordered && step.majority;
+    if (!decided) {
+      ClaimDesk desk(ordered ? ClaimDesk::Kind::kElsewhere : ClaimDesk::Kind::kLocal);
+      context.claims = &desk;
+      RunStep(order, step, context);
+      if (block.wanted) return Progress::kWaits;
+      decided = desk.undone();
+    }
+    if (decided) {
       order.replies.resize(start);
       if (!RunDecided(order, step, context)) {
         // Who may wait for the key keeps its place among those who do.

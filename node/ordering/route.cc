@@ -29,12 +29,14 @@ Level LevelOf(const CommandSpec& row, Arguments words, const Levels& levels) {
 }
 
 Route OfTransaction(const ClientTransaction& transaction, const Levels& levels) {
-  Route route{false, (transaction.flags() & (kWrite | kMayWrite)) == 0};
-  for (size_t i = 0; i < transaction.size() && !route.ordered; ++i) {
+  Level strongest = Level::kLocal;
+  for (size_t i = 0; i < transaction.size() && strongest != Level::kMajority; ++i) {
     const ClientTransaction::Queued queued = transaction.At(i);
-    route.ordered =
-        RunsInOrder(*queued.row) && LevelOf(*queued.row, queued.words, levels) != Level::kLocal;
+    if (!RunsInOrder(*queued.row)) continue;
+    strongest = std::max(strongest, LevelOf(*queued.row, queued.words, levels));
   }
+  Route route{strongest != Level::kLocal, (transaction.flags() & (kWrite | kMayWrite)) == 0};
+  route.majority = strongest == Level::kMajority;
   return route;
 }
 
@@ -49,10 +51,12 @@ Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
     return runs ? OfTransaction(transaction, levels) : Route{};
   }
   if (!RunsInOrder(*row)) return {};
-  const bool ordered = LevelOf(*row, words, levels) != Level::kLocal;
+  const Level level = LevelOf(*row, words, levels);
+  const bool ordered = level != Level::kLocal;
   const bool blocks = MayBlock(*row);
   if (!ordered && !blocks) return {};
-  return {ordered, (row->flags & (kWrite | kMayWrite)) == 0, blocks};
+  const bool majority = level == Level::kMajority && (row->flags & kUsesKeys) != 0;
+  return {ordered, (row->flags & (kWrite | kMayWrite)) == 0, blocks, majority};
 }
 
 }  // namespace starling

@@ -11,6 +11,7 @@ struct Route {
   bool ordered = false;     ///< It runs at the leaseholder; else where it arrived.
   bool repeatable = false;  ///< It writes nothing.
   bool blocks = false;      ///< It may wait for something to take.
+  bool majority = false;    ///< What it writes, a majority holds before its client is told.
 };
 
 /// The levels of one connection: `rules` of the node, `otherwise` for keys that none fits and for

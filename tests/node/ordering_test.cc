@@ -123,7 +123,7 @@ TEST_F(RouteTest, OrdersComeBackAsTheyWereWritten) {
   transaction.Begin();
   Queue({"incr", "k"});
   Queue({"get", "k"});
-  writer.AddTransaction(transaction, false);
+  writer.AddTransaction(transaction, false, true);
   EXPECT_EQ(writer.replies(), 2u);
   const std::string request = writer.Take();
   EXPECT_TRUE(writer.empty());
@@ -136,6 +136,8 @@ TEST_F(RouteTest, OrdersComeBackAsTheyWereWritten) {
   EXPECT_EQ(order.steps[0].commands, (std::vector<Words>{{"set", binary, ""}}));
   EXPECT_TRUE(order.steps[1].silent);
   EXPECT_TRUE(order.steps[2].transaction);
+  EXPECT_FALSE(order.steps[1].majority);
+  EXPECT_TRUE(order.steps[2].majority);
   EXPECT_EQ(order.steps[2].commands, (std::vector<Words>{{"incr", "k"}, {"get", "k"}}));
 }
 

@@ -198,6 +198,21 @@ TEST_F(ClaimTest, IsChangedByNoLocalWrite) {
   EXPECT_EQ(Ask({"DEL", "mine"}), ":1\r\n");
 }
 
+TEST_F(ClaimTest, OtherKeysWaitForAMajorityWhereTheirLevelSaysSo) {
+  EXPECT_EQ(Ask({"STARLING", "LEVEL", "majority"}), kOk);
+  client_.Send("SET k 1\r\nINCR k\r\nINCR k\r\nGET k\r\nRPUSH list a b\r\nPING\r\n");
+  const std::string expected = "+OK\r\n:2\r\n:3\r\n$1\r\n3\r\n:2\r\n+PONG\r\n";
+  EXPECT_EQ(client_.Receive(expected.size()), expected);
+  EXPECT_EQ(Ask({"BLPOP", "list", "1"}), "*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
+  EXPECT_EQ(Ask({"EVAL", "return redis.call('INCR', KEYS[1])", "1", "k"}), ":4\r\n");
+  EXPECT_EQ(Ask({"WATCH", "k"}), kOk);
+  client_.Send("MULTI\r\nINCR k\r\nLPOP list\r\nEXEC\r\n");
+  for (int i = 0; i < 3; ++i) client_.ReceiveReply();
+  EXPECT_EQ(client_.ReceiveReply(), "*2\r\n:5\r\n$1\r\nb\r\n");
+  EXPECT_EQ(Ask({"LPUSH", "k", "x"}).substr(0, 10), "-WRONGTYPE");
+  EXPECT_EQ(Fence("k"), 0u) << "no claim: any level may write it";
+}
+
 TEST_F(ClaimTest, IsWaitedForInTurn) {
   const std::string held = Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"});
   EXPECT_TRUE(held.starts_with("*2\r\n$4\r\nlock\r\n$")) << held;
