@@ -20,6 +20,7 @@ class Fault {
 };
 
 std::unique_ptr<Fault> MakeKill(Random random);
+std::unique_ptr<Fault> MakeKillLeader(Random random);
 std::unique_ptr<Fault> MakePowerLoss(Random random);
 std::unique_ptr<Fault> MakeKillInside(Random random);
 std::unique_ptr<Fault> MakeEmptyDisk(Random random);
@@ -52,6 +53,7 @@ inline constexpr FaultKind kFaults[] = {
     {"clock-step", MakeClockStep, 250},
     {"leave", MakeLeave, 300},
     {"voters", MakeChangeVoters, 400},
+    {"kill-leader", MakeKillLeader, 350},
 };
 
 }  // namespace starling::sim

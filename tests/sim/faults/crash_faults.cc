@@ -32,6 +32,51 @@ class Kill final : public Fault {
   Random random_;
 };
 
+/// Whoever leads dies just after its epoch has begun, or a while later; often cut off before, so
+/// that what it wrote last is known to itself alone.
+class KillLeader final : public Fault {
+ public:
+  explicit KillLeader(Random random) : random_(random) {}
+  const char* name() const override { return "kill-leader"; }
+  void Inject(World& world) override {
+    world.CountFault();
+    Watch(world, 0);
+  }
+  void Heal(World& world) override { world.Heal(); }
+
+ private:
+  /// Waits for a new leader, for a second at most.
+  void Watch(World& world, int looks) {
+    SimNode* leader = nullptr;
+    for (SimNode* node : world.UpNodes()) {
+      if (node->replicator().LeadsEpoch(node->now()) != 0) leader = node;
+    }
+    const bool fresh = leader != nullptr && leader->replicator().LeadsEpoch(leader->now()) > seen_;
+    if (!fresh && looks < 1000) {
+      world.scheduler().After(milliseconds(1), [this, &world, looks] { Watch(world, looks + 1); });
+      return;
+    }
+    if (leader == nullptr) return;
+    seen_ = leader->replicator().LeadsEpoch(leader->now());
+    const Duration grace =
+        random_.Between(milliseconds(0), milliseconds(random_.Chance(500) ? 5 : 200));
+    if (random_.Chance(600)) {
+      world.scheduler().After(
+          grace / 2, [&world, leader] { world.Partition(uint64_t{1} << leader->index()); });
+      world.scheduler().After(random_.Between(grace, grace + milliseconds(3000)),
+                              [&world] { world.Heal(); });
+    }
+    world.scheduler().After(grace, [this, &world, leader, life = leader->life()] {
+      if (!leader->up() || leader->life() != life) return;
+      leader->Crash(CrashKind::kKill);
+      StartLater(world, *leader, random_.Between(milliseconds(0), milliseconds(4000)));
+    });
+  }
+
+  Random random_;
+  uint64_t seen_ = 0;  // the latest epoch that it has dealt with
+};
+
 class KillInside final : public Fault {
  public:
   explicit KillInside(Random random) : random_(random) {}
@@ -81,6 +126,9 @@ class PowerLoss final : public Fault {
 
 }  // namespace
 
+std::unique_ptr<Fault> MakeKillLeader(Random random) {
+  return std::make_unique<KillLeader>(random);
+}
 std::unique_ptr<Fault> MakeKill(Random random) { return std::make_unique<Kill>(random); }
 std::unique_ptr<Fault> MakeKillInside(Random random) {
   return std::make_unique<KillInside>(random);

@@ -44,7 +44,19 @@ class Claims final : public Workload {
 
   const char* name() const override { return "claims"; }
 
+  /// Several clients at once: what they ask for meets while it is undecided.
   void Step(World& world) override {
+    for (uint64_t i = random_.Between(1, 4); i > 0 && !world.failed(); --i) StepOnce(world);
+  }
+
+  void Check(World& world, SimNode& node) override {
+    for (const auto& history : open_) CheckHistory(world, *history);
+    open_.clear();
+    if (!OperatorMustDecide(world)) ExpectEnds(world, node);
+  }
+
+ private:
+  void StepOnce(World& world) {
     SimNode* node = world.PickServing(random_);
     if (node == nullptr) return;
     if (random_.Chance(250)) return StepLock(world, *node);
@@ -59,13 +71,6 @@ class Claims final : public Workload {
     StepHistory(world, *node, history);
   }
 
-  void Check(World& world, SimNode& node) override {
-    for (const auto& history : open_) CheckHistory(world, *history);
-    open_.clear();
-    if (!OperatorMustDecide(world)) ExpectEnds(world, node);
-  }
-
- private:
   static uint64_t Losses(World& world) { return world.lease().losses(); }
 
   void Open(World& world) {
