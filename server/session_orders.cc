@@ -65,7 +65,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
     order_blocks_ = route.blocks;
     order_leased_ = route.ordered;
     const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
-    order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched});
+    order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched, state_.name});
   }
   using Mode = ClientState::ReplyMode;
   const bool silent = state_.reply_mode != Mode::kOn;
@@ -146,6 +146,7 @@ void Session::TakeReply(std::string_view reply) {
   const Result<ReplyHead> head = TakeReplyHead(reply);
   if (!head) return ReplyToAll(order_replies_, kOutcomeUnknown);
   state_.database = head->database;
+  if (state_.name != head->name) state_.name = head->name;
   if (order_watches_) NoteWatch(head->epoch, false);
   const uint64_t hard = thread_.settings().output_limit.hard;
   if (hard != 0 && output_pending() + reply.size() > hard) {

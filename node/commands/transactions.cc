@@ -114,15 +114,26 @@ class Execution {
   /// What commands change of the connection: it has to be undone with the rest.
   struct Connection {
     explicit Connection(const ClientState& client)
-        : database(client.database), protocol(client.protocol), reply_mode(client.reply_mode) {}
+        : database(client.database),
+          protocol(client.protocol),
+          reply_mode(client.reply_mode),
+          name(client.name),
+          library_name(client.library_name),
+          library_version(client.library_version) {}
     void Restore(ClientState& client) const {
       client.database = database;
       client.protocol = protocol;
       client.reply_mode = reply_mode;
+      client.name = name;
+      client.library_name = library_name;
+      client.library_version = library_version;
     }
     uint8_t database;
     int protocol;
     ClientState::ReplyMode reply_mode;
+    std::string name;
+    std::string library_name;
+    std::string library_version;
   };
   struct Left {
     size_t command;

@@ -11,7 +11,6 @@ namespace {
 constexpr uint8_t kOrderVersion = 1;
 constexpr size_t kLength = 4;
 constexpr size_t kEpoch = 8;
-static_assert(kReplyHeadBytes == 1 + kEpoch);
 constexpr uint8_t kTransaction = 1;
 constexpr uint8_t kSilent = 2;
 constexpr uint8_t kMajorityStep = 4;
@@ -86,6 +85,8 @@ void OrderWriter::Begin(const OrderHead& head) {
   AppendLittleEndian(bytes_, head.database, 1);
   AppendLittleEndian(bytes_, head.protocol, 1);
   AppendLittleEndian(bytes_, head.watch_epoch, kEpoch);
+  AppendLittleEndian(bytes_, head.name.size(), kLength);
+  bytes_.append(head.name);
 }
 
 void OrderWriter::AddStep(uint8_t flags, size_t commands) {
@@ -125,6 +126,7 @@ Result<DecodedOrder> DecodeOrder(std::string_view request) {
   order.head.database = static_cast<uint8_t>(cursor.Whole(1));
   order.head.protocol = static_cast<uint8_t>(cursor.Whole(1));
   order.head.watch_epoch = cursor.Whole(kEpoch);
+  order.head.name = cursor.Bytes(cursor.Whole(kLength));
   while (cursor.left() > 0 && !cursor.failed()) {
     order.steps.push_back(ReadStep(cursor));
     if (!cursor.failed() && !IsWhole(order.steps.back())) {
@@ -141,13 +143,19 @@ Result<DecodedOrder> DecodeOrder(std::string_view request) {
 void AppendReplyHead(std::string& out, const ReplyHead& head) {
   AppendLittleEndian(out, head.database, 1);
   AppendLittleEndian(out, head.epoch, kEpoch);
+  AppendLittleEndian(out, head.name.size(), kLength);
+  out.append(head.name);
 }
 
 Result<ReplyHead> TakeReplyHead(std::string_view& reply) {
-  if (reply.size() < kReplyHeadBytes) return Error{Code::kCorruption, "reply without its head"};
-  const ReplyHead head{static_cast<uint8_t>(reply[0]), LittleEndian(reply.substr(1, kEpoch))};
+  Cursor cursor(reply);
+  ReplyHead head;
+  head.database = static_cast<uint8_t>(cursor.Whole(1));
+  head.epoch = cursor.Whole(kEpoch);
+  head.name = cursor.Bytes(cursor.Whole(kLength));
+  if (cursor.failed()) return Error{Code::kCorruption, "reply without its head"};
   if (head.database >= kDatabases) return Error{Code::kCorruption, "reply of an unknown database"};
-  reply.remove_prefix(kReplyHeadBytes);
+  reply.remove_prefix(reply.size() - cursor.left());
   return head;
 }
 

@@ -1,8 +1,9 @@
 /// The form of a client's requests on their way to the leaseholder, and of the replies.
 ///
 /// Whole numbers are little endian. An order: `[version 1][database][protocol][epoch watched in:
-/// 8]`, then its steps: `[flags][commands: 4]` and each command `[words: 4]{[length: 4][bytes]}`. A
-/// reply: `[database][epoch: 8]`, then what the client reads, in its own protocol.
+/// 8][length: 4][name]`, then its steps: `[flags][commands: 4]` and each command `[words:
+/// 4]{[length: 4][bytes]}`. A reply: `[database][epoch: 8][length: 4][name]`, then what the client
+/// reads, in its own protocol.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@ struct OrderHead {
   uint8_t database = 0;
   uint8_t protocol = 2;
   uint64_t watch_epoch = 0;  ///< In which it began to watch keys; 0: it watches none.
+  std::string_view name{};   ///< CLIENT SETNAME; of a decoded one borrowed from what was decoded.
 };
 
 /// One request, or a transaction with all its commands.
@@ -63,11 +65,11 @@ struct DecodedOrder {
 /// kCorruption (names what is wrong) for what OrderWriter does not write.
 Result<DecodedOrder> DecodeOrder(std::string_view request);
 
-/// What stands before the replies.
-inline constexpr size_t kReplyHeadBytes = 9;
+/// What stands before the replies: how the client goes on.
 struct ReplyHead {
-  uint8_t database = 0;  ///< In which the client goes on.
-  uint64_t epoch = 0;    ///< In which it was run.
+  uint8_t database = 0;
+  uint64_t epoch = 0;       ///< In which it was run.
+  std::string_view name{};  ///< As OrderHead's.
 };
 
 void AppendReplyHead(std::string& out, const ReplyHead& head);

@@ -224,6 +224,7 @@ void OrderExecutor::Begin(RunningPtr order) {
   order->state.id = order->client.second;
   order->state.database = order->decoded.head.database;
   order->state.protocol = order->decoded.head.protocol;
+  order->state.name = order->decoded.head.name;
   order->state.authenticated = true;
   Continue(std::move(order));
 }
@@ -333,10 +334,17 @@ void OrderExecutor::RunTransaction(Running& order, const OrderStep& step, Comman
 // --- the end ---
 
 void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
-  Done done{order.peer == PeerProcess{}, order.peer,  {order.id, outcome, {}}, order.state.protocol,
-            Replies(order.decoded),      order.epoch, order.saw_claim};
+  Done done;
+  done.own = order.peer == PeerProcess{};
+  done.peer = order.peer;
+  done.order = {order.id, outcome, {}};
+  done.protocol = order.state.protocol;
+  done.replies = Replies(order.decoded);
+  done.epoch = order.epoch;
+  done.saw_claim = order.saw_claim;
   if (outcome == OrderOutcome::kDone) {
-    AppendReplyHead(done.order.reply, {order.state.database, order.epoch});
+    AppendReplyHead(done.order.reply, {order.state.database, order.epoch, order.state.name});
+    done.head_bytes = done.order.reply.size();
     done.order.reply += order.replies;
   } else if (outcome == OrderOutcome::kNotRun && done.own) {
     done.order.reply = std::move(order.request);
@@ -356,7 +364,7 @@ void OrderExecutor::HandBack() {
     const bool done = order.outcome == OrderOutcome::kDone;
     if (done && !committed.ok()) {
       // Nobody may hear of what the log does not hold (I7); the head stays.
-      order.reply.resize(std::min(order.reply.size(), kReplyHeadBytes));
+      order.reply.resize(one.head_bytes);
       Reply reply(order.reply, one.protocol);
       for (size_t i = 0; i < one.replies; ++i) reply.Error(NotLogged(committed.error()));
     }

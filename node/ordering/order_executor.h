@@ -98,6 +98,7 @@ class OrderExecutor final : private OrderRunner {
     PeerProcess peer;
     ExecutedOrder order;
     int protocol = 2;
+    size_t head_bytes = 0;
     size_t replies = 0;
     uint64_t epoch = 0;
     bool saw_claim = false;

@@ -116,7 +116,7 @@ TEST_F(RouteTest, OfATransactionIsKnownAtItsExec) {
 TEST_F(RouteTest, OrdersComeBackAsTheyWereWritten) {
   OrderWriter writer;
   EXPECT_TRUE(writer.empty());
-  writer.Begin({.database = 3, .protocol = 3, .watch_epoch = 7});
+  writer.Begin({.database = 3, .protocol = 3, .watch_epoch = 7, .name = "worker-1"});
   const std::string binary("a\0b\r\n", 5);
   writer.AddCommand(Words{"set", binary, ""}, false);
   writer.AddCommand(Words{"get", binary}, true);
@@ -132,6 +132,7 @@ TEST_F(RouteTest, OrdersComeBackAsTheyWereWritten) {
   EXPECT_EQ(order.head.database, 3);
   EXPECT_EQ(order.head.protocol, 3);
   EXPECT_EQ(order.head.watch_epoch, 7u);
+  EXPECT_EQ(order.head.name, "worker-1");
   ASSERT_EQ(order.steps.size(), 3u);
   EXPECT_EQ(order.steps[0].commands, (std::vector<Words>{{"set", binary, ""}}));
   EXPECT_TRUE(order.steps[1].silent);

@@ -141,6 +141,11 @@ TEST_F(ClaimTest, LeavesTheConnectionAsItWasWhereATransactionIsRunAgain) {
   EXPECT_EQ(Ask({"EXISTS", "here"}), ":0\r\n");
   EXPECT_EQ(Ask({"SELECT", "0"}), kOk);
   EXPECT_EQ(Ask({"EXISTS", "here"}), ":1\r\n");
+  EXPECT_EQ(Ask({"CLIENT", "SETNAME", "one"}), kOk);
+  client_.Send("MULTI\r\nCLIENT GETNAME\r\nSETNX n 1\r\nCLIENT SETNAME two\r\nEXEC\r\n");
+  for (int i = 0; i < 4; ++i) client_.ReceiveReply();
+  EXPECT_EQ(client_.ReceiveReply(), "*3\r\n$3\r\none\r\n:1\r\n+OK\r\n");
+  EXPECT_EQ(Ask({"CLIENT", "GETNAME"}), "$3\r\ntwo\r\n");
 }
 
 TEST_F(ClaimTest, IsSeenByWatch) {
