@@ -7,8 +7,7 @@ namespace {
 
 constexpr std::string_view kClaimed =
     "CLAIMED The key is held by a claim, which changes at the leaseholder only: use level leased "
-    "or "
-    "majority for it.";
+    "or majority for it.";
 constexpr std::string_view kNoQuorum =
     "NOQUORUM No leaseholder is in reach, and claims need a majority; nothing was changed.";
 

@@ -3,15 +3,13 @@
 #include <vector>
 
 #include "node/node_core.h"
+#include "node/time_to_live.h"
 #include "storage/records.h"
 
 namespace starling {
 namespace {
 
 constexpr size_t kScanStep = 256;
-/// Times to live beyond this (a thousand years) are refused: their deadline would leave the clock's
-/// range.
-constexpr std::chrono::milliseconds kLongestLife = std::chrono::hours(24) * 365'250;
 
 Error TooLong(const char* what) {
   return Error{Code::kInvalidArgument, std::string(what) + " is longer than 512 MB"};
@@ -104,9 +102,7 @@ Status Kv::Set(std::string_view key, std::string_view value, std::chrono::millis
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   if (value.size() > kMaxTextBytes) return TooLong("the value");
-  if (ttl.count() <= 0 || ttl > kLongestLife) {
-    return Error{Code::kInvalidArgument, "a time to live is 1 millisecond to 1000 years"};
-  }
+  if (const Status checked = CheckTimeToLive(ttl); !checked) return checked;
   {
     Access access = operation.Lock();
     if (const auto claimed = operation.Claimed(access)) return *claimed;

@@ -8,6 +8,7 @@
 #include "node/lock_keeper.h"
 #include "node/node_core.h"
 #include "node/random_number.h"
+#include "node/time_to_live.h"
 
 namespace starling {
 namespace {
@@ -15,8 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kMostPermits = 1024;
-/// A thousand years.
-constexpr milliseconds kLongest = std::chrono::hours(24) * 365'250;
 /// How long an answer is waited for beyond what the caller waits for the lock: a take-over fits in.
 constexpr milliseconds kAnswerWithin{6000};
 
@@ -47,11 +46,6 @@ std::vector<std::string> Bulks(std::string_view reply) {
     at = reply.find('$', begin + size);
   }
   return texts;
-}
-
-Status CheckTtl(milliseconds ttl) {
-  if (ttl.count() >= 1 && ttl <= kLongest) return {};
-  return Error{Code::kInvalidArgument, "a time to live is 1 millisecond to 1000 years"};
 }
 
 /// 1: done; 0: the key does not hold the token.
@@ -88,7 +82,7 @@ uint64_t Lock::fencing_token() const { return state_->held->fencing_token; }
 const std::string& Lock::key() const { return state_->held->key; }
 
 Status Lock::Extend(milliseconds ttl) {
-  if (const Status checked = CheckTtl(ttl); !checked) return checked;
+  if (const Status checked = CheckTimeToLive(ttl); !checked) return checked;
   const OperationGate::Pass pass(state_->core->gate);
   if (!pass) return NodeCore::Closed();
   HeldLock& held = *state_->held;
@@ -116,8 +110,8 @@ Status Lock::Release() {
 }
 
 Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions& options) const {
-  if (const Status checked = CheckTtl(options.ttl); !checked) return checked.error();
-  if (options.wait.count() < 0 || options.wait > kLongest) {
+  if (const Status checked = CheckTimeToLive(options.ttl); !checked) return checked.error();
+  if (options.wait.count() < 0 || options.wait > kLongestLife) {
     return Error{Code::kInvalidArgument, "a time to wait is 0 to 1000 years"};
   }
   const OperationGate::Pass pass(core_->gate);
@@ -169,7 +163,7 @@ Result<Lock> Locks::AcquirePermit(std::string_view name, int permits,
 }
 
 Result<bool> Locks::First(std::string_view key, milliseconds ttl) const {
-  if (const Status checked = CheckTtl(ttl); !checked) return checked.error();
+  if (const Status checked = CheckTimeToLive(ttl); !checked) return checked.error();
   const OperationGate::Pass pass(core_->gate);
   if (!pass) return NodeCore::Closed();
   const Result<std::string> reply = core_->order_client->Ask(

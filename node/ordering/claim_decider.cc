@@ -55,6 +55,9 @@ bool ClaimDecider::Decide(Stamp upto) {
 ClaimDecider::Earlier ClaimDecider::DecideEarlier() {
   Records& records = keyspace_.records();
   if (!records.AnyUndecided() || !Begun(lease_.epoch)) return {};
+  std::vector<Records::Undecided> earlier = records.undecided();
+  std::erase_if(earlier, [&](const auto& record) { return record.id.epoch >= lease_.epoch; });
+  if (earlier.empty()) return {};  // nearly always: those that wait are of this epoch
   const EpochRecords epochs = ReadEpochRecords(keyspace_);
   // Every epoch since began with it, and a majority holds it now; or one began without: whatever
   // that one told is true only if the record never was (COUNTEREXAMPLES 24).
@@ -65,8 +68,7 @@ ClaimDecider::Earlier ClaimDecider::DecideEarlier() {
   };
   std::vector<RecordId> counted;
   std::vector<RecordId> late;
-  for (const Records::Undecided& record : records.undecided()) {
-    if (record.id.epoch >= lease_.epoch) continue;
+  for (const Records::Undecided& record : earlier) {
     (counts(record) ? counted : late).push_back(record.id);
   }
   if (!counted.empty()) records.Decide(counted, true);

@@ -1,4 +1,4 @@
-// Claims at the leaseholder: what waits for a majority, and what ends when its time is up.
+// Claims at the leaseholder: steps that need a majority, and orders that wait for one.
 #include <algorithm>
 #include <utility>
 
