@@ -19,7 +19,10 @@ std::optional<Stamp> Access::ClaimToken(const KeyRef& key) {
 }
 
 void Access::NoteMet(const Shard& shard, const LoadedEntry& entry) {
-  if (keyspace_.impl_->records->IsReserved(entry.key)) shard.speculation->Meet(entry.key);
+  const Keyspace::Impl& impl = *keyspace_.impl_;
+  if (impl.records->IsReserved(entry.key) && impl.claim_rules.undecided_hold_back) {
+    shard.speculation->Meet(entry.key);
+  }
   if (!entry.state.HasLiveClaim()) return;
   shard.speculation->touched_claim_ = true;
   // Its end has to be written, by whoever looks for lapsed claims, before anything else is.

@@ -23,11 +23,11 @@ std::string_view TextOf(const Value& value, std::string& buffer) {
 }
 
 Keyspace::Impl::Impl(const KeyspaceOptions& options, int64_t now_millis, TimeSource& time)
-    : hash_seed(options.hash_seed) {
+    : hash_seed(options.hash_seed), claim_rules(options.claim_rules) {
   STARLING_CHECK(options.shards >= 1 && options.shards <= 64 &&
                  std::has_single_bit(static_cast<unsigned>(options.shards)));
   for (int i = 0; i < options.shards; ++i) {
-    shards.push_back(std::make_unique<Shard>(hash_seed, now_millis, origins, time));
+    shards.push_back(std::make_unique<Shard>(hash_seed, now_millis, origins, time, claim_rules));
   }
 }
 
@@ -45,6 +45,8 @@ Keyspace::Keyspace(const KeyspaceOptions& options, HybridClock& clock)
 }
 
 Keyspace::~Keyspace() = default;
+
+const ClaimRules& Keyspace::claim_rules() const { return impl_->claim_rules; }
 
 Records& Keyspace::records() { return *impl_->records; }
 

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "starling/result.h"
+#include "storage/claim_rules.h"
 #include "storage/engine.h"
 #include "storage/hybrid_clock.h"
 #include "storage/item.h"
@@ -297,6 +298,7 @@ struct KeyspaceOptions {
   int shards = 16;
   /// Seeds the key hash; random in production, fixed in the simulator.
   uint64_t hash_seed = 0;
+  ClaimRules claim_rules = {};  ///< For tests only: one may be left out.
 };
 
 class Keyspace {
@@ -361,6 +363,7 @@ class Keyspace {
             const std::function<void(const Item&)>& visit);
 
   // --- claims (claim.h) ---
+  const ClaimRules& claim_rules() const;  ///< As given.
   struct LapsedClaim {
     uint8_t database = 0;
     std::string key;

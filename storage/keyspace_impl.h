@@ -17,6 +17,7 @@ struct Keyspace::Impl {
   Impl(const KeyspaceOptions& options, int64_t now_millis, TimeSource& time);
 
   uint64_t hash_seed;
+  ClaimRules claim_rules;
   OriginTable origins;
   std::vector<std::unique_ptr<Shard>> shards;  // count is a power of two
   std::atomic<OriginIndex> own{0};

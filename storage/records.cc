@@ -137,11 +137,13 @@ void Records::NoteRecord(const RecordId& id, const Content& value, const Origin&
   }
   if (record.verdict != Verdict::kNone) return;
   record.items = value.bytes;
-  Reserve(record, 1);
+  Reserve(id, record, 1);
 }
 
-void Records::NoteVerdict(Record& record, const Content& value, const Origin& origin, Stamp stamp) {
-  if (record.known && record.verdict == Verdict::kNone) Reserve(record, -1);
+void Records::NoteVerdict(const RecordId& id, const Content& value, const Origin& origin,
+                          Stamp stamp) {
+  Record& record = records_[id];
+  if (record.known && record.verdict == Verdict::kNone) Reserve(id, record, -1);
   record.verdict = value.verdict;
   record.origin = value.origin;
   record.stamp = value.stamp;
@@ -151,7 +153,7 @@ void Records::NoteVerdict(Record& record, const Content& value, const Origin& or
   std::string().swap(record.items);
 }
 
-void Records::Reserve(const Record& record, int by) {
+void Records::Reserve(const RecordId& id, const Record& record, int by) {
   for (const Undecided::Key& key : record.keys) {
     // An item without a key is a database's cut; a key with an empty name is reserved by that too.
     if (key.name.empty()) reserved_whole_[key.database] += by;
@@ -159,9 +161,11 @@ void Records::Reserve(const Record& record, int by) {
     if ((reserved_[hash] += by) == 0) reserved_.erase(hash);
   }
   if (by > 0) {
+    open_.insert(id);
     firsts_.insert(record.first);
     undecided_bytes_ += record.items.size();
   } else {
+    open_.erase(id);
     firsts_.erase(firsts_.find(record.first));
     undecided_bytes_ -= record.items.size();
   }
@@ -173,7 +177,8 @@ void Records::Reserve(const Record& record, int by) {
 void Records::Forget(const RecordId& id) {
   const auto found = records_.find(id);
   if (found == records_.end()) return;
-  if (found->second.known && found->second.verdict == Verdict::kNone) Reserve(found->second, -1);
+  if (found->second.known && found->second.verdict == Verdict::kNone)
+    Reserve(id, found->second, -1);
   records_.erase(found);
 }
 
@@ -191,8 +196,9 @@ bool Records::IsReserved(const KeyRef& key) const {
 std::vector<Records::Undecided> Records::undecided() const {
   std::vector<Undecided> undecided;
   std::lock_guard lock(mutex_);
-  for (const auto& [id, record] : records_) {
-    if (!record.known || record.verdict != Verdict::kNone) continue;
+  undecided.reserve(open_.size());
+  for (const RecordId& id : open_) {
+    const Record& record = records_.at(id);
     undecided.push_back({id, record.origin, record.stamp, record.keys});
   }
   return undecided;
@@ -201,10 +207,8 @@ std::vector<Records::Undecided> Records::undecided() const {
 bool Records::HasUndecidedOf(NodeId node) const {
   if (!AnyUndecided()) return false;
   std::lock_guard lock(mutex_);
-  return std::any_of(records_.begin(), records_.end(), [&](const auto& one) {
-    const Record& record = one.second;
-    return record.known && record.verdict == Verdict::kNone && record.origin.node == node;
-  });
+  return std::any_of(open_.begin(), open_.end(),
+                     [&](const RecordId& id) { return records_.at(id).origin.node == node; });
 }
 
 std::vector<RecordId> Records::Removable(const Keyspace::Stability& stability) const {
@@ -281,7 +285,7 @@ void Records::Decide(std::span<const RecordId> ids, bool commit) {
       const Stamp stamp = FindElement(id)->value.version.stamp;
       if (commit) Apply(items);
       std::lock_guard lock(mutex_);
-      NoteVerdict(records_[id], verdict, keyspace_.origin(), stamp);
+      NoteVerdict(id, verdict, keyspace_.origin(), stamp);
     }
   }
   keyspace_.FreeKilledByRecords();
@@ -337,7 +341,7 @@ void Records::Arrived(const Item& item) {
       if (record.known && value.verdict == Verdict::kCommit) {
         commit = record.items;
       }
-      NoteVerdict(records_[*id], value, item.origin, item.stamp);
+      NoteVerdict(*id, value, item.origin, item.stamp);
     }
   }
   if (!commit.empty()) Apply(commit);
@@ -357,7 +361,7 @@ Status Records::Restored(const Element& element, const Origin& origin) {
   if (value.verdict == Verdict::kNone) {
     NoteRecord(*id, value, origin, element.value.version.stamp);
   } else {
-    NoteVerdict(records_[*id], value, origin, element.value.version.stamp);
+    NoteVerdict(*id, value, origin, element.value.version.stamp);
   }
   return {};
 }

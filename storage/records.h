@@ -147,8 +147,8 @@ class Records {
   std::optional<Element> FindElement(const RecordId& id) const;
   /// Each of these with mutex_ locked.
   void NoteRecord(const RecordId& id, const Content& value, const Origin& origin, Stamp stamp);
-  void NoteVerdict(Record& record, const Content& value, const Origin& origin, Stamp stamp);
-  void Reserve(const Record& record, int by);
+  void NoteVerdict(const RecordId& id, const Content& value, const Origin& origin, Stamp stamp);
+  void Reserve(const RecordId& id, const Record& record, int by);
   void Forget(const RecordId& id);
 
   /// Merges a committed record's items; all shards are locked, mutex_ is not.
@@ -161,7 +161,9 @@ class Records {
   std::atomic<uint32_t> flushed_{0};
   mutable std::mutex mutex_;
   std::map<RecordId, Record> records_;
-  std::multiset<Stamp> firsts_;  // of undecided ones
+  // Of undecided ones: few, while those that are decided stay until all members have them.
+  std::set<RecordId> open_;
+  std::multiset<Stamp> firsts_;
   size_t undecided_bytes_ = 0;
   absl::flat_hash_map<uint64_t, int> reserved_;      // undecided records by key hash
   std::array<int, kAllDatabases> reserved_whole_{};  // and by database that they delete

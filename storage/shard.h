@@ -51,10 +51,12 @@ class Shard {
     size_t keys = 0;
     size_t with_deadline = 0;
   };
-  Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins, TimeSource& time)
+  Shard(uint64_t hash_seed, int64_t now_millis, OriginTable& origins, TimeSource& time,
+        const ClaimRules& claim_rules = {})
       : hash_seed_(hash_seed),
         origins_(origins),
         time_(time),
+        claim_rules_(claim_rules),
         space_{slab_, hash_seed, origins},
         expiry_(now_millis) {}
   ~Shard();
@@ -144,13 +146,13 @@ class Shard {
   /// speculation is about to give up.
   bool MayHaveClaims() const { return may_have_claims_.load(std::memory_order_relaxed); }
   std::vector<std::string> ClaimedKeys(uint8_t database) const;
-  bool IsLapsed(const Claim& claim) const { return claim.LapsesAt() < BootMillis(); }
+  bool IsLapsed(const Claim& claim) const { return claim.LapsesAt() < ClaimMillis(); }
   /// What a live claim has left: 0 if it does not lapse, at least 1 otherwise.
   int64_t RemainingMillis(const Claim& claim) const;
   /// Visits up to `limit` keys whose claim's time is up, the longest ago first.
   void VisitLapsed(size_t limit, const std::function<void(const LoadedEntry&)>& visit) const;
   /// When the next claim's time is up, in milliseconds of the boot clock, or Claim::kNoLapse.
-  int64_t next_lapse() const { return lapses_.empty() ? Claim::kNoLapse : lapses_.begin()->first; }
+  int64_t next_lapse() const;
 
   // --- upkeep ---
   /// Calls `expired(entry)` for keys whose deadline is below `now_millis`; at most `limit` looks.
@@ -237,6 +239,9 @@ class Shard {
   void CopyRememberedClaim(LoadedEntry& entry);
   void RestoreClaim(LoadedEntry& entry, std::unique_ptr<Claim> claim);
   int64_t BootMillis() const;
+  /// Now, by the clock that claims are timed by, and when one that was written at `stamp` has come.
+  int64_t ClaimMillis() const;
+  int64_t ArrivalMillis(Stamp stamp) const;
   // shard_undo.cc
   ShardUndo& BeginUndo();
   ShardUndo::Entry& Remembered(const LoadedEntry& entry);
@@ -272,6 +277,7 @@ class Shard {
   uint64_t hash_seed_;
   OriginTable& origins_;
   TimeSource& time_;
+  const ClaimRules claim_rules_;
   Slab slab_;
   mutable CollectionSpace space_;  // its bytes are also those of long strings
   HandleTable table_;

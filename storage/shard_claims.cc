@@ -9,13 +9,26 @@ int64_t Shard::BootMillis() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time_.Monotonic()).count();
 }
 
+int64_t Shard::ClaimMillis() const {
+  return claim_rules_.timed_from_arrival ? BootMillis() : time_.WallMillis();
+}
+
+int64_t Shard::ArrivalMillis(Stamp stamp) const {
+  return claim_rules_.timed_from_arrival ? BootMillis() : stamp.millis();
+}
+
+int64_t Shard::next_lapse() const {
+  if (lapses_.empty()) return Claim::kNoLapse;
+  return lapses_.begin()->first - ClaimMillis() + BootMillis();
+}
+
 KeyView Shard::View(const LoadedEntry& entry, int64_t now_millis) const {
   KeyView view = ViewOf(entry);
   if (!view.claimed) return view;
   const int64_t lapses_at = entry.state.claim->LapsesAt();
   // Held until its end is written: a time that is up shows as up now, never as passed.
   if (lapses_at != Claim::kNoLapse) {
-    view.deadline_millis = now_millis + std::max<int64_t>(lapses_at - BootMillis(), 0);
+    view.deadline_millis = now_millis + std::max<int64_t>(lapses_at - ClaimMillis(), 0);
   }
   return view;
 }
@@ -29,7 +42,7 @@ bool Shard::MergeClaim(LoadedEntry& entry, const Item& item, OriginIndex origin)
   }
   const size_t bytes = claim == nullptr ? 0 : claim->memory_bytes();
   if (claim == nullptr) claim = new Claim;
-  if (!claim->Merge(version, item, origins_, BootMillis())) return false;
+  if (!claim->Merge(version, item, origins_, ArrivalMillis(item.stamp))) return false;
   space_.outside_bytes += claim->memory_bytes() - bytes;
   maybe_replaced_ += was_ended ? 1 : 0;
   if (claim->ended) AddTombstone(entry.key.hash, Tombstone::Kind::kClaim, version);
@@ -45,7 +58,7 @@ void Shard::CopyRememberedClaim(LoadedEntry& entry) {
 }
 
 void Shard::RestoreClaim(LoadedEntry& entry, std::unique_ptr<Claim> claim) {
-  claim->arrived_millis = BootMillis();
+  claim->arrived_millis = ArrivalMillis(claim->version.stamp);
   space_.outside_bytes += claim->memory_bytes();
   if (claim->ended) AddTombstone(entry.key.hash, Tombstone::Kind::kClaim, claim->version);
   entry.state.accessed_seconds = std::max(
@@ -84,7 +97,7 @@ void Shard::DropClaim(LoadedEntry& entry) {
 
 int64_t Shard::RemainingMillis(const Claim& claim) const {
   if (claim.LapsesAt() == Claim::kNoLapse) return 0;
-  return std::max<int64_t>(claim.LapsesAt() - BootMillis(), 1);
+  return std::max<int64_t>(claim.LapsesAt() - ClaimMillis(), 1);
 }
 
 std::vector<std::string> Shard::ClaimedKeys(uint8_t database) const {
@@ -100,7 +113,7 @@ std::vector<std::string> Shard::ClaimedKeys(uint8_t database) const {
 }
 
 void Shard::VisitLapsed(size_t limit, const std::function<void(const LoadedEntry&)>& visit) const {
-  const int64_t now = BootMillis();
+  const int64_t now = ClaimMillis();
   for (const auto& [lapses_at, hash] : lapses_) {
     if (lapses_at >= now) return;
     for (const Handle handle : FindByHash(hash)) {
