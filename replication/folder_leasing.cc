@@ -78,10 +78,10 @@ void FolderLeasing::OnChange(bool able, Instant now) {
   if (able && !resigned_) lease_.OnChange(now);
 }
 
-Instant FolderLeasing::NextTimer() const {
+Instant FolderLeasing::NextTimer(bool keeps) const {
   if (resigned_) return Instant::max();
   const Instant look = std::max(lease_.NextTimer(), able_again_);
-  const bool owes = keep_failed_ && lease_.epoch() != 0;
+  const bool owes = keeps && keep_failed_ && lease_.epoch() != 0;
   return owes ? std::min(look, keep_again_) : look;
 }
 

@@ -65,7 +65,8 @@ class FolderLeasing final : private FolderLeaseHost {
   void OnTick(bool able, Instant now);
   /// The folder has changed, or a process of the host has ended.
   void OnChange(bool able, Instant now);
-  Instant NextTimer() const;
+  /// `keeps`: Keep may be called.
+  Instant NextTimer(bool keeps) const;
   /// Gives the lease back, for good.
   void Resign();
 

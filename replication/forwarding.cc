@@ -77,6 +77,7 @@ bool Forwarding::MayAnswer(const Outgoing& outgoing, Instant now) const {
   const bool replaced = holder_ && *holder_ != outgoing.sent->to;
   if (replaced && outgoing.order.repeatable) return false;
   if (peer->second.linked) return true;
+  if (peer->second.ended) return false;
   return now < peer->second.lost + (replaced ? limits::kOrderGrace : limits::kOrderLost);
 }
 
@@ -141,7 +142,7 @@ void Forwarding::SetHolder(std::optional<NodeId> holder, Instant now) {
 }
 
 void Forwarding::OnPeer(NodeId peer, uint64_t session, Instant now) {
-  peers_[peer] = {.linked = true, .session = session, .lost = {}};
+  peers_[peer] = {.linked = true, .session = session, .lost = {}, .ended = false};
   // What was on its way over the earlier link may be lost.
   for (auto& [number, outgoing] : outgoing_) {
     if (outgoing.sent && outgoing.sent->to == peer) outgoing.sent->at = Instant::min();
@@ -156,6 +157,15 @@ void Forwarding::OnPeerLost(NodeId peer, Instant now) {
   known->second.linked = false;
   known->second.lost = now;
   Review(now);
+}
+
+void Forwarding::OnProcessEnded(uint64_t session, Instant now) {
+  bool any = false;
+  for (auto& [node, peer] : peers_) {
+    if (peer.linked || peer.session != session) continue;
+    peer.ended = any = true;
+  }
+  if (any) Review(now);
 }
 
 // --- answers ---

@@ -59,6 +59,8 @@ class Forwarding {
   /// The link to a member's process stands.
   void OnPeer(NodeId peer, uint64_t session, Instant now);
   void OnPeerLost(NodeId peer, Instant now);
+  /// The process of this session is no more: it will not tell what came of its orders.
+  void OnProcessEnded(uint64_t session, Instant now);
   void OnAnswers(NodeId from, const Answers& answers, Instant now);
   /// More is held than before: answers may have been waiting for it.
   void OnProgress(Instant now);
@@ -91,6 +93,7 @@ class Forwarding {
     bool linked = false;
     uint64_t session = 0;
     Instant lost{};
+    bool ended = false;  // for certain; else it may come back
   };
 
   /// Sends what waits for a leaseholder, if there is one.

@@ -239,7 +239,7 @@ void Lease::On(const Sender& from, const LeaseDenial& message, Instant now) {
   // this epoch, so the holder moves above its promise.
   const bool passed_over = message.attempt == 0 && message.epoch == epoch_ && holding_ &&
                            message.reason == Reason::kPromised && message.promised > epoch_;
-  if (passed_over && !attempt_) BeginAttempt(/*trial=*/true, now);
+  if (passed_over && !attempt_ && may_stand_) BeginAttempt(/*trial=*/true, now);
 }
 
 void Lease::OnProgress(Instant now) {
@@ -267,6 +267,11 @@ void Lease::Advance(Instant now) {
   stand_.reset();
   holding_ = true;
   Renew(now);
+}
+
+void Lease::SetMayStand(bool may, Instant now) {
+  may_stand_ = may;
+  if (!may && attempt_) Fail(now);
 }
 
 void Lease::Fail(Instant now) {

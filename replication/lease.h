@@ -83,6 +83,10 @@ class Lease {
   /// stands for the next epoch at once.
   void TakeVote(const VoterSet& voters, uint64_t folder_epoch, Instant now);
 
+  /// Whether this node may try to get the lease: it cannot begin an epoch now. What it holds it
+  /// keeps, and it votes.
+  void SetMayStand(bool may, Instant now);
+
   void OnMessage(const Sender& from, const LeaseMessage& message, Instant now);
   /// This node holds more than before.
   void OnProgress(Instant now);
@@ -128,7 +132,7 @@ class Lease {
   void On(const Sender& from, const RecoveryRequest& message, Instant now);
   void On(const Sender& from, const RecoveryReport& message, Instant now);
 
-  bool MayStand() const { return voters_.Has(options_.name) && !recovery_; }
+  bool MayStand() const { return may_stand_ && voters_.Has(options_.name) && !recovery_; }
   bool Standing() const { return attempt_ && !attempt_->trial; }
   void RestoreVoter(Instant now);
   void RecoverIfNeeded();
@@ -167,6 +171,7 @@ class Lease {
   uint64_t highest_ = 0;          // epoch that anybody is known to have promised
 
   uint64_t epoch_ = 0;
+  bool may_stand_ = true;
   bool holding_ = false;
   Instant valid_until_{};
   uint64_t prolonged_by_ = 0;  // the version of the voters that did so last

@@ -74,12 +74,18 @@ bool Leasing::MayLead() const {
   return list_.IsMember(store_.id()) && !joining_.target() && !store_.journal().read_only();
 }
 
+void Leasing::SetSuspended(bool suspended, Instant now) {
+  suspended_ = suspended;
+  look_ = true;
+  lease_.SetMayStand(!suspended, now);
+}
+
 void Leasing::Look(Instant now) {
-  if (std::exchange(look_, false)) OnFolder(now);
+  if (!suspended_ && std::exchange(look_, false)) OnFolder(now);
 }
 
 void Leasing::OnFolder(Instant now) {
-  if (folder_) folder_->OnChange(MayLead(), now);
+  if (MayLook()) folder_->OnChange(MayLead(), now);
   FollowHandOver(now);
 }
 
@@ -92,13 +98,13 @@ void Leasing::OnTick(Instant now) {
   // Who cannot write only keeps those who can from leading.
   if (lease_.leads() != 0 && store_.journal().read_only()) lease_.Resign(now);
   lease_.OnTick(now);
-  if (folder_) folder_->OnTick(MayLead(), now);
+  if (MayLook()) folder_->OnTick(MayLead(), now);
   FollowHandOver(now);
 }
 
 Instant Leasing::NextTimer() const {
   Instant next = lease_.NextTimer();
-  if (folder_) next = std::min(next, folder_->NextTimer());
+  if (MayLook()) next = std::min(next, folder_->NextTimer(!suspended_));
   return next;
 }
 
@@ -249,8 +255,8 @@ std::optional<Stamp> Leasing::AdvanceMajority(Instant now) {
 void Leasing::Tell(Instant now, Effects& effects) {
   if (!begun_) return;
   AcknowledgeBeginning();
-  const std::optional<Stamp> held = AdvanceMajority(now);
-  AdvanceChange(now);
+  const std::optional<Stamp> held = suspended_ ? std::nullopt : AdvanceMajority(now);
+  if (!suspended_) AdvanceChange(now);
   if (leads() != said_) {
     said_ = leads();
     streams_.ReportToAll(now);

@@ -51,6 +51,8 @@ class Leasing final : private LeaseHost {
   /// More is held than before.
   void OnProgress(Instant now) { lease_.OnProgress(now); }
   void OnTick(Instant now);
+  /// See Replicator::SetSuspended: what is held is kept, nothing is taken over or written.
+  void SetSuspended(bool suspended, Instant now);
   void OnProcessEnded(uint64_t session, Instant now);
   Instant NextTimer() const;
   void Resign(Instant now);
@@ -96,6 +98,8 @@ class Leasing final : private LeaseHost {
   Result<std::string> ForceVoters(const VoterRequest& request, Instant now);
   Result<std::string> HandFolderOver(const VoterRequest& request, Instant now);
   void FollowHandOver(Instant now);
+  /// Whether the folder may be looked at: who looks may take over.
+  bool MayLook() const { return folder_ && (!suspended_ || folder_->leads() != 0); }
   Status WriteVoters(uint64_t epoch, const VoterSet& voters);
   void AdvanceChange(Instant now);
   void ChangeOneVoter(const std::vector<std::string>& names, Instant now);
@@ -132,6 +136,7 @@ class Leasing final : private LeaseHost {
   Voting voting_;                          // as handed in
   std::unique_ptr<FolderLeasing> folder_;  // where it votes for this cluster
   bool look_ = false;                      // at the folder, at the end of this input
+  bool suspended_ = false;
   uint64_t cluster_ = 0;
   Majority majority_;
   std::map<NodeId, Peer> peers_;

@@ -225,7 +225,7 @@ Result<std::string> Leasing::HandFolderOver(const VoterRequest& request, Instant
 
 /// The folder says that it votes no more: it may be the first that this node hears of it.
 void Leasing::FollowHandOver(Instant now) {
-  if (!folder_ || !folder_->handed_over()) return;
+  if (suspended_ || !folder_ || !folder_->handed_over()) return;
   const VoterSet voters = *folder_->handed_over();
   folder_.reset();
   if (voters.Has(store_.name()) && ReadVoters(store_.keyspace()).version < voters.version) {

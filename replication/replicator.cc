@@ -70,20 +70,24 @@ void Replicator::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Inst
   impl_->TakeOwnBatch(header, std::move(bytes), now);
 }
 
+void Replicator::SetSuspended(bool suspended, Instant now, Effects& effects) {
+  Impl& impl = *impl_;
+  if (impl.suspended_ == suspended) return;
+  Impl::Input input(impl, effects, now);
+  impl.suspended_ = suspended;
+  impl.leasing_.SetSuspended(suspended, now);
+  if (suspended) return;
+  impl.list_dirty_ = true;
+  impl.streams_.ReportToAll(now);
+}
+
 void Replicator::OnTick(Instant now, Effects& effects) {
   Impl& impl = *impl_;
   Impl::Input input(impl, effects, now);
   impl.links_.OnTick(now);
   impl.swim_.OnTick(now);
-  if (!impl.record_) impl.creation_->OnTick(now);
-  impl.walk_sender_.OnTick(now);
-  impl.walk_receiver_.OnTick(now);
-  if (impl.forgetting_.OnTick(now)) impl.list_dirty_ = true;
-  impl.Upkeep(now);
-  if (impl.record_) {
-    impl.streams_.OnTick(now);
-    impl.leasing_.OnTick(now);
-  }
+  if (!impl.suspended_) impl.TickKeyspace(now);
+  if (impl.record_) impl.leasing_.OnTick(now);
   impl.forwarding_.OnTick(now);
   impl.order_book_.OnTick(now);
   if (impl.leaving_) return;
@@ -96,17 +100,10 @@ void Replicator::OnTick(Instant now, Effects& effects) {
 Instant Replicator::NextTimer() const {
   const Impl& impl = *impl_;
   const auto connected = [&impl](NodeId id) { return impl.links_.Connected(id); };
-  Instant next = std::min(impl.links_.NextTimer(), impl.next_upkeep_);
-  next = std::min(next, impl.swim_.NextTimer());
-  next = std::min(next, impl.walk_sender_.NextTimer());
-  next = std::min(next, impl.walk_receiver_.NextTimer());
-  next = std::min(next, impl.forgetting_.NextTimer());
+  Instant next = std::min(impl.links_.NextTimer(), impl.swim_.NextTimer());
+  if (!impl.suspended_) next = std::min(next, impl.NextKeyspaceTimer());
   next = std::min({next, impl.forwarding_.NextTimer(), impl.order_book_.NextTimer()});
-  if (impl.record_) {
-    next = std::min({next, impl.streams_.NextTimer(), impl.leasing_.NextTimer()});
-  } else {
-    next = std::min(next, impl.creation_->NextTimer());
-  }
+  if (impl.record_) next = std::min(next, impl.leasing_.NextTimer());
   if (impl.leaving_ && !impl.left_) next = std::min(next, impl.leave_until_);
   if (impl.leaving_) return next;
   return std::min(next, impl.dialer_.NextTimer(connected));
@@ -118,7 +115,7 @@ void Replicator::OnMeetingFolder(const std::vector<Address>& addresses,
   Impl& impl = *impl_;
   Impl::Input input(impl, effects, now);
   impl.dialer_.Set(Dialer::kFolder, addresses, /*replace=*/true, now);
-  if (!record) return;
+  if (!record || impl.suspended_) return;
   if (!impl.record_) {
     impl.Meet(*record, now);
   } else if (impl.record_->id != record->id &&
@@ -211,6 +208,7 @@ void Replicator::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> 
 void Replicator::OnProcessEnded(uint64_t session, Instant now, Effects& effects) {
   Impl::Input input(*impl_, effects, now);
   impl_->leasing_.OnProcessEnded(session, now);
+  impl_->forwarding_.OnProcessEnded(session, now);
 }
 
 void Replicator::UseEpochFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,

@@ -208,6 +208,11 @@ class Replicator {
   /// Time has passed. Call at the instant that NextTimer gives, or earlier.
   void OnTick(Instant now, Effects& effects);
   Instant NextTimer() const;
+  /// A script has the keyspace for itself, for as long as it likes: until it is given back the
+  /// engine goes on without, and so keeps its membership, the lease that it holds, and the orders
+  /// of peers. What it hears beside is lost, as on a link that loses much, and is asked for again
+  /// afterwards.
+  void SetSuspended(bool suspended, Instant now, Effects& effects);
   /// What the same-host folder shows: addresses of others, and the cluster where one was created
   /// there.
   void OnMeetingFolder(const std::vector<Address>& addresses,
@@ -243,7 +248,8 @@ class Replicator {
   void OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> executed, Stamp upto,
                   Instant now, Effects& effects);
 
-  /// The kernel says that the process of this session has ended: its lease is free at once.
+  /// The kernel says that the process of this session has ended: its lease is free at once, and the
+  /// outcome of what it had not answered unknown.
   void OnProcessEnded(uint64_t session, Instant now, Effects& effects);
   /// The shared folder that votes for `cluster` where its record names no voters; outlives the
   /// replicator. `boot_id`: of this host's running kernel.

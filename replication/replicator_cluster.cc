@@ -149,7 +149,7 @@ void Replicator::Impl::RefreshList(Instant now) {
   for (const std::string& name : before) {
     if (list_.IsMember(name)) continue;
     const NodeId id = NodeId::FromName(name);
-    Emit(EventEffect::Kind::kMemberForgotten, name, "by the operator");
+    Emit(EventEffect::Kind::kMemberForgotten, name, "its stream has ended");
     streams_.RemovePeer(id);
     if (!links_.Connected(id)) {
       dialer_.RemoveMember(id);

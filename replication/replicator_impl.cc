@@ -15,6 +15,14 @@ uint64_t Draw(std::mt19937_64& random) {
   return drawn;
 }
 
+/// All but what membership, the lease, orders and acknowledgements are kept up with.
+bool NeedsKeyspace(const PeerMessage& message) {
+  return !std::holds_alternative<SwimMessage>(message) &&
+         !std::holds_alternative<LeaseMessage>(message) &&
+         !std::holds_alternative<ForwardingMessage>(message) &&
+         !std::holds_alternative<Report>(message);
+}
+
 }  // namespace
 
 Replicator::Impl::Impl(const ReplicatorOptions& options, Store& store,
@@ -56,9 +64,10 @@ Replicator::Impl::Input::Input(Impl& impl, Effects& effects, Instant now) : impl
 Replicator::Impl::Input::~Input() {
   impl_.leasing_.NoticeIncarnation(now_);
   impl_.leasing_.Look(now_);
-  impl_.AdvanceJoining(now_);
+  const bool suspended = impl_.suspended_;
+  if (!suspended) impl_.AdvanceJoining(now_);
   for (int i = 0; i < 4 && (impl_.list_dirty_ || !impl_.handed_in_.empty()); ++i) {
-    if (impl_.list_dirty_) impl_.RefreshList(now_);
+    if (impl_.list_dirty_ && !suspended) impl_.RefreshList(now_);
     while (!impl_.handed_in_.empty()) {
       const auto [header, bytes] = std::move(impl_.handed_in_.front());
       impl_.handed_in_.pop_front();
@@ -198,6 +207,7 @@ void Replicator::Impl::OnDialEnded(const Address& dialled, const std::optional<H
 
 void Replicator::Impl::OnMessage(NodeId from, const PeerMessage& message, Instant now) {
   swim_.OnHeard(NameOfPeer(from), now);
+  if (suspended_ && NeedsKeyspace(message)) return;
   std::visit([&](const auto& one) { On(from, one, now); }, message);
 }
 
@@ -235,7 +245,7 @@ void Replicator::Impl::On(NodeId from, const Report& message, Instant now) {
   if (!streams_.HasPeer(from)) return;
   if (message.origin.node == from) peer_origin_[from] = message.origin;
   stability_.OnReport(from, message);
-  NoticeLostWrites(from, message);
+  if (!suspended_) NoticeLostWrites(from, message);
   leasing_.OnReport(from, message);
   streams_.OnReport(from, message, now);
 }
@@ -293,6 +303,21 @@ void Replicator::Impl::On(NodeId from, const SwimMessage& message, Instant now) 
 
 // --- upkeep ---
 
+void Replicator::Impl::TickKeyspace(Instant now) {
+  if (!record_) creation_->OnTick(now);
+  walk_sender_.OnTick(now);
+  walk_receiver_.OnTick(now);
+  if (forgetting_.OnTick(now)) list_dirty_ = true;
+  Upkeep(now);
+  if (record_) streams_.OnTick(now);
+}
+
+Instant Replicator::Impl::NextKeyspaceTimer() const {
+  const Instant next = std::min({walk_sender_.NextTimer(), walk_receiver_.NextTimer(),
+                                 forgetting_.NextTimer(), next_upkeep_});
+  return std::min(next, record_ ? streams_.NextTimer() : creation_->NextTimer());
+}
+
 void Replicator::Impl::Upkeep(Instant now) {
   if (now < next_upkeep_) return;
   next_upkeep_ = now + limits::kRoundInterval;
@@ -301,6 +326,7 @@ void Replicator::Impl::Upkeep(Instant now) {
   CommitEmptyIfWaited();
   FollowMembers(now);
   DropStrangers(now);
+  ForgetTheAbsent(now);
   SaveAddresses();
   EndEarlierStreams();
   MarkOver();
@@ -364,6 +390,35 @@ void Replicator::Impl::DropStrangers(Instant now) {
     swim_.Remove(name);
     dialer_.RemoveMember(NodeId::FromName(name));
     peer_origin_.erase(NodeId::FromName(name));
+  }
+}
+
+void Replicator::Impl::ForgetTheAbsent(Instant now) {
+  if (!began_) began_ = now;
+  if (leasing_.LeadsEpoch(now) == 0 || !leasing_.told().majority_begun) return;
+  std::set<std::string> absent;
+  for (const std::string& name : list_.members()) {
+    // Who votes is for the operator to say.
+    if (name == store_.name() || leasing_.lease().voters().Has(name)) continue;
+    const auto found = swim_.members().find(name);
+    const Swim::Member* member = found == swim_.members().end() ? nullptr : &found->second;
+    const bool away = member == nullptr || member->state == MemberState::kDead ||
+                      member->state == MemberState::kLeft;
+    const Instant since = member == nullptr ? *began_ : std::max(*began_, member->changed);
+    if (away && !links_.Connected(NodeId::FromName(name)) && now >= since + options_.forget_after) {
+      absent.insert(name);
+    }
+  }
+  if (absent.empty() || forgetting_.busy()) return;
+  // All others have to report, at once: who returns half forgotten would wait for the rest.
+  for (const std::string& name : list_.members()) {
+    const bool there = name == store_.name() || links_.Connected(NodeId::FromName(name));
+    if (!there && !absent.contains(name)) return;
+  }
+  log_->warn("event=members_forgotten members=\"{}\" reason=\"away for longer than forget-after\"",
+             JoinNames({absent.begin(), absent.end()}));
+  if (const Status started = forgetting_.Start(absent, now); !started) {
+    log_->error("event=forget_not_begun error=\"{}\"", started.error().message);
   }
 }
 

@@ -101,6 +101,9 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   bool OutgrownEnd(const ClusterAnnounce& announce) const;
 
   // --- upkeep ---
+  /// Whatever works on the keyspace, by time.
+  void TickKeyspace(Instant now);
+  Instant NextKeyspaceTimer() const;
   void Upkeep(Instant now);
   void CommitEmptyIfWaited();
   void NoticeLostWrites(NodeId from, const Report& report);
@@ -109,6 +112,8 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   /// Tells the forwarding who holds the lease.
   void FollowHolder(const LeaseView& view, Instant now);
   void DropStrangers(Instant now);
+  /// The leaseholder ends whom nobody has heard for `forget_after`.
+  void ForgetTheAbsent(Instant now);
   void SaveAddresses();
   void FlushEvents();
   void CheckLeft(Instant now);
@@ -155,12 +160,14 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   std::map<NodeId, Origin> peer_origin_;     // as last reported
   std::set<std::string> refused_folder_;     // logged once each
   Instant next_upkeep_{};
+  std::optional<Instant> began_;  // of the first upkeep
   Instant next_entry_{};
   size_t asked_ = 0;  // whom to ask next to begin, and for the state
   bool list_dirty_ = true;
   Stamp own_start_;                 // where the own stream ended when this process began
   std::optional<Stamp> own_first_;  // the end of the first own batch since
   bool clock_ahead_ = false;
+  bool suspended_ = false;  // see SetSuspended
   std::string saved_addresses_;
   bool leaving_ = false;
   bool left_ = false;

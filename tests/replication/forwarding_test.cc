@@ -337,6 +337,23 @@ TEST(Forwarding, SaysThatTheOutcomeIsUnknownWhereTheLeaseholderIsLost) {
   EXPECT_EQ(world.fates[reads].result, OrderResult::kDone);  // by the next one
 }
 
+TEST(Forwarding, WaitsNoLongerForAProcessThatHasEnded) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  const uint64_t writes = world.Submit(0, false);
+  const uint64_t reads = world.Submit(0, true);
+  world.Carry();
+  world.Cut(0, 1);
+  EXPECT_FALSE(world.fates[writes].result);
+  world.at(0).asking->OnProcessEnded(world.at(1).session, world.now);
+  EXPECT_EQ(world.fates[writes].result, OrderResult::kUnknown);
+  EXPECT_FALSE(world.fates[reads].result);
+  world.Lead(2);
+  world.Run(100ms);
+  EXPECT_EQ(world.fates[reads].result, OrderResult::kDone);  // by the next one
+}
+
 TEST(Forwarding, KeepsAnAnswerUntilWhatItTellsOfIsHeld) {
   World world(1);
   world.Lead(1);
