@@ -8,19 +8,24 @@ namespace {
 constexpr std::string_view kClaimed =
     "CLAIMED The key is held by a claim, which changes at the leaseholder only: use level leased "
     "or majority for it.";
-constexpr std::string_view kNoQuorum =
-    "NOQUORUM No leaseholder is in reach, and claims need a majority; nothing was changed.";
 
 }  // namespace
 
 std::string_view ClaimDesk::Leave() {
   if (kind_ == Kind::kLocal) return kClaimed;
-  if (kind_ == Kind::kWithout) return kNoQuorum;
+  if (kind_ == Kind::kWithout) return kNoLeaseholderForMajority;
   undone_ = true;
   return {};
 }
 
 bool ClaimDesk::Conclude(Speculation& speculation, std::string_view& refusal) {
+  if (abandoned_.empty()) return Decide(speculation, refusal);
+  speculation.Rollback();
+  refusal = abandoned_;
+  return false;
+}
+
+bool ClaimDesk::Decide(Speculation& speculation, std::string_view& refusal) {
   const bool claim =
       kind_ == Kind::kElsewhere ? speculation.touched_claim() : speculation.changed_claim();
   if (!claim && !speculation.blocked()) {

@@ -12,6 +12,12 @@ namespace starling {
 
 class Speculation;
 
+/// What clients read whose command needs a majority where there is none.
+inline constexpr std::string_view kNoLeaseholderForMajority =
+    "NOQUORUM No leaseholder is in reach, and this needs a majority; nothing was changed.";
+inline constexpr std::string_view kNoMajority =
+    "NOQUORUM No majority of the voters has acknowledged what this waits for; nothing was changed.";
+
 class ClaimDesk {
  public:
   enum class Kind : uint8_t {
@@ -33,19 +39,25 @@ class ClaimDesk {
   std::string_view Leave();
   /// It has been left undone and replies nothing: it is run again, here or elsewhere.
   bool undone() const { return undone_; }
+  /// Nothing of the request may stay, for a reason that has to do with no claim: `refusal`, which
+  /// outlives this, is what its client reads.
+  void Abandon(std::string_view refusal) { abandoned_ = refusal; }
   /// The request asks for one winner, whether it finds a claim or not.
   void RequireMajority() { majority_required_ = true; }
 
   /// A speculation has run, whose shards are still held: keeps it, or rolls it back. False: rolled
   /// back, and `refusal` is what its client reads; empty: it is run again.
-  virtual bool Conclude(Speculation& speculation, std::string_view& refusal);
+  bool Conclude(Speculation& speculation, std::string_view& refusal);
 
  protected:
+  virtual bool Decide(Speculation& speculation, std::string_view& refusal);
+
   bool undone_ = false;
   bool majority_required_ = false;
 
  private:
   const Kind kind_;
+  std::string_view abandoned_;  // empty: it is not
 };
 
 }  // namespace starling

@@ -74,6 +74,7 @@ enum CommandFlag : uint32_t {
   kByThisNode = 1 << 20,
   kClaims = 1 << 21,   ///< May ask for one winner in the whole cluster (guarded_run.h).
   kGuarded = 1 << 22,  ///< Looks after claims itself, all that it runs at once.
+  kScript = 1 << 23,   ///< Runs for as long as it likes, alone (keyspace_gate.h).
 };
 
 struct CommandSpec {

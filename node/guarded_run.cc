@@ -11,6 +11,7 @@
 #include "node/arguments.h"
 #include "node/claim_desk.h"
 #include "node/command_keys.h"
+#include "node/commands/string_compare.h"
 #include "storage/held_shards.h"
 #include "storage/records.h"
 #include "storage/speculation.h"
@@ -64,7 +65,11 @@ void Leave(CommandContext& context) {
 bool AsksForClaim(const CommandSpec& row, Arguments arguments) {
   if ((row.flags & kClaims) == 0) return false;
   if (std::strcmp(row.name, "set") == 0) {
-    return arguments.size() > 3 && HasWord(arguments.subspan(3), "nx");
+    for (size_t i = 3; i < arguments.size(); ++i) {
+      ValueCondition condition;  // whose value may be any word
+      if (!TakeCondition(arguments, i, condition) && IsWord(arguments[i], "nx")) return true;
+    }
+    return false;
   }
   if (std::strcmp(row.name, "copy") == 0) return !HasWord(arguments.subspan(3), "replace");
   return true;

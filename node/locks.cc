@@ -28,6 +28,7 @@ std::string NewToken() {
 /// What an error reply means for the caller.
 Error ErrorOf(std::string_view reply) {
   std::string text(reply.substr(1, reply.find('\r') - 1));
+  if (text.starts_with("BUSY ")) return Error{Code::kUnavailable, text.substr(5)};
   if (text.starts_with("NOQUORUM ")) return Error{Code::kUnavailable, text.substr(9)};
   if (text.starts_with("UNKNOWN ")) return Error{Code::kUnknownOutcome, text.substr(8)};
   if (text.starts_with("WRONGTYPE ")) return Error{Code::kWrongType, text.substr(10)};
@@ -138,7 +139,12 @@ Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions&
     asked = HeldLock::Now();
     const Status extended = StatusOf(core_->order_client->Ask(
         {"STARLING", "EXTEND", held->key, held->token, ttl}, false, kAnswerWithin));
-    if (!extended) return extended.error();
+    if (!extended) {
+      // Whoever is told that there is no lock will not release it.
+      core_->order_client->Start({"STARLING", "RELEASE", held->key, held->token}, false,
+                                 kAnswerWithin, [](const Result<std::string>&) {});
+      return extended.error();
+    }
   }
   held->Prolong(asked, options.ttl);
   core_->lock_keeper->Add(held);

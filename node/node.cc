@@ -241,6 +241,7 @@ const std::string& Node::address() const { return core_->address; }
 Status Node::Close() {
   if (core_->gate.closed()) return {};
   core_->order_client->Close();  // who waits for an answer stands in the gate
+  core_->scripting.Stop();       // callers may wait for one to end
   core_->gate.Close();
   core_->lock_keeper.reset();
   // The last flush, whose outcome is the caller's; then the others get a moment to take it over.

@@ -67,6 +67,8 @@ class NodeServices {
   virtual const CommandTable& commands() = 0;
   /// The node's scripts (scripting/scripting.h).
   virtual Scripting& scripting() = 0;
+  /// Called now and then while a script runs, on its thread, which holds all shards.
+  virtual void WhileScriptRuns() {}
 
   // --- configuration (CONFIG GET/SET/RESETSTAT/REWRITE) ---
   /// Parameters whose names match the glob pattern.

@@ -25,6 +25,9 @@ constexpr size_t kGathered = 1024;
 /// Processes whose links have dropped and that may be ending.
 constexpr size_t kMaxEndWatches = 64;
 constexpr auto kEndPatience = std::chrono::seconds(2);
+/// How long what has arrived waits for a script, before the engine goes on without the keyspace and
+/// much of it is lost. Far less than members wait for each other.
+constexpr auto kScriptPatience = std::chrono::milliseconds(200);
 
 /// How an event is called in the log, and how loudly.
 struct EventWord {
@@ -55,14 +58,21 @@ struct ReplicationHost::EndWatch {
 };
 
 ReplicationHost::ReplicationHost(const RuntimeOptions& options, Store& store, TimeSource& time,
-                                 EventListener listener, std::shared_ptr<spdlog::logger> log)
+                                 KeyspaceGate& gate, EventListener listener,
+                                 std::shared_ptr<spdlog::logger> log)
     : options_(options),
       store_(store),
       time_(time),
+      gate_(gate),
       listener_(std::move(listener)),
-      log_(std::move(log)) {}
+      log_(std::move(log)) {
+  gate_.SetCall([this] { OnCalledIn(); });
+}
 
-ReplicationHost::~ReplicationHost() { Stop(); }
+ReplicationHost::~ReplicationHost() {
+  Stop();
+  gate_.SetCall({});
+}
 
 Status ReplicationHost::Open() {
   TransportOptions transport;
@@ -102,6 +112,7 @@ Status ReplicationHost::Open() {
   resolver_ = std::make_unique<SeedResolver>(
       io_, options_.resolve_interval,
       [this](const std::vector<Address>& found) {
+        BeginBurst();
         replicator_->AddSeeds(found, Now(), effects_);
         CarryOut();
         EndBurst();
@@ -109,6 +120,7 @@ Status ReplicationHost::Open() {
       log_);
   for (const Endpoint& name : names) resolver_->Add(name);
 
+  BeginBurst();
   replicator_->Start(Now(), effects_);
   CarryOut();
   if (const auto own = replicator_->cluster()) WarnOfOtherVoters(*own);
@@ -124,6 +136,7 @@ void ReplicationHost::WatchProcessEnd(const ProcessEffect& process) {
   if (!end) return;
   const auto tell = [this, session = process.session] {
     ends_.erase(session);
+    BeginBurst();
     replicator_->OnProcessEnded(session, Now(), effects_);
     CarryOut();
     EndBurst();
@@ -220,6 +233,7 @@ void ReplicationHost::TakeLocalBatches() {
     local_posted_ = false;
   }
   if (taken_.empty()) return;
+  BeginBurst();
   for (LocalBatch& batch : taken_) {
     replicator_->OnLocalBatch(batch.header, std::move(batch.bytes), Now(), effects_);
     CarryOut();
@@ -228,27 +242,48 @@ void ReplicationHost::TakeLocalBatches() {
   EndBurst();
 }
 
+void ReplicationHost::BeginBurst() {
+  if (inside_) return;
+  // Suspended, it is called in: until then it is not inside.
+  inside_ = called_in_.exchange(false) || (!suspended_ && gate_.EnterAhead(kScriptPatience));
+  suspended_ = !inside_;
+  replicator_->SetSuspended(suspended_, Now(), effects_);
+  CarryOut();
+}
+
+void ReplicationHost::OnCalledIn() {
+  called_in_ = true;
+  asio::post(io_, [this] {
+    BeginBurst();
+    EndBurst();
+  });
+}
+
 void ReplicationHost::OnConnected(LinkId link, const Address& dialled) {
   connected_.store(true);  // before the queue is emptied: what comes later is posted
   TakeLocalBatches();
+  BeginBurst();
   replicator_->OnConnected(link, dialled, Now(), effects_);
   CarryOut();
   EndBurst();
 }
 
 void ReplicationHost::OnDialFailed(const Address& address, bool refused) {
+  BeginBurst();
   replicator_->OnDialFailed(address, refused, Now(), effects_);
   CarryOut();
   EndBurst();
 }
 
 void ReplicationHost::OnDisconnected(LinkId link) {
+  BeginBurst();
   replicator_->OnDisconnected(link, Now(), effects_);
   CarryOut();
   EndBurst();
 }
 
 void ReplicationHost::OnFrame(LinkId link, std::string_view frame) {
+  BeginBurst();
   replicator_->OnFrame(link, frame, Now(), effects_);
   CarryOut();
 }
@@ -307,6 +342,7 @@ void ReplicationHost::LogEvent(const EventEffect& event, const char* word,
 }
 
 void ReplicationHost::EndBurst() {
+  if (std::exchange(inside_, false)) gate_.Leave();
   transport_->Flush();
   out_of_reach_.store(replicator_->OutOfReach(Now()), std::memory_order_release);
   if (!order_ends_.empty()) TellOrderEnds();
@@ -326,6 +362,7 @@ void ReplicationHost::ArmTimer() {
     if (error) return;
     armed_ = Instant::max();
     TakeLocalBatches();
+    BeginBurst();
     replicator_->OnTick(Now(), effects_);
     CarryOut();
     EndBurst();
@@ -334,6 +371,7 @@ void ReplicationHost::ArmTimer() {
 
 Status ReplicationHost::Forget(const std::vector<std::string>& names) {
   return Ask([&](Replicator& replicator) {
+    BeginBurst();
     const Status status = replicator.Forget(names, Now(), effects_);
     CarryOut();
     EndBurst();
@@ -354,6 +392,7 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
     }
   }
   return Ask([&](Replicator& replicator) {
+    BeginBurst();
     for (const Endpoint& name : names) resolver_->Add(name);
     if (!numeric.empty()) replicator.AddSeeds(numeric, Now(), effects_);
     CarryOut();
@@ -365,6 +404,7 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
 Result<std::string> ReplicationHost::ChangeVoters(const VoterRequest& request) {
   return Ask([&](Replicator& replicator) {
     TakeLocalBatches();
+    BeginBurst();
     Result<std::string> changed = replicator.ChangeVoters(request, Now(), effects_);
     CarryOut();
     EndBurst();
@@ -388,6 +428,7 @@ void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
       awaited_posted_ = false;
     }
     TakeLocalBatches();
+    BeginBurst();
     replicator_->AwaitMajority(awaited.epoch, awaited.upto, Now(), effects_);
     CarryOut();
     EndBurst();
@@ -400,6 +441,7 @@ Status ReplicationHost::Leave(std::chrono::milliseconds timeout) {
   Dispatch([this, left] {
     if (meeting_) meeting_->Withdraw();
     leaving_ = left;
+    BeginBurst();
     replicator_->Leave(Now(), effects_);
     CarryOut();
     EndBurst();

@@ -25,6 +25,7 @@
 
 #include "node/epoch_files.h"
 #include "node/folder_watch.h"
+#include "node/keyspace_gate.h"
 #include "node/lease_watch.h"
 #include "node/meeting_folder.h"
 #include "node/repeat_filter.h"
@@ -41,7 +42,7 @@ namespace starling {
 class ReplicationHost final : private TransportHandler {
  public:
   /// What is borrowed outlives the host.
-  ReplicationHost(const RuntimeOptions& options, Store& store, TimeSource& time,
+  ReplicationHost(const RuntimeOptions& options, Store& store, TimeSource& time, KeyspaceGate& gate,
                   EventListener listener, std::shared_ptr<spdlog::logger> log);
   ~ReplicationHost() override;
 
@@ -110,8 +111,12 @@ class ReplicationHost final : private TransportHandler {
   Instant Now() { return time_.Monotonic(); }
   /// Carries out and clears effects_.
   void CarryOut();
-  /// After the last input of a burst: sends, and sets the timer.
+  /// Before an input: enters the keyspace's gate; while a script keeps it closed the engine is
+  /// suspended.
+  void BeginBurst();
+  /// After the last input of a burst: sends, leaves the gate, and sets the timer.
   void EndBurst();
+  void OnCalledIn();
   void ArmTimer();
   void Tell(const EventEffect& event);
   void CarryOutOrders(RunOrdersEffect run);
@@ -124,6 +129,7 @@ class ReplicationHost final : private TransportHandler {
   const RuntimeOptions& options_;
   Store& store_;
   TimeSource& time_;
+  KeyspaceGate& gate_;
   EventListener listener_;
   std::shared_ptr<spdlog::logger> log_;
   LeaseWatch lease_;
@@ -144,6 +150,9 @@ class ReplicationHost final : private TransportHandler {
   std::unique_ptr<Replicator> replicator_;
   Address address_;
   Effects effects_;
+  bool inside_ = false;                  // the gate
+  bool suspended_ = false;               // the engine
+  std::atomic<bool> called_in_ = false;  // this thread has a place inside that it has not taken yet
   Instant armed_ = Instant::max();
   int scans_ = 0;
   bool scan_failed_ = false;

@@ -76,6 +76,7 @@ void ReplicationHost::OpenEpochs(uint64_t cluster) {
   }
   followed_ = meeting_->folder();
   epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways);
+  BeginBurst();
   replicator_->UseEpochFolder(*epochs_, cluster, *boot, Now(), effects_);
   CarryOut();
 }
@@ -99,6 +100,7 @@ void ReplicationHost::ScanMeetingFolder() {
   }
   scan_failed_ = false;
   FollowFolder();
+  BeginBurst();
   replicator_->OnMeetingFolder(view->addresses, view->record, Now(), effects_);
   replicator_->OnEpochFolder(Now(), effects_);
   CarryOut();

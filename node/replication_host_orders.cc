@@ -5,6 +5,7 @@
 #include "node/replication_host.h"
 
 namespace starling {
+
 uint64_t ReplicationHost::AddOrderSink(OrderSink sink) {
   const std::lock_guard lock(sinks_mutex_);
   order_sinks_.push_back(std::move(sink));
@@ -15,6 +16,7 @@ void ReplicationHost::Submit(std::vector<std::pair<uint64_t, Order>> orders) {
   // Tasks must be copyable.
   auto shared = std::make_shared<std::vector<std::pair<uint64_t, Order>>>(std::move(orders));
   Dispatch([this, shared] {
+    BeginBurst();
     replicator_->Submit(std::move(*shared), Now(), effects_);
     CarryOut();
     EndBurst();
@@ -23,6 +25,7 @@ void ReplicationHost::Submit(std::vector<std::pair<uint64_t, Order>> orders) {
 
 void ReplicationHost::ClientGone(uint64_t client) {
   Dispatch([this, client] {
+    BeginBurst();
     replicator_->OnClientGone(client, Now(), effects_);
     CarryOut();
     EndBurst();
@@ -51,6 +54,7 @@ void ReplicationHost::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOr
   Dispatch([this, peer, shared, upto] {
     // The batches first: the answers follow them on the same lane.
     TakeLocalBatches();
+    BeginBurst();
     replicator_->OnExecuted(peer, std::move(*shared), upto, Now(), effects_);
     CarryOut();
     EndBurst();

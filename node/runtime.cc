@@ -7,6 +7,7 @@
 #include "node/address.h"
 #include "node/background.h"
 #include "node/flusher.h"
+#include "node/keyspace_gate.h"
 #include "node/random_number.h"
 #include "node/replication_host.h"
 #include "storage/engine.h"
@@ -82,6 +83,7 @@ class Runtime::Impl {
   const RuntimeOptions options_;
   std::shared_ptr<spdlog::logger> log_;
   SystemTimeSource time_;
+  KeyspaceGate gate_;
   std::function<void()> collect_;
   std::atomic<bool> flush_failed_{false};
   std::atomic<uint64_t> flushed_writes_{0};  // of Keyspace::writes(), logged by flushes
@@ -123,7 +125,8 @@ Status Runtime::Impl::OpenStore() {
 
 Status Runtime::Impl::Open(EventListener listener) {
   if (Status opened = OpenStore(); !opened) return opened;
-  host_ = std::make_unique<ReplicationHost>(options_, *store_, time_, std::move(listener), log_);
+  host_ =
+      std::make_unique<ReplicationHost>(options_, *store_, time_, gate_, std::move(listener), log_);
   // Before anything can write: the engine sees the own stream from where the store stands.
   store_->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
     host_->Enqueue(header, std::move(bytes));
@@ -256,6 +259,7 @@ LeaseInfo Runtime::Lease() {
       [this](Replicator& replicator) { return replicator.lease(impl_->time_.Monotonic()); });
 }
 
+KeyspaceGate& Runtime::gate() { return impl_->gate_; }
 LeaseWatch& Runtime::lease() { return impl_->host_->lease(); }
 void Runtime::AwaitMajority(uint64_t epoch, Stamp upto) {
   impl_->host_->AwaitMajority(epoch, upto);

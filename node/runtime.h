@@ -27,6 +27,7 @@
 
 namespace starling {
 
+class KeyspaceGate;
 class OrderRunner;
 
 /// The bits of an order's number from here up say whose sink hears of its end.
@@ -132,6 +133,9 @@ class Runtime {
 
   /// See Replicator::ChangeVoters.
   Result<std::string> ChangeVoters(const VoterRequest& request);
+
+  /// Whoever works on the keyspace while others wait for it enters here; scripts close it.
+  KeyspaceGate& gate();
 
   // --- the lease (lease_watch.h) ---
   LeaseWatch& lease();

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <thread>
 
+#include "node/keyspace_gate.h"
 #include "node/version.h"
 #include "server/admission.h"
 #include "server/io_thread.h"
@@ -185,6 +186,7 @@ void Daemon::Serve() {
   shared_->started_wall_millis = time.WallMillis();
   shared_->startup_memory = ReadResidentMemory().now;
   shared_->end_process = [this](bool) { options_.on_shutdown(); };
+  runtime_->gate().SetPatience(options_.settings.busy_reply_threshold);
   shared_->config.SetApplier([this](const Settings& next) { return ApplyChanged(next); });
   for (int i = 0; i < ThreadCount(options_.settings); ++i) {
     shared_->threads.push_back(std::make_unique<IoThread>(*shared_, i));
@@ -218,6 +220,7 @@ Status Daemon::ApplyChanged(const Settings& next) {
   Status limit = RaiseDescriptorLimit(next.maxclients);
   if (!limit.ok()) return limit;
   if (Status status = shared_->store.SetAppendFsync(next.appendfsync); !status.ok()) return status;
+  runtime_->gate().SetPatience(next.busy_reply_threshold);
   log_.SetLevel(next.loglevel);
   return {};
 }
@@ -252,6 +255,7 @@ Status Daemon::Stop() {
   stopped_ = true;
   if (listener_ != nullptr) listener_->Close();
   if (shared_ != nullptr) {
+    shared_->scripting.Stop();
     for (const std::unique_ptr<IoThread>& thread : shared_->threads) thread->Stop();
   }
   if (runtime_ == nullptr) return {};

@@ -83,7 +83,7 @@ void IoThread::BeginTurn() {
   turn_order_ = FindTurnOrder();
   Journal& journal = shared_.store.journal();
   turn_without_log_ = journal.read_only();
-  if (!turn_without_log_ || services_.turn_began() < next_retry_) return;
+  if (!turn_without_log_ || services_.turn_began() < next_retry_ || !EnterAtOnce()) return;
   // The journal keeps what it could not append: perhaps the disk takes it now.
   next_retry_ = services_.turn_began() + kRetryAppend;
   turn_without_log_ = !journal.Commit().ok();
@@ -102,6 +102,7 @@ void IoThread::ServeReady(std::span<const EventLoop::Ready> ready) {
 void IoThread::FinishTurn() {
   if (!turn_.empty()) {
     const Status committed = Commit();
+    LeaveKeyspace();
     std::lock_guard lock(mutex_);
     const bool ordered = KeepsOrder();
     for (Session* session : turn_) {
@@ -111,17 +112,42 @@ void IoThread::FinishTurn() {
     turn_.clear();
   }
   if (!unsent_orders_.empty()) SendOrders();
-  if (dead_.empty()) return;
+  if (!dead_.empty() || !retired_.empty()) RemoveDead();
+  LeaveKeyspace();
+}
+
+bool IoThread::EnterKeyspace() {
+  if (EnterAtOnce()) return true;
+  mutex_.unlock();
+  inside_ = shared_.runtime.gate().Enter();
+  mutex_.lock();
+  return inside_;
+}
+
+bool IoThread::EnterAtOnce() { return inside_ || (inside_ = shared_.runtime.gate().EnterAtOnce()); }
+
+void IoThread::LeaveKeyspace() {
+  if (std::exchange(inside_, false)) shared_.runtime.gate().Leave();
+}
+
+void IoThread::RemoveDead() {
+  // What was watched is kept with the keys: while a script runs it has to wait.
+  const bool all = EnterAtOnce();
+  if (all) retired_.clear();
   std::lock_guard lock(mutex_);
-  for (uint64_t id : dead_) sessions_.erase(id);
-  shared_.clients.fetch_sub(dead_.size(), std::memory_order_relaxed);
-  assigned_.fetch_sub(dead_.size(), std::memory_order_relaxed);
+  const size_t removed = std::erase_if(dead_, [&](uint64_t id) {
+    const auto found = sessions_.find(id);
+    if (!all && found->second->watches()) return false;
+    sessions_.erase(found);
+    return true;
+  });
+  shared_.clients.fetch_sub(removed, std::memory_order_relaxed);
+  assigned_.fetch_sub(removed, std::memory_order_relaxed);
   statistics_.clients.Set(sessions_.size());
-  dead_.clear();
 }
 
 Status IoThread::Commit() {
-  if (turn_without_log_) return {};
+  if (turn_without_log_ || !inside_) return {};  // nothing has run
   Journal& journal = shared_.store.journal();
   const std::chrono::milliseconds threshold = settings().latency_monitor_threshold;
   if (threshold.count() == 0) return journal.Commit();
@@ -243,8 +269,11 @@ uint64_t IoThread::RunOwnOrder(const Session& session, Order order, bool leased,
                                std::unique_ptr<ClientTransaction> watched) {
   const uint64_t number = order_base_ + ++last_order_;
   orders_.emplace(number, session.id());
-  const uint64_t epoch = leased ? turn_order_.epoch : 0;
-  shared_.orders->RunOwn(number, std::move(order), epoch, std::move(watched));
+  shared_.orders->RunOwn({.number = number,
+                          .order = std::move(order),
+                          .epoch = leased ? turn_order_.epoch : 0,
+                          .without_lease = leased && turn_order_.epoch == 0 && !turn_order_.lone,
+                          .watched = std::move(watched)});
   return number;
 }
 

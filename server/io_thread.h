@@ -24,6 +24,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "node/keyspace_gate.h"
 #include "server/descriptor.h"
 #include "server/event_loop.h"
 #include "server/services.h"
@@ -103,10 +104,18 @@ class IoThread {
   const TurnOrder& turn_order() const { return turn_order_; }
   /// Has an order run at the leaseholder; its number, by which the session hears of its end.
   uint64_t SubmitOrder(const Session& session, Order order);
-  /// Has this node run it where it may have to wait; `leased`: while it leads, as it does now.
+  /// Has this node's executor run it; `leased`: as the leaseholder's, while it leads.
   /// `watched`: as OrderExecutor::RunOwn.
   uint64_t RunOwnOrder(const Session& session, Order order, bool leased,
                        std::unique_ptr<ClientTransaction> watched);
+  /// Before a command runs here: waits for a script to end. False: it has run for too long, and the
+  /// command is to be refused. What this turn has done is committed before a script can begin.
+  /// The sessions' mutex, which the caller holds, is let go meanwhile: who is inside may want it.
+  bool EnterKeyspace();
+  /// Destroys a transaction that watches keys, as soon as no script runs.
+  void Retire(std::unique_ptr<ClientTransaction> transaction) {
+    retired_.push_back(std::move(transaction));
+  }
   /// The session takes part in this turn's commit.
   void JoinTurn(Session& session) { turn_.push_back(&session); }
   /// The session waits for the end of a CLIENT PAUSE.
@@ -123,6 +132,11 @@ class IoThread {
   void ServeReady(std::span<const EventLoop::Ready> ready);
   void FinishTurn();
   Status Commit();
+  /// As EnterKeyspace, without waiting.
+  bool EnterAtOnce();
+  void LeaveKeyspace();
+  /// Destroys closed sessions, and transactions that were retired.
+  void RemoveDead();
   void WakePaused();
   TurnOrder FindTurnOrder();
   bool KeepsOrder();
@@ -148,6 +162,8 @@ class IoThread {
   std::mutex mutex_;  // guards sessions_ and what is in them
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> turn_;
+  bool inside_ = false;  // the keyspace's gate
+  std::vector<std::unique_ptr<ClientTransaction>> retired_;
   bool turn_without_log_ = false;
   TurnOrder turn_order_;
   uint64_t order_base_ = 0;  // what the numbers of this thread's orders begin with

@@ -270,6 +270,12 @@ const Option kOptions[] = {
     Row<Duration<&S::leaseholder_timeout, 100>>("leaseholder-timeout", "<duration>", kLive,
                                                 "How long the leaseholder's answer is waited for; "
                                                 "then a write's outcome is unknown."),
+    Row<PlainTime<&S::busy_reply_threshold, 86'400'000>>(
+        "busy-reply-threshold", "<ms>", kLive,
+        "How long a script may run before other clients read BUSY instead of waiting. 0: they wait "
+        "for as long as it takes."),
+    Row<PlainTime<&S::busy_reply_threshold, 86'400'000>>("lua-time-limit", "<ms>", kLive,
+                                                         "Redis's older name of the one above."),
     Row<Text<&S::requirepass>>("requirepass", "<password>", kLive,
                                "Password that clients must give. Empty: none."),
     Row<YesNo<&S::protected_mode>>("protected-mode", "<yes|no>", kLive,

@@ -12,8 +12,6 @@ inline constexpr std::string_view kNoLog =
     "log for the reason.";
 inline constexpr std::string_view kNoLeaseholder =
     "NOLEADER No leaseholder is in reach, so the command was not run (on-unreachable refuse).";
-inline constexpr std::string_view kNoQuorum =
-    "NOQUORUM No leaseholder is in reach, and level majority needs one; nothing was changed.";
 inline constexpr std::string_view kOutcomeUnknown =
     "UNKNOWN The leaseholder was lost while it had this command: whether it took effect is "
     "unknown.";

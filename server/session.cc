@@ -3,9 +3,11 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "node/arguments.h"
+#include "node/error_text.h"
 #include "node/log_errors.h"
 #include "node/reply.h"
 #include "server/io_thread.h"
@@ -184,6 +186,15 @@ bool Session::UsesKeys(const CommandTable::Resolved& resolved) const {
   return (flags & (kWrite | kReadOnly | kMayWrite)) != 0;
 }
 
+bool Session::MayRunBesideScript(const CommandTable::Resolved& resolved) const {
+  const CommandSpec* row = resolved.row;
+  if (row == nullptr) return true;
+  // What is watched is kept with the keys.
+  const auto is = [row](const char* name) { return std::strcmp(row->name, name) == 0; };
+  const bool ends_watches = watches() && (is("unwatch") || is("discard") || is("reset"));
+  return (row->flags & kAllowBusy) != 0 && row->first_key == 0 && !ends_watches;
+}
+
 bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   if (IsHttp(words[0])) {
     CutOff("HTTP on the port for Redis clients");
@@ -193,20 +204,29 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   const size_t start = out_.size();
   const uint64_t hard = thread_.settings().output_limit.hard;
   Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
+  const bool beside = MayRunBesideScript(resolved);
+  const bool busy = !beside && !thread_.EnterKeyspace();
+  if (busy && std::strcmp(resolved.row->name, "exec") == 0) {
+    DropWatches();
+    EndTransaction();
+  }
   CommandContext context{shared.store, thread_.services(), state_,
                          reply,        thread_.random(),   *transaction_};
   ClaimDesk claims(ClaimsHere(resolved, words));
   context.claims = &claims;
   const auto watched = watch_;
-  const bool refused = thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
+  const bool refused =
+      !beside && thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
   const TurnOrder& turn = thread_.turn_order();
   const bool without =
       turn.epoch == 0 && !turn.lone && MayNeedMajority() && RouteHere(resolved, words).majority;
-  if (refused || without) {
-    Refuse(resolved, context, refused ? kNoLeaseholder : kNoQuorum);
+  if (busy) {
+    Refuse(resolved, context, error_text::kBusy);
+  } else if (refused || without) {
+    Refuse(resolved, context, refused ? kNoLeaseholder : kNoLeaseholderForMajority);
   } else if (thread_.turn_without_log() && UsesKeys(resolved)) {
     Refuse(resolved, context, kNoLog);
-  } else if (resolved.row != nullptr && !PrepareWatches(*resolved.row)) {
+  } else if (resolved.row != nullptr && !PrepareWatches(resolved, words)) {
     reply.NullArray();
   } else {
     // Cheaper than to ask for the route: where it is refused later, nothing is lost but an answer.

@@ -58,6 +58,8 @@ class Session {
   /// Whether requests wait for Resume after this turn.
   bool has_more() const { return more_; }
   bool waits_for_order() const { return waits_for_ != 0; }
+  /// Whether keys are watched in this node's keyspace.
+  bool watches() const { return !transaction_->watches().empty(); }
   uint64_t id() const { return state_.id; }
   ClientInfo Describe() const;
   /// Bytes that requests take: those not yet run, and those that wait for EXEC.
@@ -80,6 +82,8 @@ class Session {
   bool MayNeedMajority() const;
   /// What the request may do to claims where it runs now.
   ClaimDesk::Kind ClaimsHere(const CommandTable::Resolved& resolved, Arguments words) const;
+  /// Whether it runs without the keyspace, and so even while a script does.
+  bool MayRunBesideScript(const CommandTable::Resolved& resolved) const;
   /// Whether the request reads or writes keys, an EXEC's queue included.
   bool UsesKeys(const CommandTable::Resolved& resolved) const;
   bool MustWait(const CommandTable::Resolved& resolved);
@@ -93,7 +97,8 @@ class Session {
     kLast,   ///< So it is, and the order is to go.
     kLater,  ///< It has to wait for the order before it.
   };
-  /// Adds the request to the order if it is to run at the leaseholder, or may have to wait.
+  /// Adds the request to the order if it is to run at the leaseholder, may have to wait, is a
+  /// script or follows one.
   Gathered Gather(const CommandTable::Resolved& resolved, Arguments words);
   void AddToOrder(const CommandSpec& row, Arguments words, Route route);
   void SubmitOrder();
@@ -103,8 +108,12 @@ class Session {
   /// Runs, or refuses, what was sent to nobody.
   void RunUnsent(std::string request);
   void ReplyToAll(size_t replies, std::string_view error);
-  /// Before a command runs here: whether its watched keys can still be vouched for.
-  bool PrepareWatches(const CommandSpec& row);
+  /// Whether what is watched here can still be vouched for.
+  bool WatchesCount() const;
+  /// Before a command runs here; false: EXEC answers nil, since what it watches does not count.
+  bool PrepareWatches(const CommandTable::Resolved& resolved, Arguments words);
+  /// Ends the transaction and its watches, whether a script runs or not.
+  void EndTransaction();
   void NoteWatch(uint64_t epoch, bool here);
   void DropWatches();
   void PrefetchKeys();
@@ -135,6 +144,7 @@ class Session {
   bool order_watches_ = false;
   bool order_repeatable_ = false;
   bool order_blocks_ = false;  // it may wait for as long as its client wants
+  bool order_scripts_ = false;
   bool order_own_ = false;     // this node runs it...
   bool order_leased_ = false;  // ...while it leads
   /// Of an own order: what its transaction watches.

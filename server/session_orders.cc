@@ -37,24 +37,34 @@ ClaimDesk::Kind Session::ClaimsHere(const CommandTable::Resolved& resolved, Argu
 }
 
 Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Arguments words) {
+  const CommandSpec* row = resolved.row;
   const TurnOrder& turn = thread_.turn_order();
   // At the leaseholder nearly all runs here and now: a look at the row is enough.
   const bool here = !turn.forwards() && !turn.refuses();
-  const bool may_wait = resolved.row != nullptr && MayBlock(*resolved.row);
-  if (here && !may_wait && !MayNeedMajority()) return Gathered::kNo;
+  const bool may_wait = row != nullptr && MayBlock(*row);
+  const bool script = row != nullptr && ((row->flags | transaction_->flags()) & kScript) != 0;
+  const bool follows = !order_.empty() && order_own_ && !transaction_->open() &&
+                       UsesKeys(resolved) && (row->flags & kByThisNode) == 0;
+  if (here && !may_wait && !script && !follows && !MayNeedMajority()) return Gathered::kNo;
+  if (row != nullptr && Is(*row, "script|kill") && thread_.services().scripting().running()) {
+    return Gathered::kNo;  // one that runs here is meant
+  }
   const Route route = RouteHere(resolved, words);
-  if (!route.ordered && !route.blocks) return Gathered::kNo;
   const bool elsewhere = turn.forwards() && route.ordered;
   const bool refused = turn.refuses() && route.ordered;
   const bool decided = route.majority && turn.epoch != 0;
-  if (refused || (!elsewhere && !route.blocks && !decided)) return Gathered::kNo;
+  const bool apart = route.blocks || decided || route.script || follows;
+  if (refused || !(elsewhere || apart)) return Gathered::kNo;
   // What was watched under another lease, or under none, nobody can vouch for.
-  if (transaction_->open() && watch_.any && (watch_.lost || watch_.epoch == 0))
-    return Gathered::kNo;
-  if (route.blocks && !order_.empty()) return Gathered::kLater;
+  const bool watched = transaction_->open() && watch_.any;
+  const bool lost = elsewhere ? watch_.lost || watch_.epoch == 0 : !WatchesCount();
+  if (watched && lost) return Gathered::kNo;
+  const bool alone = route.blocks || Is(*row, "watch");
+  const bool alike = order_own_ != elsewhere && order_leased_ == route.ordered;
+  if (!order_.empty() && (alone || !alike)) return Gathered::kLater;
   order_own_ = !elsewhere;
-  AddToOrder(*resolved.row, words, route);
-  return route.blocks ? Gathered::kLast : Gathered::kAdded;
+  AddToOrder(*row, words, route);
+  return alone ? Gathered::kLast : Gathered::kAdded;
 }
 
 void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
@@ -63,6 +73,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
     order_repeatable_ = true;
     order_watches_ = false;
     order_blocks_ = route.blocks;
+    order_scripts_ = false;
     order_leased_ = route.ordered;
     const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
     order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched, state_.name});
@@ -71,6 +82,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
   const bool silent = state_.reply_mode != Mode::kOn;
   if (state_.reply_mode == Mode::kSkipNext) state_.reply_mode = Mode::kOn;
   order_repeatable_ = order_repeatable_ && route.repeatable;
+  order_scripts_ = order_scripts_ || route.script;
   if (transaction) {
     order_.AddTransaction(*transaction_, silent, route.majority);
     if (order_own_ && watch_.any) {
@@ -78,7 +90,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
       order_watched_ = std::exchange(
           transaction_, std::make_unique<ClientTransaction>(thread_.shared().store.keyspace()));
     } else {
-      transaction_->Discard();
+      EndTransaction();
     }
     watch_ = {};
   } else {
@@ -103,7 +115,8 @@ void Session::Dispatch(std::string request) {
   order.request = std::move(request);
   // Who waits has been given nothing yet: another leaseholder may serve it.
   order.repeatable = order_blocks_ || (order_repeatable_ && !order_watches_);
-  if (!order_blocks_) order.timeout = thread_.settings().leaseholder_timeout;
+  // A script takes as long as it likes, too; while it runs the leaseholder is in reach, or is not.
+  if (!order_blocks_ && !order_scripts_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
   waits_for_ = order_own_ ? thread_.RunOwnOrder(*this, std::move(order), order_leased_,
                                                 std::move(order_watched_))
@@ -147,7 +160,7 @@ void Session::TakeReply(std::string_view reply) {
   if (!head) return ReplyToAll(order_replies_, kOutcomeUnknown);
   state_.database = head->database;
   if (state_.name != head->name) state_.name = head->name;
-  if (order_watches_) NoteWatch(head->epoch, false);
+  if (order_watches_ && !reply.starts_with('-')) NoteWatch(head->epoch, false);
   const uint64_t hard = thread_.settings().output_limit.hard;
   if (hard != 0 && output_pending() + reply.size() > hard) {
     return CutOff("replies above the hard output limit");
@@ -175,39 +188,20 @@ void Session::RunUnsent(std::string request) {
   }
   if (turn.refuses()) return ReplyToAll(order_replies_, kNoLeaseholder);
   if (thread_.turn_without_log()) return ReplyToAll(order_replies_, kNoLog);
-  // While this node leads, all of it may need a majority.
-  if (order_blocks_ || (turn.epoch != 0 && !order_watches_)) {
+  if (!order_watches_) {
     order_own_ = true;
     return Dispatch(std::move(request));
   }
+  // WATCH, which travels alone: the keys are watched here now.
   const Result<DecodedOrder> order = DecodeOrder(request);
-  STARLING_CHECK(order.ok());
-  SharedState& shared = thread_.shared();
-  const uint64_t hard = thread_.settings().output_limit.hard;
-  Reply reply(out_, state_.protocol, hard == 0 ? std::string::npos : sent_ + hard);
-  CommandContext context{shared.store, thread_.services(), state_,
-                         reply,        thread_.random(),   *transaction_};
-  turn_ordered_ = turn_ordered_ || turn.epoch != 0;
-  for (const OrderStep& step : order->steps) {
-    const size_t start = out_.size();
-    // What needs a majority cannot be had now: a new leaseholder may be there, so it is sent again.
-    ClaimDesk claims(turn.lone ? ClaimDesk::Kind::kLocal : ClaimDesk::Kind::kWithout);
-    context.claims = &claims;
-    if (step.majority && !turn.lone) {
-      reply.Error(kNoQuorum);
-    } else if (step.transaction && order->head.watch_epoch != 0) {
-      reply.NullArray();  // another lease than the one its keys were watched under
-    } else if (step.transaction) {
-      RunAsTransaction(shared.commands, context, *transaction_, step.commands);
-    } else {
-      const CommandTable::Resolved resolved = shared.commands.Resolve(step.commands[0]);
-      PrepareWatches(*resolved.row);
-      RunCommand(shared.commands, context, step.commands[0]);
-    }
-    if (step.silent) out_.resize(start);
-  }
-  turn_replies_ += order_replies_;
-  if (reply.cut()) CutOff("replies above the hard output limit");
+  STARLING_CHECK(order.ok() && order->steps.size() == 1);
+  const OrderStep& step = order->steps[0];
+  const size_t start = out_.size();
+  const size_t replies = turn_replies_;
+  RunOne(thread_.shared().commands.Resolve(step.commands[0]), step.commands[0]);
+  if (!step.silent) return;
+  out_.resize(start);
+  turn_replies_ = replies;
 }
 
 // --- watches ---
@@ -219,14 +213,26 @@ void Session::NoteWatch(uint64_t epoch, bool here) {
   watch_.epoch = epoch;
 }
 
-bool Session::PrepareWatches(const CommandSpec& row) {
+bool Session::WatchesCount() const {
+  return !watch_.lost && watch_.here && watch_.epoch == thread_.turn_order().epoch;
+}
+
+void Session::EndTransaction() {
+  if (!watches()) return transaction_->Discard();
+  thread_.Retire(std::exchange(
+      transaction_, std::make_unique<ClientTransaction>(thread_.shared().store.keyspace())));
+}
+
+bool Session::PrepareWatches(const CommandTable::Resolved& resolved, Arguments words) {
+  const CommandSpec& row = *resolved.row;
   if (!watch_.any && (row.flags & kAtOnce) == 0) return true;  // nearly all
   if (Is(row, "watch") && !transaction_->open()) {
     NoteWatch(thread_.turn_order().epoch, true);
   } else if (Is(row, "exec") && watch_.any) {
-    const bool vouched = !watch_.lost && watch_.here && watch_.epoch == thread_.turn_order().epoch;
+    const bool elsewhere = thread_.turn_order().forwards() && RouteHere(resolved, words).ordered;
+    const bool count = !elsewhere && WatchesCount();
     DropWatches();
-    if (!vouched && transaction_->open() && !transaction_->broken()) {
+    if (!count && transaction_->open() && !transaction_->broken()) {
       transaction_->Discard();
       return false;
     }

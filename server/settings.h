@@ -47,6 +47,9 @@ struct Settings {
   OnUnreachable on_unreachable = OnUnreachable::kLocal;
   std::chrono::milliseconds leaseholder_timeout{5000};
 
+  // --- scripts ---
+  std::chrono::milliseconds busy_reply_threshold{5000};  ///< 0 or less: clients wait.
+
   // --- disk ---
   bool appendonly = true;
   AppendFsync appendfsync = AppendFsync::kEverySecond;

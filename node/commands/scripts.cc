@@ -84,7 +84,7 @@ void Script(CommandContext& context, Arguments arguments) {
   RunSubcommand(kSubcommands, context, arguments);
 }
 
-constexpr uint32_t kRuns = kNoScript | kStale | kSkipMonitor | kMovableKeys | kGuarded;
+constexpr uint32_t kRuns = kNoScript | kStale | kSkipMonitor | kMovableKeys | kGuarded | kScript;
 
 constexpr CommandSpec kScriptCommands[] = {
     {"eval", -3, kRuns | kMayWrite, 0, 0, 0, "scripting", "2.6.0", "Run a Lua script as one.", Eval,
@@ -102,7 +102,7 @@ constexpr CommandSpec kScriptCommands[] = {
      nullptr},
     {"script|help", 2, kLoading | kStale, 0, 0, 0, "scripting", "5.0.0", "List the subcommands.",
      nullptr},
-    {"script|kill", 2, kNoScript | kAllowBusy, 0, 0, 0, "scripting", "2.6.0",
+    {"script|kill", 2, kNoScript | kAllowBusy | kInOrder, 0, 0, 0, "scripting", "2.6.0",
      "End the script that runs.", nullptr},
     {"script|load", 3, kNoScript | kStale | kInOrder, 0, 0, 0, "scripting", "2.6.0",
      "Know a script without running it.", nullptr},

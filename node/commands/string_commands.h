@@ -21,6 +21,11 @@ void StrLen(CommandContext& context, Arguments arguments);
 void GetRange(CommandContext& context, Arguments arguments);
 void SetRange(CommandContext& context, Arguments arguments);
 
+// string_compare.cc: what depends on the present value.
+void DelIfEq(CommandContext& context, Arguments arguments);
+void DelEx(CommandContext& context, Arguments arguments);
+void Digest(CommandContext& context, Arguments arguments);
+
 // string_lcs.cc: the longest common subsequence.
 void Lcs(CommandContext& context, Arguments arguments);
 

@@ -4,6 +4,7 @@
 #include "node/arguments.h"
 #include "node/claim_desk.h"
 #include "node/commands/string_commands.h"
+#include "node/commands/string_compare.h"
 #include "node/error_text.h"
 
 namespace starling {
@@ -46,16 +47,21 @@ struct SetOptions {
   bool if_present = false;
   bool get = false;
   bool keep_ttl = false;
+  ValueCondition condition;
   TimeOptions time;
 };
 
 bool ParseSetOptions(Arguments arguments, SetOptions& options) {
   for (size_t i = 3; i < arguments.size(); ++i) {
     std::string_view word = arguments[i];
-    if (IsWord(word, "nx") && !options.if_present) {
+    const bool exclusive = options.condition.given();
+    if (IsWord(word, "nx") && !options.if_present && !exclusive) {
       options.if_absent = true;
-    } else if (IsWord(word, "xx") && !options.if_absent) {
+    } else if (IsWord(word, "xx") && !options.if_absent && !exclusive) {
       options.if_present = true;
+    } else if (!options.if_absent && !options.if_present &&
+               TakeCondition(arguments, i, options.condition)) {
+      continue;
     } else if (IsWord(word, "get")) {
       options.get = true;
     } else if (IsWord(word, "keepttl") && !options.time.given) {
@@ -103,18 +109,22 @@ void SetWithOptions(CommandContext& context, Arguments arguments) {
   KeyRef key = context.Key(arguments[1]);
   Access access = context.keyspace().Lock(key);
   std::optional<KeyView> view;
-  if (options.get || options.if_absent || options.if_present) view = access.Find(key);
+  const bool conditional = options.condition.given();
+  if (options.get || options.if_absent || options.if_present || conditional)
+    view = access.Find(key);
+  if (!CheckCondition(context, options.condition, view)) return;
   if (options.get) {
     if (!CheckType(context, view, KeyType::kString)) return;
     view ? ReplyText(context.reply, *view) : context.reply.Null();
   }
-  if ((options.if_absent && view) || (options.if_present && !view)) {
+  if ((options.if_absent && view) || (options.if_present && !view) ||
+      !Meets(options.condition, view)) {
     if (!options.get) context.reply.Null();
     return;
   }
   if (options.if_absent) {
     SetAbsent(context, access, key, arguments[2], deadline);
-  } else if (options.if_present && access.HasLiveClaim(key)) {
+  } else if ((options.if_present || conditional) && access.HasLiveClaim(key)) {
     access.RewriteString(key, arguments[2], options.keep_ttl);
     if (deadline) access.SetDeadline(key, *deadline);
   } else if (options.get && view) {
@@ -270,6 +280,11 @@ constexpr CommandSpec kStringCommands[] = {
      Append},
     {"decr", 2, kAdd | kFast, 1, 1, 1, "string", "1.0.0", "Subtract one from a counter.", Decr},
     {"decrby", 3, kAdd | kFast, 1, 1, 1, "string", "1.0.0", "Subtract from a counter.", DecrBy},
+    {"delex", -2, kWrite | kFast, 1, 1, 1, "string", "8.4.0",
+     "Delete a key where its value is as expected.", DelEx},
+    {"delifeq", 3, kWrite | kFast, 1, 1, 1, "string", "valkey 9.0.0",
+     "Delete a key that has this value.", DelIfEq},
+    {"digest", 2, kReadOnly | kFast, 1, 1, 1, "string", "8.4.0", "XXH3 of a string.", Digest},
     {"get", 2, kReadOnly | kFast, 1, 1, 1, "string", "1.0.0", "Read a string.", Get},
     {"getdel", 2, kWrite | kFast, 1, 1, 1, "string", "6.2.0", "Read a string and delete its key.",
      GetDel},

@@ -27,8 +27,10 @@ void ClaimDecider::SetLease(const LeaseView& lease) {
 }
 
 bool ClaimDecider::Decided(uint64_t epoch, Stamp upto) const {
-  return Begun(epoch) && std::none_of(waiting_.begin(), waiting_.end(),
-                                      [&](const auto& written) { return written.stamp <= upto; });
+  if (!Begun(epoch)) return false;
+  if (!rules_.answers_wait_for_majority) return true;
+  return std::none_of(waiting_.begin(), waiting_.end(),
+                      [&](const auto& written) { return written.stamp <= upto; });
 }
 
 std::optional<Stamp> ClaimDecider::TakeWanted() {
@@ -62,9 +64,10 @@ ClaimDecider::Earlier ClaimDecider::DecideEarlier() {
   // Every epoch since began with it, and a majority holds it now; or one began without: whatever
   // that one told is true only if the record never was (COUNTEREXAMPLES 24).
   const auto counts = [&](const Records::Undecided& record) {
-    return std::all_of(epochs.upper_bound(record.id.epoch), epochs.end(), [&](const auto& epoch) {
-      return epoch.second.vector.Covers(record.origin, record.stamp);
-    });
+    return !rules_.older_are_void ||
+           std::all_of(epochs.upper_bound(record.id.epoch), epochs.end(), [&](const auto& epoch) {
+             return epoch.second.vector.Covers(record.origin, record.stamp);
+           });
   };
   std::vector<RecordId> counted;
   std::vector<RecordId> late;

@@ -19,7 +19,7 @@ namespace starling {
 
 class ClaimDecider {
  public:
-  explicit ClaimDecider(Keyspace& keyspace) : keyspace_(keyspace) {}
+  explicit ClaimDecider(Keyspace& keyspace) : keyspace_(keyspace), rules_(keyspace.claim_rules()) {}
 
   /// What is known of the lease from now on. Where its epoch is another one, nothing is waited for
   /// any more: the next leaseholder decides.
@@ -27,7 +27,14 @@ class ClaimDecider {
   const LeaseView& lease() const { return lease_; }
   /// Whether something can be decided in `epoch`: before its beginning is acknowledged nothing can.
   bool Begun(uint64_t epoch) const {
-    return lease_.leading && lease_.majority_begun && lease_.epoch == epoch;
+    const bool held = lease_.majority_begun || !rules_.epoch_begins_first;
+    return lease_.leading && held && lease_.epoch == epoch;
+  }
+
+  /// Whether what was run in `order_epoch` may be answered as such where this node leads `led` now
+  /// (0: none): whose lease has ended meanwhile has run it as one of many.
+  bool StillOrdered(uint64_t order_epoch, uint64_t led) const {
+    return order_epoch == led || !rules_.lease_before_reply;
   }
 
   /// A record of this epoch's that was written: it waits for a majority.
@@ -59,6 +66,7 @@ class ClaimDecider {
 
  private:
   Keyspace& keyspace_;
+  const ClaimRules& rules_;
   LeaseView lease_;
   std::vector<Records::Written> waiting_;  // for a majority
   Stamp lapses_upto_;                      // the last of them that ends a claim whose time is up

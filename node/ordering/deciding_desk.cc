@@ -4,7 +4,7 @@
 
 namespace starling {
 
-bool DecidingDesk::Conclude(Speculation& speculation, std::string_view& refusal) {
+bool DecidingDesk::Decide(Speculation& speculation, std::string_view& refusal) {
   const bool majority = speculation.touched_claim() || (majority_required_ && speculation.wrote());
   if (speculation.blocked() || (majority && !begun_)) {
     met_ = speculation.met();
@@ -14,7 +14,7 @@ bool DecidingDesk::Conclude(Speculation& speculation, std::string_view& refusal)
   }
   saw_claim_ = majority;
   // A claim that was only seen is one that a majority holds.
-  if (!majority || !speculation.wrote()) {
+  if (!majority || !speculation.wrote() || !applied_when_decided_) {
     speculation.Keep();
     return true;
   }

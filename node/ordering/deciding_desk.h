@@ -6,6 +6,7 @@
 #include <string>
 
 #include "node/claim_desk.h"
+#include "storage/keyspace.h"
 #include "storage/records.h"
 
 namespace starling {
@@ -13,10 +14,14 @@ namespace starling {
 class DecidingDesk final : public ClaimDesk {
  public:
   /// `begun`: a majority has acknowledged the epoch's beginning; before that nothing is decided.
-  DecidingDesk(Records& records, uint64_t epoch, bool begun)
-      : ClaimDesk(Kind::kDecides), records_(records), epoch_(epoch), begun_(begun) {}
+  DecidingDesk(Keyspace& keyspace, uint64_t epoch, bool begun)
+      : ClaimDesk(Kind::kDecides),
+        records_(keyspace.records()),
+        epoch_(epoch),
+        begun_(begun),
+        applied_when_decided_(keyspace.claim_rules().applied_when_decided) {}
 
-  bool Conclude(Speculation& speculation, std::string_view& refusal) override;
+  bool Decide(Speculation& speculation, std::string_view& refusal) override;
   /// Whether a claim was seen: the answer counts only while the lease is held.
   bool saw_claim() const { return saw_claim_; }
   /// The key, without its name, that an undecided record writes to: as long as it does, the step is
@@ -29,6 +34,7 @@ class DecidingDesk final : public ClaimDesk {
   Records& records_;
   const uint64_t epoch_;
   const bool begun_;
+  const bool applied_when_decided_;
   bool saw_claim_ = false;
   std::optional<KeyRef> met_;
   std::optional<Records::Written> written_;

@@ -6,18 +6,13 @@
 #include "node/ordering/order_executor.h"
 
 namespace starling {
-namespace {
 
-constexpr std::string_view kNoQuorum =
-    "NOQUORUM No majority of the voters has acknowledged what this waits for; nothing was changed.";
-
-}  // namespace
-
-bool OrderExecutor::RunDecided(Running& order, const OrderStep& step, CommandContext& context) {
+bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, CommandContext& context) {
   const size_t start = order.replies.size();
-  DecidingDesk desk(runtime_.store().keyspace().records(), order.epoch, claims_.Begun(order.epoch));
+  DecidingDesk desk(runtime_.store().keyspace(), order.epoch, claims_.Begun(order.epoch));
   context.claims = &desk;
-  if (step.majority) desk.RequireMajority();
+  const bool majority = step.step.majority;
+  if (majority) desk.RequireMajority();
   RunStep(order, step, context);
   if (desk.undone()) order.replies.resize(start);
   if (desk.written()) {
@@ -25,7 +20,7 @@ bool OrderExecutor::RunDecided(Running& order, const OrderStep& step, CommandCon
     order.records_upto = desk.written()->stamp;
   }
   order.met = desk.met();
-  order.saw_claim = order.saw_claim || desk.saw_claim() || step.majority;
+  order.saw_claim = order.saw_claim || desk.saw_claim() || majority;
   return !desk.undone();
 }
 
@@ -78,7 +73,7 @@ void OrderExecutor::EndHeldBack(std::chrono::nanoseconds now) {
     if (now < std::max(*order->begun, decided_at_) + kHeldBackAtMost) return false;
     Reply reply(order->replies, order->state.protocol);
     for (; order->next < order->decoded.steps.size(); ++order->next) {
-      if (!order->decoded.steps[order->next].silent) reply.Error(kNoQuorum);
+      if (!order->decoded.steps[order->next].silent) reply.Error(kNoMajority);
     }
     const bool nothing = order->records_upto == Stamp{};
     Finish(*order, nothing ? OrderOutcome::kDone : OrderOutcome::kForgotten);

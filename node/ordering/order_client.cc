@@ -65,7 +65,7 @@ uint64_t OrderClient::Start(const Words& words, bool blocks, std::chrono::millis
   }
   const uint64_t epoch = runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
   if (epoch != 0 || alone_) {
-    executor_.RunOwn(number, std::move(order), epoch);
+    executor_.RunOwn({.number = number, .order = std::move(order), .epoch = epoch});
     return number;
   }
   std::vector<std::pair<uint64_t, Order>> orders;

@@ -3,11 +3,13 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "node/arguments.h"
 #include "node/claim_desk.h"
 #include "node/command_keys.h"
+#include "node/error_text.h"
 #include "node/log_errors.h"
 #include "node/ordering/order_steps.h"
 #include "node/ordering/route.h"
@@ -37,7 +39,8 @@ OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scr
                              std::shared_ptr<spdlog::logger> log)
     : runtime_(runtime),
       commands_(commands),
-      services_(commands, scripting),
+      gate_(runtime.gate()),
+      services_(commands, scripting, [this] { WhileScriptRuns(); }),
       log_(std::move(log)),
       random_(RandomNumber()),
       blocked_(runtime.store().keyspace(), [this] { Wake(touched_); }),
@@ -71,7 +74,7 @@ void OrderExecutor::Wake(bool& reason) {
 void OrderExecutor::Push(std::vector<RunningPtr> orders) {
   {
     const std::lock_guard lock(mutex_);
-    std::move(orders.begin(), orders.end(), std::back_inserter(arrived_));
+    for (RunningPtr& order : orders) arrived_.emplace_back(std::move(order));
   }
   wake_.notify_one();
 }
@@ -79,7 +82,7 @@ void OrderExecutor::Push(std::vector<RunningPtr> orders) {
 void OrderExecutor::Push(Drop drop) {
   {
     const std::lock_guard lock(mutex_);
-    drops_.push_back(std::move(drop));
+    arrived_.emplace_back(std::move(drop));
   }
   wake_.notify_one();
 }
@@ -108,14 +111,14 @@ void OrderExecutor::SetSink(uint64_t base, Sink sink) {
   sinks_[base >> kOrderSinkShift] = std::move(sink);
 }
 
-void OrderExecutor::RunOwn(uint64_t number, Order order, uint64_t epoch,
-                           std::unique_ptr<ClientTransaction> watched) {
+void OrderExecutor::RunOwn(OwnOrder own) {
   auto running = std::make_unique<Running>();
-  running->id = number;
-  running->client = {PeerProcess{}, order.client};
-  running->request = std::move(order.request);
-  running->epoch = epoch;
-  running->watched = std::move(watched);
+  running->id = own.number;
+  running->client = {PeerProcess{}, own.order.client};
+  running->request = std::move(own.order.request);
+  running->epoch = own.epoch;
+  running->without_lease = own.without_lease;
+  running->watched = std::move(own.watched);
   std::vector<RunningPtr> arrived;
   arrived.push_back(std::move(running));
   Push(std::move(arrived));
@@ -137,8 +140,7 @@ void OrderExecutor::Serve() {
   pthread_setname_np(pthread_self(), "starling-orders");
   std::unique_lock lock(mutex_);
   const auto awaited = [this] {
-    return stop_ || touched_ || lease_changed_ || majority_advanced_ || !arrived_.empty() ||
-           !drops_.empty();
+    return stop_ || touched_ || lease_changed_ || majority_advanced_ || !arrived_.empty();
   };
   while (!stop_) {
     if (const auto next = NextTimer()) {
@@ -146,13 +148,11 @@ void OrderExecutor::Serve() {
     } else {
       wake_.wait(lock, awaited);
     }
-    std::deque<RunningPtr> arrived = std::exchange(arrived_, {});
-    const std::vector<Drop> drops = std::exchange(drops_, {});
+    auto arrived = std::exchange(arrived_, {});
     const bool touched = std::exchange(touched_, false);
     const bool lease_changed = std::exchange(lease_changed_, false);
     const bool majority = std::exchange(majority_advanced_, false);
     lock.unlock();
-    for (const Drop& drop : drops) Apply(drop);
     if (lease_changed) {
       claims_.SetLease(runtime_.lease().view());
       GiveBackWaiting();
@@ -162,13 +162,21 @@ void OrderExecutor::Serve() {
     RetryHeldBack(lease_changed);
     // Who has waited longer comes first.
     if (touched) blocked_.ServeTouched([this](uint64_t order) { return Retry(order); });
-    for (RunningPtr& order : arrived) Begin(std::move(order));
+    for (auto& one : arrived) {
+      if (const auto* drop = std::get_if<Drop>(&one)) {
+        Apply(*drop);
+      } else {
+        Begin(std::move(std::get<RunningPtr>(one)));
+      }
+    }
+    gate_.Open();
     if (LeadsEpoch() == claims_.lease().epoch) claims_.EndLapsed(Now());
     EndWaits(Now());
     EndHeldBack(Now());
+    // Before anybody hears that it waits no longer.
+    waiting_count_.store(waiting_.size());
     HandBack();
     AwaitMajority();
-    waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
     lock.lock();
   }
 }
@@ -214,19 +222,75 @@ void OrderExecutor::Begin(RunningPtr order) {
     return Finish(*order, OrderOutcome::kNotRun);
   }
   if (!own) order->epoch = epoch;
-  Result<DecodedOrder> decoded = DecodeOrder(order->request);
+  if (Prepare(*order)) Continue(std::move(order));
+}
+
+bool OrderExecutor::Prepare(Running& order) {
+  Result<DecodedOrder> decoded = DecodeOrder(order.request);
   if (!decoded) {
-    log_->warn("event=order_refused peer={} error=\"{}\"", order->peer.node.ToString(),
+    log_->warn("event=order_refused peer={} error=\"{}\"", order.peer.node.ToString(),
                decoded.error().message);
-    return Finish(*order, OrderOutcome::kForgotten);
+    Finish(order, OrderOutcome::kForgotten);
+    return false;
   }
-  order->decoded = *std::move(decoded);
-  order->state.id = order->client.second;
-  order->state.database = order->decoded.head.database;
-  order->state.protocol = order->decoded.head.protocol;
-  order->state.name = order->decoded.head.name;
-  order->state.authenticated = true;
-  Continue(std::move(order));
+  order.decoded = *std::move(decoded);
+  order.state.id = order.client.second;
+  order.state.database = order.decoded.head.database;
+  order.state.protocol = order.decoded.head.protocol;
+  order.state.name = order.decoded.head.name;
+  order.state.authenticated = true;
+  return true;
+}
+
+void OrderExecutor::WhileScriptRuns() {
+  if (!gate_.busy()) return;
+  std::deque<std::variant<RunningPtr, Drop>> arrived;
+  {
+    const std::lock_guard lock(mutex_);
+    arrived.swap(arrived_);
+  }
+  if (arrived.empty()) return;
+  std::vector<Done> earlier =
+      std::exchange(done_, {});  // they wait for the log, and so for the end
+  std::deque<std::variant<RunningPtr, Drop>> later;
+  for (auto& one : arrived) {
+    if (std::holds_alternative<Drop>(one)) {
+      later.push_back(std::move(one));
+      continue;
+    }
+    Running& order = *std::get<RunningPtr>(one);
+    if (!Prepare(order)) continue;
+    for (const OrderStep& step : order.decoded.steps) AnswerBusy(order, step);
+    // Its EXEC is over: what it watched here is forgotten, as far as it is another node's client.
+    if (order.decoded.head.watch_epoch != 0) {
+      later.emplace_back(Drop{order.client.first, std::vector<uint64_t>{order.client.second}});
+    }
+    Finish(order, OrderOutcome::kDone);
+  }
+  Deliver(std::exchange(done_, std::move(earlier)), Status());
+  if (later.empty()) return;
+  const std::lock_guard lock(mutex_);
+  arrived_.insert(arrived_.begin(), std::make_move_iterator(later.begin()),
+                  std::make_move_iterator(later.end()));
+}
+
+void OrderExecutor::AnswerBusy(Running& order, const OrderStep& step) {
+  const size_t start = order.replies.size();
+  Reply reply(order.replies, order.state.protocol);
+  const CommandTable::Resolved resolved = Resolve(step).resolved;
+  if (resolved.row != nullptr && std::strcmp(resolved.row->name, "script|kill") == 0) {
+    ClientTransaction transaction(runtime_.store().keyspace());
+    CommandContext context{runtime_.store(), services_, order.state, reply, random_, transaction};
+    RunResolved(resolved, context, step.commands[0]);
+  } else {
+    reply.Error(error_text::kBusy);
+  }
+  if (step.silent) order.replies.resize(start);
+}
+
+ClaimDesk::Kind OrderExecutor::ClaimsOf(const Running& order) const {
+  if (order.epoch != 0) return ClaimDesk::Kind::kElsewhere;
+  return order.without_lease ? ClaimDesk::Kind::kWithout : ClaimDesk::Kind::kLocal;
 }
 
 void OrderExecutor::Continue(RunningPtr order) {
@@ -254,21 +318,25 @@ OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& bl
   const bool alone = order.decoded.steps.size() == 1 && !order.decoded.steps[0].transaction;
   for (; order.next < order.decoded.steps.size(); ++order.next) {
     const OrderStep& step = order.decoded.steps[order.next];
+    const ResolvedStep resolved = Resolve(step);
+    const CommandSpec* row = resolved.resolved.row;
     const size_t start = order.replies.size();
-    if (alone && IsBlocking(step)) context.block = &block;
-    // Nearly nothing needs a majority: that it does shows on the way.
-    const bool ordered = order.epoch != 0;
-    bool decided = ordered && step.majority;
-    if (!decided) {
-      ClaimDesk desk(ordered ? ClaimDesk::Kind::kElsewhere : ClaimDesk::Kind::kLocal);
+    if (alone && row != nullptr && MayBlock(*row)) context.block = &block;
+    // Nearly nothing needs a majority: that it does shows on the way. Scripts often do: releases of
+    // locks are some.
+    bool decided = order.epoch != 0 && (step.majority || resolved.script);
+    if (step.majority && order.without_lease) {
+      reply.Error(kNoLeaseholderForMajority);
+    } else if (!decided) {
+      ClaimDesk desk(ClaimsOf(order));
       context.claims = &desk;
-      RunStep(order, step, context);
+      RunStep(order, resolved, context);
       if (block.wanted) return Progress::kWaits;
       decided = desk.undone();
     }
     if (decided) {
       order.replies.resize(start);
-      if (!RunDecided(order, step, context)) {
+      if (!RunDecided(order, resolved, context)) {
         // Who may wait for the key keeps its place among those who do.
         block.wanted = order.met && !block.keys.empty();
         return block.wanted ? Progress::kWaits : Progress::kHeldBack;
@@ -282,19 +350,32 @@ OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& bl
                                                                     : Progress::kPending;
 }
 
-bool OrderExecutor::IsBlocking(const OrderStep& step) const {
-  const CommandSpec* row = commands_.Resolve(step.commands[0]).row;
-  return row != nullptr && MayBlock(*row);
+OrderExecutor::ResolvedStep OrderExecutor::Resolve(const OrderStep& step) const {
+  const auto is_script = [](const CommandSpec* row) {
+    return row != nullptr && (row->flags & kScript) != 0;
+  };
+  if (!step.transaction) {
+    const CommandTable::Resolved resolved = commands_.Resolve(step.commands[0]);
+    return {step, resolved, is_script(resolved.row)};
+  }
+  const bool script =
+      std::any_of(step.commands.begin(), step.commands.end(),
+                  [&](const auto& words) { return is_script(commands_.Resolve(words).row); });
+  return {step, {}, script};
 }
 
-void OrderExecutor::RunStep(Running& order, const OrderStep& step, CommandContext& context) {
-  if (step.transaction) {
-    RunTransaction(order, step, context);
-  } else if (order.peer != PeerProcess{} && IsWord(step.commands[0][0], "watch")) {
-    Watch(order, step.commands[0], context);
+void OrderExecutor::RunStep(Running& order, const ResolvedStep& step, CommandContext& context) {
+  const std::vector<std::string_view>& words = step.step.commands[0];
+  if (step.script) gate_.Close();
+  if (step.step.transaction) {
+    RunTransaction(order, step.step, context);
+  } else if (order.peer != PeerProcess{} && IsWord(words[0], "watch")) {
+    Watch(order, words, context);
   } else {
-    RunCommand(commands_, context, step.commands[0]);
+    RunResolved(step.resolved, context, words);
   }
+  if (step.script) decided_at_ = Now();  // nothing could be decided meanwhile
+  if (gate_.wanted()) gate_.Open();
 }
 
 void OrderExecutor::Watch(Running& order, Arguments words, CommandContext& context) {
@@ -354,12 +435,15 @@ void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
 
 void OrderExecutor::HandBack() {
   if (done_.empty()) return;
-  const Status committed = runtime_.store().journal().Commit();
+  Deliver(std::exchange(done_, {}), runtime_.store().journal().Commit());
+}
+
+void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
   const Stamp upto = runtime_.store().journal().upto();
   const uint64_t epoch = LeadsEpoch();
   std::map<PeerProcess, std::vector<ExecutedOrder>> by_peer;
   std::map<uint64_t, std::vector<OrderEffect>> by_sink;
-  for (Done& one : std::exchange(done_, {})) {
+  for (Done& one : ended) {
     ExecutedOrder& order = one.order;
     const bool done = order.outcome == OrderOutcome::kDone;
     if (done && !committed.ok()) {
@@ -368,8 +452,7 @@ void OrderExecutor::HandBack() {
       Reply reply(order.reply, one.protocol);
       for (size_t i = 0; i < one.replies; ++i) reply.Error(NotLogged(committed.error()));
     }
-    // Whose lease has ended meanwhile has run it as one of many.
-    const bool unordered = done && one.epoch != 0 && one.epoch != epoch;
+    const bool unordered = done && one.epoch != 0 && !claims_.StillOrdered(one.epoch, epoch);
     // What was told of a claim may not be true any more.
     if (unordered) {
       order.outcome = one.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
@@ -386,9 +469,8 @@ void OrderExecutor::HandBack() {
   }
   for (auto& [peer, orders] : by_peer) runtime_.OnExecuted(peer, std::move(orders), upto);
   const std::lock_guard lock(mutex_);
-  for (auto& [sink, ended] : by_sink) {
-    if (const auto found = sinks_.find(sink); found != sinks_.end())
-      found->second(std::move(ended));
+  for (auto& [sink, ends] : by_sink) {
+    if (const auto found = sinks_.find(sink); found != sinks_.end()) found->second(std::move(ends));
   }
 }
 

@@ -1,11 +1,13 @@
 /// Runs orders: those of other nodes' clients while this node holds the lease, and those of its own
-/// that may have to wait.
+/// that may have to wait, and all scripts.
 ///
 /// One thread takes what has arrived, runs it, commits once for all of it and hands the replies
 /// back, so that the costs of a commit are shared as widely as the load allows (as in
 /// server/io_thread.h). What a client of another node watches lives here between its WATCH and its
 /// EXEC, for as long as the epoch lasts; who waits for a key waits here. When the lease ends, those
-/// who wait are given back unrun, and wait at the next leaseholder.
+/// who wait are given back unrun, and wait at the next leaseholder. While a script runs, the
+/// keyspace's gate is closed (keyspace_gate.h); orders that come while it runs for too long are
+/// answered at once that the node is busy.
 ///
 /// Thread-safe. Invariants: I7; I9 (requests are bounded by replication/order_book.h and by their
 /// clients' limits, watches here).
@@ -23,11 +25,14 @@
 #include <random>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <spdlog/logger.h>
 
+#include "node/claim_desk.h"
 #include "node/command.h"
+#include "node/keyspace_gate.h"
 #include "node/lease_watch.h"
 #include "node/ordering/blocked_orders.h"
 #include "node/ordering/claim_decider.h"
@@ -51,11 +56,17 @@ class OrderExecutor final : private OrderRunner {
   /// Where the ends of orders go whose numbers begin as `base` does (Runtime::AddOrderSink); called
   /// on this object's thread, must not block. Before the first of them.
   void SetSink(uint64_t base, Sink sink);
-  /// `epoch`: in which this node leads, as the client was told; where that has ended the order
-  /// comes back unrun. 0: the order is of no lease.
-  /// `watched`: what its transaction watches; null: nothing.
-  void RunOwn(uint64_t number, Order order, uint64_t epoch,
-              std::unique_ptr<ClientTransaction> watched = nullptr);
+  struct OwnOrder {
+    uint64_t number = 0;
+    Order order;
+    /// In which this node leads, as the client was told; where that has ended the order comes back
+    /// unrun. 0: the order is of no lease.
+    uint64_t epoch = 0;
+    /// It ought to be of one, but no leaseholder is in reach: what needs a majority is refused.
+    bool without_lease = false;
+    std::unique_ptr<ClientTransaction> watched{};  ///< By its transaction; null: nothing.
+  };
+  void RunOwn(OwnOrder order);
   void DropOwnClient(uint64_t client);
   /// How many orders wait here: for a key, or for members. As of the last round.
   size_t waiting() const { return waiting_count_.load(std::memory_order_relaxed); }
@@ -78,6 +89,7 @@ class OrderExecutor final : private OrderRunner {
     DecodedOrder decoded;  // borrows from the request
     ClientState state;
     uint64_t epoch = 0;                          // own: in which it may run
+    bool without_lease = false;                  // own
     std::unique_ptr<ClientTransaction> watched;  // own
     size_t next = 0;                             // of its steps
     std::string replies;
@@ -128,13 +140,24 @@ class OrderExecutor final : private OrderRunner {
   std::optional<std::chrono::nanoseconds> NextTimer() const;
   void Apply(const Drop& drop);
   void Begin(RunningPtr order);
+  /// Reads the request; false: it has ended.
+  bool Prepare(Running& order);
+  /// Called by a script that runs: answers what has arrived, if it runs for too long.
+  void WhileScriptRuns();
+  void AnswerBusy(Running& order, const OrderStep& step);
+  ClaimDesk::Kind ClaimsOf(const Running& order) const;
   Progress RunSteps(Running& order, BlockRequest& block);
   /// Runs it on, and puts it where it has to wait.
   void Continue(RunningPtr order);
-  bool IsBlocking(const OrderStep& step) const;
-  void RunStep(Running& order, const OrderStep& step, CommandContext& context);
+  struct ResolvedStep {
+    const OrderStep& step;
+    CommandTable::Resolved resolved;  // of a single command
+    bool script = false;              // some of it is one
+  };
+  ResolvedStep Resolve(const OrderStep& step) const;
+  void RunStep(Running& order, const ResolvedStep& step, CommandContext& context);
   /// The same by a majority, where the step needs one. False: it has to wait, and has done nothing.
-  bool RunDecided(Running& order, const OrderStep& step, CommandContext& context);
+  bool RunDecided(Running& order, const ResolvedStep& step, CommandContext& context);
   void RunTransaction(Running& order, const OrderStep& step, CommandContext& context);
 
   // Claims (order_claims.cc):
@@ -162,9 +185,12 @@ class OrderExecutor final : private OrderRunner {
   void GiveBackWaiting();
   void Finish(Running& order, OrderOutcome outcome);
   void HandBack();
+  /// `committed`: whether the log has what they did.
+  void Deliver(std::vector<Done> done, const Status& committed);
 
   Runtime& runtime_;
   const CommandTable& commands_;
+  KeyspaceGate& gate_;
   OrderServices services_;
   std::shared_ptr<spdlog::logger> log_;
   std::mt19937_64 random_;
@@ -183,8 +209,7 @@ class OrderExecutor final : private OrderRunner {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
-  std::deque<RunningPtr> arrived_;
-  std::vector<Drop> drops_;
+  std::deque<std::variant<RunningPtr, Drop>> arrived_;  // in the order of their arrival
   std::map<uint64_t, Sink> sinks_;
   bool touched_ = false;  // a key that somebody waits for has changed
   bool lease_changed_ = false;

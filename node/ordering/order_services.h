@@ -10,11 +10,15 @@ namespace starling {
 
 class OrderServices final : public NodeServices {
  public:
-  OrderServices(const CommandTable& commands, Scripting& scripting)
-      : commands_(commands), scripting_(scripting) {}
+  OrderServices(const CommandTable& commands, Scripting& scripting,
+                std::function<void()> while_script_runs)
+      : commands_(commands),
+        scripting_(scripting),
+        while_script_runs_(std::move(while_script_runs)) {}
 
   const CommandTable& commands() override { return commands_; }
   Scripting& scripting() override { return scripting_; }
+  void WhileScriptRuns() override { while_script_runs_(); }
 
   std::vector<std::pair<std::string, std::string>> GetConfig(std::string_view) override {
     return {};
@@ -54,6 +58,7 @@ class OrderServices final : public NodeServices {
 
   const CommandTable& commands_;
   Scripting& scripting_;
+  const std::function<void()> while_script_runs_;
 };
 
 }  // namespace starling

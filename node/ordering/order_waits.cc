@@ -110,7 +110,13 @@ void OrderExecutor::GiveBackWaiting() {
     Running& order = *one.second;
     if (order.epoch == 0 || order.epoch == epoch) return false;
     blocked_.Remove(one.first);
-    Finish(order, OrderOutcome::kNotRun);
+    if (order.block.holders) {  // the next leaseholder knows nothing of this node's stream
+      order.replies.clear();
+      if (!order.decoded.steps[0].silent) Reply(order.replies, order.state.protocol).Integer(0);
+      Finish(order, OrderOutcome::kDone);
+    } else {
+      Finish(order, OrderOutcome::kNotRun);
+    }
     return true;
   });
   std::erase_if(held_back_, [&](const RunningPtr& order) {

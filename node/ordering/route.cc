@@ -37,6 +37,7 @@ Route OfTransaction(const ClientTransaction& transaction, const Levels& levels) 
   }
   Route route{strongest != Level::kLocal, (transaction.flags() & (kWrite | kMayWrite)) == 0};
   route.majority = strongest == Level::kMajority;
+  route.script = (transaction.flags() & kScript) != 0;
   return route;
 }
 
@@ -54,9 +55,10 @@ Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
   const Level level = LevelOf(*row, words, levels);
   const bool ordered = level != Level::kLocal;
   const bool blocks = MayBlock(*row);
-  if (!ordered && !blocks) return {};
+  const bool script = (row->flags & kScript) != 0;
+  if (!ordered && !blocks && !script) return {};
   const bool majority = level == Level::kMajority && (row->flags & kUsesKeys) != 0;
-  return {ordered, (row->flags & (kWrite | kMayWrite)) == 0, blocks, majority};
+  return {ordered, (row->flags & (kWrite | kMayWrite)) == 0, blocks, majority, script};
 }
 
 }  // namespace starling

@@ -12,6 +12,7 @@ struct Route {
   bool repeatable = false;  ///< It writes nothing.
   bool blocks = false;      ///< It may wait for something to take.
   bool majority = false;    ///< What it writes, a majority holds before its client is told.
+  bool script = false;      ///< Some of it is a script: it runs on the executor, wherever that is.
 };
 
 /// The levels of one connection: `rules` of the node, `otherwise` for keys that none fits and for

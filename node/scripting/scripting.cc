@@ -1,7 +1,9 @@
 #include "node/scripting/scripting.h"
 
 #include "node/arguments.h"
+#include "node/claim_desk.h"
 #include "node/guarded_run.h"
+#include "node/node_services.h"
 #include "storage/held_shards.h"
 #include "storage/speculation.h"
 
@@ -9,6 +11,7 @@ namespace starling {
 namespace {
 
 constexpr std::string_view kNoSuchScript = "NOSCRIPT No matching script. Please use EVAL.";
+constexpr std::string_view kStopped = "ERR This node stops; nothing was changed by the script.";
 
 constexpr size_t kShaSize = 40;
 /// The hash of all texts by their names, and the field that counts their bytes.
@@ -162,8 +165,6 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
     return context.reply.Error("ERR Can not execute a script with write flag using *_ro command.");
   }
   const size_t keys = *ReadKeyCount(context, arguments);
-  TimeSource& time = context.store.clock().time();
-  const std::chrono::nanoseconds end = time.Monotonic() + limits_.time;
   state_ = State::kRunning;
   ScriptRun run{context, sha, arguments.subspan(3, keys), arguments.subspan(3 + keys)};
   run.read_only = read_only || header.no_writes;
@@ -175,10 +176,11 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
   run.must_end = [&]() -> std::string {
     if (state_ == State::kKilled)
       return "ERR Error running script: Script killed by user with SCRIPT KILL...";
+    if (stopped_) return std::string(kStopped);
     // It is rolled back and comes again: this is read by nobody.
     if (speculation && speculation->blocked()) return "ERR what it met is being decided";
-    if (time.Monotonic() < end) return {};
-    return "ERR the script was ended: it ran for longer than scripts may";
+    context.services.WhileScriptRuns();
+    return {};
   };
   run.on_write = [this] {
     State expected = State::kRunning;
@@ -187,6 +189,7 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
   const size_t start = context.reply.out().size();
   interpreter_->Run(run);
   state_ = State::kIdle;
+  if (stopped_ && context.claims != nullptr) context.claims->Abandon(kStopped);
   if (speculation) ConcludeGuarded(context, *speculation, start);
 }
 

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,9 +30,6 @@ struct ScriptLimits {
   size_t interpreter_bytes = size_t{256} << 20;
   /// Of the texts of known scripts; beyond, all are forgotten, as by SCRIPT FLUSH.
   size_t text_bytes = size_t{32} << 20;
-  /// A script that runs for longer is ended with an error, as by SCRIPT KILL: the thread that runs
-  /// it serves other clients, and every other waits for the shards.
-  std::chrono::milliseconds time{5000};
 };
 
 class Scripting {
@@ -57,6 +53,11 @@ class Scripting {
   enum class KillOutcome : uint8_t { kAsked, kNotRunning, kHasWritten };
   /// Asks the script that runs, if any, to end; one that has written goes on.
   KillOutcome Kill();
+  /// Whether one runs here.
+  bool running() const { return state_ != State::kIdle; }
+  /// The node is about to end: so does the script that runs, and it leaves nothing; so does every
+  /// later one.
+  void Stop() { stopped_ = true; }
 
  private:
   enum class State : uint8_t { kIdle, kRunning, kWrote, kKilled };
@@ -69,6 +70,7 @@ class Scripting {
 
   const ScriptLimits limits_;
   std::atomic<State> state_{State::kIdle};
+  std::atomic<bool> stopped_{false};
 
   std::mutex mutex_;  // guards what follows
   std::unique_ptr<Interpreter> interpreter_;

@@ -114,5 +114,61 @@ TEST_F(StringCommandsTest, LcsFindsTheLongestCommonSubsequence) {
             "$3\r\nlen\r\n:6\r\n");
 }
 
+// Redis 8.4's and Valkey's, which redis-server 7 does not know.
+TEST_F(StringCommandsTest, SetComparesWithThePresentValue) {
+  EXPECT_EQ(node_.Do("SET k v IFEQ x"), "$-1\r\n") << "what is absent equals nothing";
+  EXPECT_EQ(node_.Do("EXISTS k"), ":0\r\n");
+  EXPECT_EQ(node_.Do("SET k v IFNE x"), "+OK\r\n") << "and differs from everything";
+  EXPECT_EQ(node_.Do("SET k w IFEQ x"), "$-1\r\n");
+  EXPECT_EQ(node_.Do("SET k w IFEQ v EX 100"), "+OK\r\n");
+  EXPECT_EQ(node_.Do("TTL k"), ":100\r\n");
+  EXPECT_EQ(node_.Do("SET k x ifne w"), "$-1\r\n");
+  EXPECT_EQ(node_.Do("SET k x IFEQ nothing GET"), "$1\r\nw\r\n") << "the value, set or not";
+  EXPECT_EQ(node_.Do("GET k"), "$1\r\nw\r\n");
+  EXPECT_EQ(node_.Do("SET k 5 IFEQ w KEEPTTL GET"), "$1\r\nw\r\n");
+  EXPECT_EQ(node_.Do("TTL k"), ":100\r\n");
+  EXPECT_EQ(node_.Do("SET k 6 IFEQ 5"), "+OK\r\n") << "a number compares as its text";
+  EXPECT_EQ(node_.Do("SET k nx IFEQ 6"), "+OK\r\n");
+  for (const char* wrong :
+       {"SET k v IFEQ", "SET k v NX IFEQ x", "SET k v IFEQ x XX", "SET k v IFEQ x IFNE y"}) {
+    EXPECT_EQ(node_.Do(wrong), "-ERR syntax error\r\n") << wrong;
+  }
+  node_.Do("SADD set a");
+  EXPECT_TRUE(node_.Do("SET set v IFEQ a").starts_with("-WRONGTYPE"));
+}
+
+TEST_F(StringCommandsTest, DeletesComparedWithThePresentValue) {
+  node_.Do("SET k v");
+  EXPECT_EQ(node_.Do("DELIFEQ k w"), ":0\r\n");
+  EXPECT_EQ(node_.Do("DELIFEQ k v"), ":1\r\n");
+  EXPECT_EQ(node_.Do("DELIFEQ k v"), ":0\r\n");
+  node_.Do("SET k v");
+  EXPECT_EQ(node_.Do("DELEX k IFNE v"), ":0\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFEQ w"), ":0\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFEQ v"), ":1\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFNE v"), ":0\r\n") << "nothing to delete";
+  node_.Do("SADD set a");
+  EXPECT_TRUE(node_.Do("DELIFEQ set a").starts_with("-WRONGTYPE"));
+  EXPECT_TRUE(node_.Do("DELEX set IFEQ a").starts_with("-WRONGTYPE"));
+  EXPECT_EQ(node_.Do("DELEX set"), ":1\r\n") << "without a condition it is DEL";
+  EXPECT_EQ(node_.Do("DELEX k IFEQ"), "-ERR syntax error\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFEQ a b"), "-ERR syntax error\r\n");
+}
+
+TEST_F(StringCommandsTest, DigestsCompareAsTheValuesDo) {
+  EXPECT_EQ(node_.Do("DIGEST k"), "$-1\r\n");
+  node_.Do(Words{"SET", "empty", ""});
+  EXPECT_EQ(node_.Do("DIGEST empty"), "$16\r\n2d06800538d394c2\r\n")
+      << "as xxhash's own tests have it";
+  node_.Do("SET k v");
+  const std::string digest = node_.Do("DIGEST k").substr(5, 16);
+  EXPECT_EQ(node_.Do("SET k w IFDNE " + digest), "$-1\r\n");
+  EXPECT_EQ(node_.Do("SET k w IFDEQ " + digest), "+OK\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFDEQ " + digest), ":0\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFDNE " + digest), ":1\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFDEQ 12"),
+            "-ERR a digest has exactly 16 hexadecimal characters\r\n");
+}
+
 }  // namespace
 }  // namespace starling

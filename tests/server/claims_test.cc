@@ -74,6 +74,17 @@ TEST_F(ClaimTest, IsReleasedByTheUsualScriptOfItsHolderOnly) {
   EXPECT_EQ(Ask({"EXISTS", "lock"}), ":0\r\n");
 }
 
+TEST_F(ClaimTest, IsReleasedAndRewrittenByComparison) {
+  EXPECT_EQ(Ask({"SET", "lock", "a", "NX", "PX", "60000"}), kOk);
+  const uint64_t token = Fence("lock");
+  EXPECT_EQ(Ask({"SET", "lock", "b", "IFEQ", "x"}), kNil);
+  EXPECT_EQ(Ask({"SET", "lock", "b", "IFEQ", "a", "PX", "60000"}), kOk);
+  EXPECT_EQ(Fence("lock"), token);
+  EXPECT_EQ(Ask({"DELIFEQ", "lock", "a"}), ":0\r\n");
+  EXPECT_EQ(Ask({"DELEX", "lock", "IFEQ", "b"}), ":1\r\n");
+  EXPECT_EQ(Fence("lock"), 0u);
+}
+
 TEST_F(ClaimTest, KeepsItsTokenWhileItIsRewritten) {
   EXPECT_EQ(Ask({"SET", "window", "0", "EX", "60", "NX"}), kOk);
   const uint64_t token = Fence("window");
@@ -95,6 +106,34 @@ TEST_F(ClaimTest, IsEndedByAPlainSet) {
   EXPECT_EQ(Ask({"SET", "k", "plain"}), kOk);
   EXPECT_EQ(Ask({"GET", "k"}), "$5\r\nplain\r\n");
   EXPECT_EQ(Fence("k"), 0u);
+}
+
+TEST_F(ClaimTest, IsEndedByWhateverReplacesIt) {
+  const std::vector<std::vector<std::string>> replacing = {
+      {"GETSET", "lock", "b"}, {"RENAME", "other", "lock"}, {"FLUSHDB"}, {"GETDEL", "lock"}};
+  for (const std::vector<std::string>& words : replacing) {
+    Ask({"DEL", "lock"});
+    Ask({"SET", "other", "b"});
+    EXPECT_EQ(Ask({"SET", "lock", "a", "NX", "PX", "60000"}), kOk);
+    EXPECT_GT(Fence("lock"), 0u);
+    EXPECT_NE(Ask(words)[0], '-') << words[0];
+    EXPECT_EQ(Fence("lock"), 0u) << words[0];
+  }
+}
+
+TEST_F(ClaimTest, StandsInTheWayOfNobodyWhoLists) {
+  EXPECT_EQ(Ask({"FLUSHALL"}), kOk);
+  EXPECT_EQ(Ask({"SET", "lock", "a", "NX", "PX", "60000"}), kOk);
+  EXPECT_EQ(Ask({"KEYS", "*"}), "*1\r\n$4\r\nlock\r\n");
+  EXPECT_EQ(Ask({"DBSIZE"}), ":1\r\n");
+  EXPECT_EQ(Ask({"RANDOMKEY"}), "$4\r\nlock\r\n");
+  EXPECT_EQ(Ask({"SCAN", "0"}), "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nlock\r\n");
+}
+
+TEST_F(ClaimTest, IsNotWhatHsetnxMakes) {
+  EXPECT_EQ(Ask({"HSETNX", "hash", "field", "a"}), ":1\r\n");
+  EXPECT_EQ(Ask({"HSETNX", "hash", "field", "b"}), ":0\r\n");
+  EXPECT_EQ(Fence("hash"), 0u);
 }
 
 TEST_F(ClaimTest, TakesItsTransactionAlong) {
