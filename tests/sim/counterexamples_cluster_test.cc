@@ -336,5 +336,36 @@ TEST_F(ClusterCounterexamples, AMemberAwayDuringADeletionDoesNotBringTheKeyBack)
   EXPECT_TRUE(Freed({0, 1, 2}));
 }
 
+// The leaseholder ends whom nobody has heard for `forget_after`; who returns in time is not ended.
+TEST_F(ClusterCounterexamples, AMemberAwayForTooLongIsForgotten) {
+  WorldOptions options;
+  options.nodes = 4;
+  options.folder = true;
+  options.forget_after = seconds(30);
+  Form(options);
+  Set(node(2), "k", "old");
+  Increment(node(2), "count");
+  ASSERT_TRUE(Agreed({0, 1, 2, 3}));
+  node(3).Crash(CrashKind::kKill);
+  world().RunFor(seconds(15));
+  node(2).Crash(CrashKind::kKill);
+  Delete(node(0), "k");
+  world().RunFor(seconds(5));
+  node(3).Start();
+  world().RunFor(seconds(20));
+  for (const char* name : {"C", "D"}) {
+    EXPECT_TRUE(IsMember(node(0), name)) << name;
+  }
+  ASSERT_TRUE(WaitForgotten(node(0), "C"));
+  ASSERT_TRUE(WaitForgotten(node(1), "C"));
+  world().RunFor(seconds(30));
+  EXPECT_TRUE(IsMember(node(1), "D"));
+  EXPECT_TRUE(Freed({0, 1, 3})) << "nothing is kept for its sake";
+  node(2).Start();
+  ASSERT_TRUE(Settled({0, 1, 2, 3}, seconds(60)));
+  EXPECT_EQ(Shown(node(2), "k"), "(absent)");
+  EXPECT_EQ(Shown(node(2), "count"), "1");
+}
+
 }  // namespace
 }  // namespace starling::sim

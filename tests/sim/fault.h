@@ -30,14 +30,21 @@ std::unique_ptr<Fault> MakeOneWay(Random random);
 std::unique_ptr<Fault> MakeLinkReset(Random random);
 std::unique_ptr<Fault> MakeBadNetwork(Random random);
 std::unique_ptr<Fault> MakePause(Random random);
+std::unique_ptr<Fault> MakeScript(Random random);
 std::unique_ptr<Fault> MakeClockStep(Random random);
+std::unique_ptr<Fault> MakeClockCreep(Random random);
+std::unique_ptr<Fault> MakeClockRate(Random random);
+std::unique_ptr<Fault> MakeWildClock(Random random);
+std::unique_ptr<Fault> MakeSlowBulk(Random random);
+std::unique_ptr<Fault> MakeTurnover(Random random);
+std::unique_ptr<Fault> MakePartedVoters(Random random);
 std::unique_ptr<Fault> MakeLeave(Random random);
 std::unique_ptr<Fault> MakeChangeVoters(Random random);
 
 struct FaultKind {
   const char* name;
   std::unique_ptr<Fault> (*make)(Random random);
-  int per_mille;  ///< Of the seeds that have it.
+  int per_mille;  ///< Of the seeds that have it; 0: only where it is asked for.
 };
 inline constexpr FaultKind kFaults[] = {
     {"kill", MakeKill, 500},
@@ -54,6 +61,13 @@ inline constexpr FaultKind kFaults[] = {
     {"leave", MakeLeave, 300},
     {"voters", MakeChangeVoters, 400},
     {"kill-leader", MakeKillLeader, 350},
+    {"clock-rate", MakeClockRate, 250},
+    {"slow-bulk", MakeSlowBulk, 250},
+    {"turnover", MakeTurnover, 250},
+    {"parted-voters", MakePartedVoters, 200},
+    {"wild-clock", MakeWildClock, 0},
+    {"clock-creep", MakeClockCreep, 0},
+    {"script", MakeScript, 300},
 };
 
 }  // namespace starling::sim

@@ -95,7 +95,7 @@ void Network::Send(const Address& from, LinkId id, SendEffect::Lane lane, Shared
     arrives = std::max(arrives, sender.control_arrives);
     sender.control_arrives = arrives;
   } else {
-    arrives += random_.Between(Duration::zero(), profile_.bulk_delay);
+    arrives += random_.Between(Duration::zero(), profile_.bulk_delay) + slow_[from];
     arrives = std::max({arrives, sender.bulk_arrives, sender.control_arrives});
     sender.bulk_arrives = arrives;
   }

@@ -59,6 +59,8 @@ class Network {
       : scheduler_(scheduler), trace_(trace), random_(random) {}
 
   void SetProfile(const NetworkProfile& profile) { profile_ = profile; }
+  /// Bulk frames that `from` sends take so much longer than others'; zero: they do not.
+  void SlowDown(const Address& from, Duration by) { slow_[from] = by; }
   const NetworkProfile& profile() const { return profile_; }
 
   /// A process listens at `address` from now on.
@@ -108,6 +110,7 @@ class Network {
   Trace& trace_;
   Random random_;
   NetworkProfile profile_;
+  std::map<Address, Duration> slow_;
   NetworkCounts counts_;
   LinkId next_link_ = 1;
   std::map<Address, Endpoint*> endpoints_;

@@ -27,6 +27,14 @@ std::shared_ptr<spdlog::logger> MakeLog(const NodeSetup& setup) {
   return log;
 }
 
+/// Whether it tells something to whoever runs orders.
+bool IsForOrders(const Effect& effect) {
+  return std::holds_alternative<RunOrdersEffect>(effect) ||
+         std::holds_alternative<OrderEffect>(effect) ||
+         std::holds_alternative<LeaseEffect>(effect) ||
+         std::holds_alternative<MajorityEffect>(effect);
+}
+
 }  // namespace
 
 SimNode::SimNode(const NodeSetup& setup, Scheduler& scheduler, Network& network, Trace& trace,
@@ -55,7 +63,7 @@ StoreOptions SimNode::MakeStoreOptions() const {
   StoreOptions options;
   options.name = setup_.name;
   options.appendfsync = setup_.appendfsync;
-  options.keyspace = {.shards = 4, .hash_seed = setup_.seed};
+  options.keyspace = {.shards = 4, .hash_seed = setup_.seed, .claim_rules = setup_.claim_rules};
   options.checkpoint_log_bytes = setup_.checkpoint_log_bytes;
   options.boot_id = setup_.name + "-boot-" + std::to_string(boots_);
   options.folder_identity = identity_;
@@ -87,7 +95,7 @@ void SimNode::Start() {
   options.advertise = setup_.address;
   options.random_seed = random_.Next();
   replicator_ = std::make_unique<Replicator>(options, *store_, log_);
-  orders_ = std::make_unique<Orders>(*store_, *replicator_, [this] {
+  orders_ = std::make_unique<Orders>(*store_, *replicator_, random_.Fork(), [this] {
     const uint64_t writes = store_->keyspace().writes();
     if (!store_->journal().Commit().ok() || disk_->crashed()) return false;
     logged_writes_ = writes;
@@ -168,6 +176,7 @@ void SimNode::Die(CrashKind kind, const std::string& dump_before) {
   store_.reset();
   batches_.clear();
   deferred_.clear();
+  script_.reset();
   ++life_;
   paused_ = leaving_ = false;
   if (lossy) ++boots_;
@@ -235,7 +244,32 @@ void SimNode::Resume() {
   }
 }
 
+void SimNode::BeginScript() {
+  if (!serving() || script_) return;
+  trace_.Add(name(), "script");
+  script_ = {store_->keyspace().writes(), store_->journal().upto(), {}, {}};
+  Run([this](Effects& effects) { replicator_->SetSuspended(true, now(), effects); });
+}
+
+void SimNode::EndScript() {
+  if (!script_) return;
+  trace_.Add(name(), "script-end");
+  if (store_->keyspace().writes() != script_->writes || store_->journal().upto() != script_->upto) {
+    observer_.OnViolation("I6", name() + " writes while a script has its keyspace");
+  }
+  Script script = *std::exchange(script_, std::nullopt);
+  const uint64_t life = life_;
+  Run([this, orders = std::move(script.orders)](Effects& effects) {
+    for (const Effect& effect : orders) orders_->OnEffect(effect, now(), effects);
+    replicator_->SetSuspended(false, now(), effects);
+  });
+  for (Step& step : script.after) {
+    if (life_ == life) Run(std::move(step));
+  }
+}
+
 void SimNode::Leave() {
+  EndScript();
   if (!up() || leaving_) return;
   trace_.Add(name(), "leave");
   leaving_ = true;
@@ -264,8 +298,8 @@ void SimNode::FinishLeaving() {
 }
 
 bool SimNode::serving() const {
-  return up() && !paused_ && !leaving_ && !disk_->crashed() && !store_->journal().read_only() &&
-         replicator_->cluster().has_value();
+  return up() && !paused_ && !script_ && !leaving_ && !disk_->crashed() &&
+         !store_->journal().read_only() && replicator_->cluster().has_value();
 }
 
 VersionVector SimNode::held() const { return up() ? store_->vector() : held_; }
@@ -296,22 +330,30 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
   if (delay.count() == 0) {
     Run(std::move(commit));
   } else {
-    Later(delay, std::move(commit));
+    LaterOnKeyspace(delay, std::move(commit));
   }
   return id;
 }
 
 void SimNode::Ask(const std::string& request, Orders::Done done) {
-  Run([this, request, done = std::move(done)](Effects& effects) {
+  RunOnKeyspace([this, request, done = std::move(done)](Effects& effects) {
     orders_->Ask(request, now(), effects, done);
   });
 }
 
 void SimNode::Input(const std::function<void(Replicator&, Instant, Effects&)>& input) {
-  Run([this, input](Effects& effects) { input(*replicator_, now(), effects); });
+  RunOnKeyspace([this, input](Effects& effects) { input(*replicator_, now(), effects); });
 }
 
 // --- inputs and effects ---
+
+void SimNode::RunOnKeyspace(Step step) {
+  if (script_) {
+    script_->after.push_back(std::move(step));
+  } else {
+    Run(std::move(step));
+  }
+}
 
 void SimNode::Run(Step step) {
   if (!up()) return;
@@ -346,10 +388,20 @@ void SimNode::Later(Duration delay, Step step) {
   });
 }
 
+void SimNode::LaterOnKeyspace(Duration delay, Step step) {
+  scheduler_.After(delay, [this, life = life_, step = std::move(step)]() mutable {
+    if (life == life_) RunOnKeyspace(std::move(step));
+  });
+}
+
 void SimNode::CarryOut(Effects effects) {
   for (size_t i = 0; i < effects.size(); ++i) {
     const Effect effect = effects[i];  // more may be added
-    orders_->OnEffect(effect, now(), effects);
+    if (script_) {
+      if (IsForOrders(effect)) script_->orders.push_back(effect);
+    } else {
+      orders_->OnEffect(effect, now(), effects);
+    }
     // Whatever the process did after its disk had ended its life, nobody has seen.
     if (disk_->crashed()) return Die(planned_, {});
     if (const auto* send = std::get_if<SendEffect>(&effect)) {
@@ -373,26 +425,27 @@ void SimNode::ArmTimer() {
   if (next == Instant::max() || (timer_ <= next && timer_ > now())) return;
   // A timer that is due already fires a little later: a tick may not starve the rest.
   timer_ = std::max(next, now() + std::chrono::microseconds(10));
-  Later(timer_ - now(), [this, when = timer_](Effects& effects) {
+  Later(clock_.RealTime(timer_ - now()), [this, when = timer_](Effects& effects) {
     if (when == timer_) timer_ = Instant::max();
     replicator_->OnTick(now(), effects);
   });
 }
 
 void SimNode::ArmOrders() {
+  if (script_) return;
   const Instant next = std::max(orders_->NextTimer(), now() + std::chrono::microseconds(100));
   if (orders_->NextTimer() == Instant::max() || (orders_timer_ <= next && orders_timer_ > now())) {
     return;
   }
   orders_timer_ = next;
-  Later(next - now(), [this, when = next](Effects& effects) {
+  LaterOnKeyspace(clock_.RealTime(next - now()), [this, when = next](Effects& effects) {
     if (when == orders_timer_) orders_timer_ = Instant::max();
     orders_->OnTick(now(), effects);
   });
 }
 
 void SimNode::Maintain(uint64_t round) {
-  Run([this, round](Effects&) {
+  RunOnKeyspace([this, round](Effects&) {
     if (round != rounds_) return;
     orders_->RemoveRecords(replicator_->stability(), now());
     const auto again = store_->Maintain(replicator_->stability());

@@ -20,7 +20,8 @@
 
 namespace starling::sim {
 
-/// A machine's clocks: the wall clock may be off and step, the other only runs.
+/// A machine's clocks: the wall clock may be off and step, the other only runs, at a speed that may
+/// change.
 class MachineClock final : public TimeSource {
  public:
   static constexpr int64_t kEpochMillis = 1'760'000'000'000;
@@ -32,13 +33,24 @@ class MachineClock final : public TimeSource {
     return kEpochMillis + offset_.count() +
            std::chrono::duration_cast<milliseconds>(scheduler_.now()).count();
   }
-  Instant Monotonic() override { return scheduler_.now() + std::chrono::hours(1); }
+  Instant Monotonic() override { return shown_ + (scheduler_.now() - since_) * rate_ / 1000; }
+  /// From now on so many milliseconds of the monotonic clock are one second: 1000 is right.
+  void SetRate(int64_t rate) {
+    shown_ = Monotonic();
+    since_ = scheduler_.now();
+    rate_ = rate;
+  }
+  /// How long it really takes until the monotonic clock shows `shown` more.
+  Duration RealTime(Duration shown) const { return shown * 1000 / rate_; }
   void SetOffset(std::chrono::milliseconds offset) { offset_ = offset; }
   std::chrono::milliseconds offset() const { return offset_; }
 
  private:
   const Scheduler& scheduler_;
   std::chrono::milliseconds offset_;
+  Instant shown_ = std::chrono::hours(1);  // by the monotonic clock at...
+  Instant since_{0};                       // ...this moment
+  int64_t rate_ = 1000;
 };
 
 /// Where the processes of one host meet; the folder votes then.
@@ -53,6 +65,7 @@ struct NodeSetup {
   Address address;
   ReplicatorOptions replicator;     ///< `advertise` and `random_seed` are filled in by the node.
   MeetingPlace* meeting = nullptr;  ///< Null: seeds, and named voters.
+  ClaimRules claim_rules;
   AppendFsync appendfsync = AppendFsync::kEverySecond;
   uint64_t checkpoint_log_bytes = 16 << 10;  ///< Small: a run has many checkpoints.
   std::chrono::milliseconds clock_offset{0};
@@ -97,6 +110,9 @@ class SimNode final : public Endpoint {
   /// SIGSTOP and SIGCONT: everything waits, nothing is lost.
   void Pause();
   void Resume();
+  /// A script has the keyspace for itself: nobody else works on it, the engine is suspended.
+  void BeginScript();
+  void EndScript();
   /// Leaves gracefully; left() becomes true in time. Start() rejoins.
   void Leave();
 
@@ -129,7 +145,7 @@ class SimNode final : public Endpoint {
   const NodeSetup& setup() const { return setup_; }
   int index() const { return setup_.index; }
   /// What its monotonic clock shows.
-  Instant now() const { return scheduler_.now() + std::chrono::hours(1); }
+  Instant now() { return clock_.Monotonic(); }
   const std::string& name() const { return setup_.name; }
   const Address& address() const { return setup_.address; }
   uint64_t life() const { return life_; }
@@ -158,8 +174,11 @@ class SimNode final : public Endpoint {
   std::unique_ptr<Store> OpenStore();
   /// Runs one input unless the process is down; puts it off while it is paused.
   void Run(Step step);
+  /// The same for what works on the keyspace: after the script, if one runs.
+  void RunOnKeyspace(Step step);
   /// Runs `step` later in this life.
   void Later(Duration delay, Step step);
+  void LaterOnKeyspace(Duration delay, Step step);
   void CarryOut(Effects effects);
   void ArmOrders();
   void ArmTimer();
@@ -188,7 +207,14 @@ class SimNode final : public Endpoint {
   bool handing_on_ = false;
   uint64_t logged_writes_ = 0;  // how many of the keyspace's writes are known to be in the log
   std::vector<Step> deferred_;  // while paused
-  VersionVector held_;          // while down
+  struct Script {
+    uint64_t writes = 0;  // of the keyspace, and the end of its stream, when it began
+    Stamp upto;
+    std::vector<Step> after;
+    Effects orders;  // for those who run orders
+  };
+  std::optional<Script> script_;
+  VersionVector held_;  // while down
   uint64_t life_ = 0;
   uint64_t boots_ = 1;
   uint64_t rounds_ = 0;

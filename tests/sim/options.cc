@@ -10,16 +10,6 @@ namespace starling::sim {
 
 namespace {
 
-std::vector<std::string> SplitNames(std::string_view text) {
-  std::vector<std::string> names;
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    names.emplace_back(text.substr(0, comma));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return names;
-}
-
 std::string JoinNames(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
@@ -70,17 +60,20 @@ bool SetFlag(ProgramOptions& options, std::string_view name) {
                      : name == "--folder"     ? &options.run.folder
                      : name == "--named"      ? &options.run.named
                      : name == "--keep-going" ? &options.keep_going
+                     : name == "--brief"      ? &options.run.brief
+                     : name == "--quiet"      ? &options.quiet
+                     : name == "--mutations"  ? &options.mutations
                      : name == "--help"       ? &options.help
                                               : nullptr;
   if (flag != nullptr) *flag = true;
   return flag != nullptr;
 }
 
-struct RuleName {
+struct LeaseRuleName {
   const char* name;
   bool LeaseRules::*rule;
 };
-constexpr RuleName kRules[] = {
+constexpr LeaseRuleName kLeaseRules[] = {
     {"promises-are-written", &LeaseRules::promises_are_written},
     {"lost-voters-recover", &LeaseRules::lost_voters_recover},
     {"restarted-voters-wait", &LeaseRules::restarted_voters_wait},
@@ -92,14 +85,45 @@ constexpr RuleName kRules[] = {
     {"lease-is-checked", &LeaseRules::lease_is_checked},
 };
 
-bool LeaveOut(LeaseRules& rules, std::string_view name) {
-  for (const RuleName& known : kRules) {
-    if (name == known.name) rules.*known.rule = false;
-  }
-  return rules != LeaseRules();
-}
+struct ClaimRuleName {
+  const char* name;
+  bool ClaimRules::*rule;
+};
+constexpr ClaimRuleName kClaimRules[] = {
+    {"timed-from-arrival", &ClaimRules::timed_from_arrival},
+    {"undecided-hold-back", &ClaimRules::undecided_hold_back},
+    {"applied-when-decided", &ClaimRules::applied_when_decided},
+    {"answers-wait-for-majority", &ClaimRules::answers_wait_for_majority},
+    {"older-are-void", &ClaimRules::older_are_void},
+    {"epoch-begins-first", &ClaimRules::epoch_begins_first},
+    {"lease-before-reply", &ClaimRules::lease_before_reply},
+};
 
 }  // namespace
+
+std::vector<std::string> SplitNames(std::string_view text) {
+  std::vector<std::string> names;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    names.emplace_back(text.substr(0, comma));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return names;
+}
+
+bool LeaveOut(RunOptions& options, std::string_view rule) {
+  for (const LeaseRuleName& known : kLeaseRules) {
+    if (rule != known.name) continue;
+    options.lease_rules.*known.rule = false;
+    return true;
+  }
+  for (const ClaimRuleName& known : kClaimRules) {
+    if (rule != known.name) continue;
+    options.claim_rules.*known.rule = false;
+    return true;
+  }
+  return false;
+}
 
 Result<ProgramOptions> ParseOptions(int count, char** words) {
   ProgramOptions options;
@@ -118,7 +142,7 @@ Result<ProgramOptions> ParseOptions(int count, char** words) {
       options.run.workloads = SplitNames(value);
       if (AllKnown(options.run.workloads, kWorkloads)) continue;
     } else if (name == "--without") {
-      if (LeaveOut(options.run.lease_rules, value)) continue;
+      if (LeaveOut(options.run, value)) continue;
     } else if (name == "--faults") {
       options.run.faults = SplitNames(value);
       if (AllKnown(options.run.faults, kFaults)) continue;
@@ -146,7 +170,10 @@ const char* Usage() {
          "  --repeat-every N  run every Nth seed twice and compare (10; 0: none)\n"
          "  --jobs N          so many processes at once (one a core)\n"
          "  --sliding-window M  instead: M minutes of a load that comes and goes (with --seed)\n"
-         "  --without RULE    leave out a rule of the lease (lease_rules.h, with '-' for '_')\n"
+         "  --without RULE    leave out a rule (lease_rules.h, claim_rules.h, with '-' for '_')\n"
+         "  --brief           a seed ends when all agree, before what is kept has been freed\n"
+         "  --quiet           count failures only\n"
+         "  --mutations       leave out each rule in turn: each must be found within --seeds\n"
          "  --keep-going      go on after a failure\n";
 }
 
@@ -155,9 +182,13 @@ std::string ReplayCommand(const RunOptions& options) {
   if (options.full) command += " --full";
   if (options.folder) command += " --folder";
   if (options.named) command += " --named";
-  for (const RuleName& known : kRules) {
+  for (const LeaseRuleName& known : kLeaseRules) {
     if (!(options.lease_rules.*known.rule)) command += std::string(" --without ") + known.name;
   }
+  for (const ClaimRuleName& known : kClaimRules) {
+    if (!(options.claim_rules.*known.rule)) command += std::string(" --without ") + known.name;
+  }
+  if (options.brief) command += " --brief";
   if (options.nodes > 0) command += " --nodes " + std::to_string(options.nodes);
   if (!options.workloads.empty()) command += " --workloads " + JoinNames(options.workloads);
   if (!options.faults.empty()) command += " --faults " + JoinNames(options.faults);

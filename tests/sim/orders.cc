@@ -11,10 +11,8 @@
 namespace starling::sim {
 namespace {
 
-constexpr uint8_t kDatabase = 5;
 constexpr std::chrono::nanoseconds kAnswerWithin = std::chrono::seconds(3);
 constexpr std::chrono::nanoseconds kHeldBackAtMost = std::chrono::seconds(4);
-constexpr std::chrono::nanoseconds kLookForLate = std::chrono::milliseconds(500);
 
 std::vector<std::string> Split(const std::string& request) {
   std::istringstream in(request);
@@ -23,9 +21,16 @@ std::vector<std::string> Split(const std::string& request) {
   return words;
 }
 
-/// Runs it on the keyspace; the shard of its key is held.
+/// Runs it on the keyspace; the shards of its keys are held.
 std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) {
-  const KeyRef key = keyspace.Ref(kDatabase, words[1]);
+  const KeyRef key = keyspace.Ref(Orders::kDatabase, words[1]);
+  if (words[0] == "once") {
+    const auto token = keyspace.Lock(key).Claim(key, words[2], 0);
+    if (!token) return "nil";
+    const KeyRef counter = keyspace.Ref(Orders::kDatabase, words[3]);
+    (void)keyspace.Lock(counter).Increment(counter, 1);
+    return "OK " + std::to_string(token->value);
+  }
   Access access = keyspace.Lock(key);
   const auto view = access.Find(key);
   std::string buffer;
@@ -36,6 +41,10 @@ std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) 
     const auto token = access.Claim(key, words[2], std::stoll(words[3]));
     return "OK " + std::to_string(token->value);
   }
+  if (words[0] == "set") {
+    access.SetString(key, words[2]);
+    return "OK";
+  }
   if (words[0] == "release" && text != words[2]) return "0";
   return access.Delete(key) ? "1" : "0";
 }
@@ -43,6 +52,7 @@ std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) 
 }  // namespace
 
 void Orders::Ask(const std::string& request, Instant now, Effects& effects, Done done) {
+  now_ = now;
   const uint64_t id = ++last_own_;
   own_.emplace(id, std::move(done));
   if (replicator_.LeadsEpoch(now) != 0) {
@@ -63,6 +73,7 @@ void Orders::Ask(const std::string& request, Instant now, Effects& effects, Done
 }
 
 void Orders::OnEffect(const Effect& effect, Instant now, Effects& effects) {
+  now_ = now;
   if (const auto* run = std::get_if<RunOrdersEffect>(&effect)) {
     for (const RemoteOrder& remote : run->orders) {
       Running order;
@@ -91,12 +102,16 @@ void Orders::OnEffect(const Effect& effect, Instant now, Effects& effects) {
   Settle(now, effects);
 }
 
-void Orders::OnTick(Instant now, Effects& effects) { Settle(now, effects); }
+void Orders::OnTick(Instant now, Effects& effects) {
+  now_ = now;
+  Settle(now, effects);
+}
 
 Instant Orders::NextTimer() const {
   Instant next = Instant::max();
   if (const auto lapse = claims_.NextLapse()) next = std::min<Instant>(next, *lapse);
   if (!held_back_.empty()) next = std::min(next, held_back_.front().began + kHeldBackAtMost);
+  if (!ended_.empty()) next = std::min(next, hand_back_);
   return next;
 }
 
@@ -130,10 +145,13 @@ void Orders::Continue(Running order, Instant) {
 Orders::Progress Orders::RunOnce(Running& order) {
   const std::vector<std::string> words = Split(order.request);
   Keyspace& keyspace = store_.keyspace();
-  const KeyRef key = keyspace.Ref(kDatabase, words[1]);
-  DecidingDesk desk(keyspace.records(), order.epoch, claims_.Begun(order.epoch));
-  const HeldShards held(keyspace, std::vector<KeyRef>{key, keyspace.records().key()});
+  const KeyRef key = keyspace.Ref(Orders::kDatabase, words[1]);
+  DecidingDesk desk(keyspace, order.epoch, claims_.Begun(order.epoch));
+  std::vector<KeyRef> keys = {key, keyspace.records().key()};
+  if (words[0] == "once") keys.push_back(keyspace.Ref(Orders::kDatabase, words[3]));
+  const HeldShards held(keyspace, keys);
   Speculation speculation(keyspace);
+  desk.RequireMajority();
   order.reply = RunWords(keyspace, words);
   std::string_view refusal;
   desk.Conclude(speculation, refusal);
@@ -169,7 +187,7 @@ void Orders::Settle(Instant now, Effects& effects) {
     return true;
   });
   if (epoch != 0 && epoch == claims_.lease().epoch) claims_.EndLapsed(now);
-  HandBack(now, effects);
+  if (now >= hand_back_) HandBack(now, effects);
   // The verdicts.
   if (std::exchange(decided_, false)) (void)commit_();
   if (claims_.waits() && commit_()) {
@@ -197,7 +215,14 @@ void Orders::GiveBack(uint64_t epoch) {
   });
 }
 
+std::chrono::nanoseconds Orders::DiskDelay() {
+  using std::chrono::milliseconds;
+  if (random_.Chance(100)) return random_.Between(milliseconds(0), milliseconds(20));
+  return random_.Between(std::chrono::microseconds(0), std::chrono::microseconds(500));
+}
+
 void Orders::Finish(Running order, OrderOutcome outcome) {
+  if (ended_.empty()) hand_back_ = now_ + DiskDelay();
   ended_.emplace_back(std::move(order), outcome);
 }
 
@@ -208,7 +233,7 @@ void Orders::HandBack(Instant now, Effects& effects) {
   const uint64_t epoch = replicator_.LeadsEpoch(now);
   for (auto& [order, outcome] : std::exchange(ended_, {})) {
     if (outcome == OrderOutcome::kDone && !committed) outcome = OrderOutcome::kForgotten;
-    if (outcome == OrderOutcome::kDone && order.epoch != epoch) {
+    if (outcome == OrderOutcome::kDone && !claims_.StillOrdered(order.epoch, epoch)) {
       outcome = order.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
     }
     if (order.peer) {

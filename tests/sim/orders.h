@@ -16,6 +16,7 @@
 #include "node/ordering/claim_decider.h"
 #include "replication/replicator.h"
 #include "storage/store.h"
+#include "tests/sim/random.h"
 
 namespace starling::sim {
 
@@ -28,15 +29,22 @@ enum class Outcome : uint8_t {
 
 /// Runs the requests of one life of one node. Requests are words with single spaces between them:
 /// "get key", "claim key value millis" (SET NX PX; 0: no time to live; answers "OK token"),
-/// "release key value" (the compare-and-delete script), "delete key". Absent is answered by "nil".
+/// "release key value" (the compare-and-delete script), "set key value", "delete key", "once key
+/// value counter" (a script: SET NX and, where that granted, INCR). Absent is answered by "nil".
+/// All at level `majority`.
 class Orders {
  public:
+  /// Where all keys are.
+  static constexpr uint8_t kDatabase = 5;
+
   using Done = std::function<void(Outcome outcome, const std::string& reply)>;
 
-  /// `commit` commits the journal; false: it did not, or the process has died in it.
-  Orders(Store& store, Replicator& replicator, std::function<bool()> commit)
+  /// `commit` commits the journal; false: it did not, or the process has died in it. `random` draws
+  /// how long replies wait for the disk.
+  Orders(Store& store, Replicator& replicator, Random random, std::function<bool()> commit)
       : store_(store),
         replicator_(replicator),
+        random_(random),
         commit_(std::move(commit)),
         claims_(store.keyspace()) {}
 
@@ -72,6 +80,8 @@ class Orders {
   /// What every turn of the executor's ends with.
   void Settle(Instant now, Effects& effects);
   void Finish(Running order, OrderOutcome outcome);
+  /// How long the disk takes for what is to be answered next.
+  std::chrono::nanoseconds DiskDelay();
   void OnLease(const LeaseView& lease, Instant now);
   void GiveBack(uint64_t epoch);
   void HandBack(Instant now, Effects& effects);
@@ -79,11 +89,14 @@ class Orders {
 
   Store& store_;
   Replicator& replicator_;
+  Random random_;
   std::function<bool()> commit_;
   ClaimDecider claims_;
   std::deque<Running> held_back_;
   std::vector<Running> pending_;
   std::vector<std::pair<Running, OrderOutcome>> ended_;
+  Instant now_{};        // of the input under way
+  Instant hand_back_{};  // when their replies go out
   std::map<uint64_t, Done> own_;
   uint64_t last_own_ = 0;
   uint64_t decisions_ = 0;

@@ -50,6 +50,10 @@ class Run {
     world_.RunFor(chaos);
     if (!world_.failed()) Heal();
     if (!world_.failed()) Agree("I1");
+    if (options_.brief) {
+      CheckWorkloads();
+      return Report();
+    }
     world_.RunFor(kDeadlinesPass);
     if (!world_.failed()) Agree("I1");
     CheckWorkloads();
@@ -74,6 +78,7 @@ class Run {
     if (random_.Chance(300)) world.secret = "starlings";
     world.folder = options_.folder || (!options_.named && random_.Chance(400));
     world.lease_rules = options_.lease_rules;
+    world.claim_rules = options_.claim_rules;
     world.print = options_.trace;
     world.print_logs = options_.logs;
     return world;

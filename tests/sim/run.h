@@ -21,6 +21,8 @@ struct RunOptions {
   bool trace = false;                  ///< Every event on standard output.
   bool logs = false;                   ///< The nodes' logs too.
   LeaseRules lease_rules;              ///< All kept, but to see what leaving one out does.
+  ClaimRules claim_rules;              ///< The same.
+  bool brief = false;                  ///< Ends when all agree, before what it has kept is freed.
   std::vector<std::string> workloads;  ///< Empty: chosen by the seed.
   std::vector<std::string> faults;     ///< Empty: chosen by the seed; "none": none.
 };

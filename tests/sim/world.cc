@@ -41,7 +41,9 @@ SimNode& World::AddNode(const std::string& name) {
   }
   setup.replicator.expect = options_.nodes;
   setup.replicator.secret = options_.secret;
+  setup.replicator.forget_after = options_.forget_after;
   setup.replicator.lease_rules = options_.lease_rules;
+  setup.claim_rules = options_.claim_rules;
   if (options_.folder) setup.meeting = &meeting_;
   setup.appendfsync = options_.appendfsync;
   setup.checkpoint_log_bytes = options_.checkpoint_log_bytes;
@@ -139,8 +141,17 @@ void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
 void World::OnCrashed(SimNode&, bool lossy) {
   if (!lossy) return;
   std::vector<VersionVector> held;
-  for (const auto& each : nodes_) held.push_back(each->held());
-  lease_.OnLost(held);
+  std::vector<std::string> voters;
+  for (const auto& each : nodes_) {
+    held.push_back(each->held());
+    if (each->up()) voters = each->replicator().lease(each->now()).voters;
+  }
+  std::vector<VersionVector> sound;  // of the voters, as long as these stay the same
+  for (size_t i = 0; i < nodes_.size() && !voters_change_; ++i) {
+    const std::string& name = nodes_[i]->name();
+    if (std::find(voters.begin(), voters.end(), name) != voters.end()) sound.push_back(held[i]);
+  }
+  lease_.OnLost(held, sound);
   ledger_.Lost(held);
 }
 

@@ -28,8 +28,10 @@ struct WorldOptions {
   std::chrono::milliseconds clock_spread{0};
   uint64_t checkpoint_log_bytes = 16 << 10;
   std::string secret;
+  std::chrono::milliseconds forget_after{std::chrono::hours(24)};
   bool folder = false;      ///< The nodes meet in a folder of one host, which votes.
   LeaseRules lease_rules;   ///< For tests of the checkers.
+  ClaimRules claim_rules;   ///< The same.
   bool print = false;       ///< The trace on standard output.
   bool print_logs = false;  ///< The nodes' logs too.
 };
@@ -80,6 +82,13 @@ class World final : public NodeObserver {
   /// Whether all nodes that are up are in one cluster.
   bool Formed();
 
+  /// From now on clocks may run further apart than the lease allows for: two may think that they
+  /// lead, and what is only read may be stale.
+  void ClocksRunApart() { clocks_apart_ = true; }
+  bool clocks_apart() const { return clocks_apart_; }
+  /// The voters are not those any more that the cluster began with.
+  void VotersChange() { voters_change_ = true; }
+
   // --- outcome ---
   void Fail(const std::string& invariant, const std::string& text);
   bool failed() const { return violation_.has_value(); }
@@ -108,6 +117,8 @@ class World final : public NodeObserver {
   MeetingPlace meeting_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::optional<Violation> violation_;
+  bool clocks_apart_ = false;
+  bool voters_change_ = false;
   uint64_t faults_ = 0;
 };
 

@@ -21,12 +21,13 @@ class LeaseChecker {
   void Look(World& world);
   /// A majority is said to hold this stream up to there, acknowledged in `epoch`.
   void OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp upto);
-  /// Somebody has lost what was not synced; `held`: what each node has left. Only what more than
-  /// half of them still have is certain from then on: those that lost it ask the others.
-  void OnLost(const std::vector<VersionVector>& held);
+  /// Somebody has lost what was not synced. `voters`: what each voter has left; what one of them
+  /// still has is certain, since those that lost it ask the others before they vote. Where that is
+  /// empty the voters are not known: then what more than half of `all` nodes have is certain.
+  void OnLost(const std::vector<VersionVector>& all, const std::vector<VersionVector>& voters);
   /// Acknowledgements of a majority.
   uint64_t majorities() const { return majorities_; }
-  /// How often something that a majority had acknowledged was lost by more than half of the nodes.
+  /// How often something that a majority had acknowledged was lost by those who count.
   uint64_t losses() const { return losses_; }
   /// Epochs in which somebody led.
   size_t epochs() const { return led_.size(); }

@@ -42,11 +42,15 @@ class KillLeader final : public Fault {
     world.CountFault();
     Watch(world, 0);
   }
-  void Heal(World& world) override { world.Heal(); }
+  void Heal(World& world) override {
+    over_ = true;
+    world.Heal();
+  }
 
  private:
   /// Waits for a new leader, for a second at most.
   void Watch(World& world, int looks) {
+    if (over_) return;
     SimNode* leader = nullptr;
     for (SimNode* node : world.UpNodes()) {
       if (node->replicator().LeadsEpoch(node->now()) != 0) leader = node;
@@ -75,6 +79,7 @@ class KillLeader final : public Fault {
 
   Random random_;
   uint64_t seen_ = 0;  // the latest epoch that it has dealt with
+  bool over_ = false;
 };
 
 class KillInside final : public Fault {
@@ -124,8 +129,69 @@ class PowerLoss final : public Fault {
   Random random_;
 };
 
+/// Who was away comes back as those who were in touch go: some nodes are cut off for a while; then
+/// they are back, and of the others one restarts at once and the rest are killed, or cut off, for
+/// much longer.
+class Turnover final : public Fault {
+ public:
+  explicit Turnover(Random random) : random_(random) {}
+  const char* name() const override { return "turnover"; }
+  void Inject(World& world) override {
+    const auto size = static_cast<uint64_t>(world.size());
+    if (size < 3 || world.now() < busy_until_) return;
+    world.CountFault();
+    busy_until_ = world.now() + milliseconds(6000);
+    uint64_t away = 0;
+    for (const uint64_t most = (size - 1) / 2; away == 0;) {
+      for (uint64_t i = 0; i < most; ++i) away |= uint64_t{1} << random_.Below(size);
+    }
+    world.Partition(away);
+    world.scheduler().After(random_.Between(milliseconds(200), milliseconds(3500)),
+                            [this, &world, away] { Turn(world, away); });
+  }
+  void Heal(World& world) override {
+    over_ = true;
+    world.Heal();
+  }
+
+ private:
+  void Turn(World& world, uint64_t away) {
+    if (over_) return;
+    world.Heal();
+    std::vector<SimNode*> present;
+    for (SimNode* node : world.UpNodes()) {
+      if (((away >> node->index()) & 1) == 0) present.push_back(node);
+    }
+    if (present.empty()) return;
+    SimNode* const back = random_.Pick(present);
+    const auto kind = random_.Chance(700) ? CrashKind::kPowerLoss : CrashKind::kKill;
+    const bool cut_off = random_.Chance(400);  // or killed
+    uint64_t gone = 0;
+    for (SimNode* node : present) {
+      if (node == back) {
+        node->Crash(kind);
+        StartLater(world, *node, random_.Between(milliseconds(0), milliseconds(50)));
+      } else if (cut_off) {
+        gone |= uint64_t{1} << node->index();
+      } else {
+        node->Crash(CrashKind::kKill);
+        StartLater(world, *node, random_.Between(milliseconds(3000), milliseconds(7000)));
+      }
+    }
+    if (gone == 0) return;
+    world.Partition(gone);
+    world.scheduler().After(random_.Between(milliseconds(3000), milliseconds(7000)),
+                            [&world] { world.Heal(); });
+  }
+
+  Random random_;
+  Instant busy_until_{0};
+  bool over_ = false;
+};
+
 }  // namespace
 
+std::unique_ptr<Fault> MakeTurnover(Random random) { return std::make_unique<Turnover>(random); }
 std::unique_ptr<Fault> MakeKillLeader(Random random) {
   return std::make_unique<KillLeader>(random);
 }

@@ -87,8 +87,42 @@ class BadNetwork final : public Fault {
   Random random_;
 };
 
+/// What carries the streams takes longer than leases do, while all else is quick: who votes, and
+/// who is elected, may lack what was just written.
+class SlowBulk final : public Fault {
+ public:
+  explicit SlowBulk(Random random) : random_(random) {}
+  const char* name() const override { return "slow-bulk"; }
+  void Inject(World& world) override {
+    const Duration delay = random_.Between(milliseconds(200), milliseconds(4000));
+    const auto any = static_cast<int>(random_.Below(static_cast<uint64_t>(world.size())));
+    world.CountFault();
+    if (random_.Chance(500)) {
+      world.trace().Add(world.node(any).name(), "slow-bulk");
+      world.network().SlowDown(world.node(any).address(), delay);
+    } else {
+      NetworkProfile profile;
+      profile.bulk_delay = delay;
+      world.trace().Add("-", "slow-bulk");
+      world.network().SetProfile(profile);
+    }
+    world.scheduler().After(random_.Between(milliseconds(1000), milliseconds(6000)),
+                            [this, &world] { Heal(world); });
+  }
+  void Heal(World& world) override {
+    world.network().SetProfile({});
+    for (int i = 0; i < world.size(); ++i) {
+      world.network().SlowDown(world.node(i).address(), Duration::zero());
+    }
+  }
+
+ private:
+  Random random_;
+};
+
 }  // namespace
 
+std::unique_ptr<Fault> MakeSlowBulk(Random random) { return std::make_unique<SlowBulk>(random); }
 std::unique_ptr<Fault> MakePartition(Random random) { return std::make_unique<Partition>(random); }
 std::unique_ptr<Fault> MakeOneWay(Random random) { return std::make_unique<OneWay>(random); }
 std::unique_ptr<Fault> MakeLinkReset(Random random) { return std::make_unique<LinkReset>(random); }

@@ -8,15 +8,21 @@ namespace starling::sim {
 
 namespace {
 
+using std::chrono::milliseconds;
+
 /// Never fewer, where there are so many nodes: what one disk loses the others have.
 constexpr size_t kLeastVoters = 3;
 
-class ChangeVoters final : public Fault {
+class ChangeVoters : public Fault {
  public:
   explicit ChangeVoters(Random random) : random_(random) {}
   const char* name() const override { return "voters"; }
 
-  void Inject(World& world) override {
+  void Inject(World& world) override { Change(world); }
+
+ protected:
+  /// Each who leads, as far as it knows, is asked for a change.
+  void Change(World& world) {
     const auto up = world.UpNodes();
     for (SimNode* node : up) {
       if (node->replicator().LeadsEpoch(node->now()) == 0) continue;
@@ -25,11 +31,10 @@ class ChangeVoters final : public Fault {
           lease.mode == LeaseMode::kFolder ? LeaveFolder(world) : Change(world, lease.voters);
       if (!request) return;
       world.CountFault();
-      return Ask(world, *node, *request);
+      Ask(world, *node, *request);
     }
   }
 
- private:
   std::optional<VoterRequest> LeaveFolder(World& world) {
     if (!random_.Chance(300)) return std::nullopt;
     VoterRequest request{VoterRequest::Kind::kSet, {}};
@@ -62,6 +67,7 @@ class ChangeVoters final : public Fault {
       std::string text =
           JoinNames(request.names) + " " + std::to_string(static_cast<int>(request.kind)) + " ";
       text += changed ? "begun" : changed.error().message;
+      if (changed) world.VotersChange();
       world.trace().Add(node.name(), "change-voters", text);
     });
   }
@@ -69,10 +75,47 @@ class ChangeVoters final : public Fault {
   Random random_;
 };
 
+/// The same while the nodes are parted again and again, each time otherwise, so that who leads one
+/// part knows of voters that the rest has not heard of.
+class PartedVoters final : public ChangeVoters {
+ public:
+  explicit PartedVoters(Random random) : ChangeVoters(random) {}
+  const char* name() const override { return "parted-voters"; }
+  void Inject(World& world) override {
+    if (world.size() < 3) return;
+    Part(world, random_.Between(2, 4));
+  }
+  void Heal(World& world) override {
+    over_ = true;
+    world.Heal();
+  }
+
+ private:
+  void Part(World& world, int64_t rounds) {
+    if (over_) return;
+    world.Heal();
+    if (rounds == 0) return;
+    world.Partition(1 + random_.Below((uint64_t{1} << world.size()) - 2));
+    const Duration round = random_.Between(milliseconds(1000), milliseconds(5000));
+    for (int64_t i = random_.Between(1, 4); i > 0; --i) {
+      world.scheduler().After(random_.Between(milliseconds(0), milliseconds(1500)), [this, &world] {
+        if (!over_) Change(world);
+      });
+    }
+    world.scheduler().After(round, [this, &world, rounds] { Part(world, rounds - 1); });
+  }
+
+  bool over_ = false;
+};
+
 }  // namespace
 
 std::unique_ptr<Fault> MakeChangeVoters(Random random) {
   return std::make_unique<ChangeVoters>(random);
+}
+
+std::unique_ptr<Fault> MakePartedVoters(Random random) {
+  return std::make_unique<PartedVoters>(random);
 }
 
 }  // namespace starling::sim

@@ -1,6 +1,7 @@
 /// Claims through any node: one winner each whatever fails, and what was answered is seen by all
 /// later ones (I3, I4); locks with a time to live, of which no two clients believe at once that
-/// they hold it, and whose tokens only rise; and once faults have ended every request ends.
+/// they hold it, and whose tokens only rise; what a script does with a claim once, whoever asks for
+/// it how often (I3); and once faults have ended every request ends.
 
 #include <algorithm>
 #include <deque>
@@ -20,7 +21,12 @@ using Kind = KeyOperation::Kind;
 
 constexpr size_t kOpenKeys = 3;
 constexpr size_t kOperationsOfAKey = 40;
+/// Each may have happened at any time, or never: with many of them everything fits, after a long
+/// search.
+constexpr size_t kUnknownOfAKey = 6;
+constexpr uint64_t kStepsOfACheck = 300'000;
 constexpr int kLocks = 2;
+constexpr int kAskedOnce = 12;
 constexpr Duration kEndsWithin = seconds(30);
 
 /// What clients saw of one key.
@@ -29,6 +35,7 @@ struct ClaimHistory {
   std::deque<KeyOperation> operations;  // stable addresses: those under way are filled in later
   uint64_t losses = 0;                  // of the cluster, when it began
   std::string last_value;
+  size_t unknown = 0;  // writes of which nobody can say whether they happened
 };
 
 struct LockState {
@@ -36,6 +43,14 @@ struct LockState {
   Instant until{};  // the holder believes so
   uint64_t token = 0;
   uint64_t losses = 0;  // of the cluster, when it was granted
+};
+
+/// Something that is to be done once: `granted` when a client was told that it did it.
+struct OnceState {
+  std::string number;
+  uint64_t losses = 0;
+  int asked = 0;
+  bool granted = false;
 };
 
 class Claims final : public Workload {
@@ -46,24 +61,27 @@ class Claims final : public Workload {
 
   /// Several clients at once: what they ask for meets while it is undecided.
   void Step(World& world) override {
-    for (uint64_t i = random_.Between(1, 4); i > 0 && !world.failed(); --i) StepOnce(world);
+    for (uint64_t i = random_.Between(1, 4); i > 0 && !world.failed(); --i) AskOne(world);
   }
 
   void Check(World& world, SimNode& node) override {
     for (const auto& history : open_) CheckHistory(world, *history);
     open_.clear();
+    CheckSums(world, node);
     if (!OperatorMustDecide(world)) ExpectEnds(world, node);
   }
 
  private:
-  void StepOnce(World& world) {
+  void AskOne(World& world) {
     SimNode* node = world.PickServing(random_);
     if (node == nullptr) return;
     if (random_.Chance(250)) return StepLock(world, *node);
+    if (random_.Chance(200)) return StepOnce(world, *node);
     while (open_.size() < kOpenKeys) Open(world);
     const auto index = random_.Below(kOpenKeys);
     const auto history = open_[index];
-    if (history->operations.size() >= kOperationsOfAKey || history->losses != Losses(world)) {
+    if (history->operations.size() >= kOperationsOfAKey || history->unknown >= kUnknownOfAKey ||
+        history->losses != Losses(world)) {
       CheckHistory(world, *history);
       open_.erase(open_.begin() + static_cast<ptrdiff_t>(index));
       return;
@@ -86,12 +104,17 @@ class Claims final : public Workload {
     std::string request;
     if (choice < 30) {
       request = "get " + history->key;
-    } else if (choice < 65) {
+    } else if (choice < 60) {
       operation.kind = Kind::kSetIfAbsent;
       operation.argument = "v" + std::to_string(++values_);
       history->last_value = operation.argument;
       request = "claim " + history->key + " " + operation.argument + " 0";
-    } else if (choice < 90 && !history->last_value.empty()) {
+    } else if (choice < 72) {
+      operation.kind = Kind::kSet;
+      operation.argument = "v" + std::to_string(++values_);
+      history->last_value = operation.argument;
+      request = "set " + history->key + " " + operation.argument;
+    } else if (choice < 92 && !history->last_value.empty()) {
       operation.kind = Kind::kDeleteIfEqual;
       operation.argument = history->last_value;
       request = "release " + history->key + " " + operation.argument;
@@ -103,7 +126,10 @@ class Claims final : public Workload {
     operation.client = node.index();
     operation.unknown = true;  // until it is answered
     node.Ask(request, [&world, history, &operation](Outcome outcome, const std::string& reply) {
-      if (outcome == Outcome::kUnknown) return;
+      if (outcome == Outcome::kUnknown) {
+        history->unknown += operation.kind == Kind::kGet ? 0 : 1;
+        return;
+      }
       operation.unknown = false;
       operation.returned = world.now().count();
       if (outcome == Outcome::kRefused) {
@@ -112,18 +138,23 @@ class Claims final : public Workload {
         operation.unknown = true;
       } else if (operation.kind == Kind::kSetIfAbsent) {
         if (reply.starts_with("OK ")) operation.result = "OK";
-      } else if (reply != "nil") {
+      } else if (operation.kind != Kind::kSet && reply != "nil") {
         operation.result = reply;
       }
     });
   }
 
   void CheckHistory(World& world, const ClaimHistory& history) {
-    // What more than half of the cluster has lost nobody can keep.
-    if (history.losses != Losses(world)) return;
-    const std::vector<KeyOperation> operations(history.operations.begin(),
-                                               history.operations.end());
-    const Linearization found = CheckLinearizable(operations);
+    // What those who count have lost nobody can keep; and where clocks run too far apart, what is
+    // only read may be stale.
+    if (history.losses != Losses(world) || world.clocks_apart()) return;
+    std::vector<KeyOperation> operations;
+    for (const KeyOperation& one : history.operations) {
+      // What was read is not known: it fits anywhere.
+      if (one.unknown && one.kind == Kind::kGet) continue;
+      operations.push_back(one);
+    }
+    const Linearization found = CheckLinearizable(operations, kStepsOfACheck);
     if (found.possible || found.gave_up) return;
     std::string text = history.key + " was not one copy; in order:";
     for (const KeyOperation& one : found.longest) text += "\n  " + ToString(one);
@@ -145,7 +176,8 @@ class Claims final : public Workload {
     }
     const std::string value = "h" + std::to_string(++values_);
     const auto ttl = milliseconds(random_.Between(100, 3000));
-    const Instant until = world.now() + ttl;
+    // Its holder's clock may run slower than the leaseholder's.
+    const Instant until = world.now() + ttl * 95 / 100;
     const uint64_t losses = Losses(world);
     node.Ask("claim " + key + " " + value + " " + std::to_string(ttl.count()),
              [&world, &lock, key, value, until, losses](Outcome outcome, const std::string& reply) {
@@ -153,7 +185,7 @@ class Claims final : public Workload {
                if (world.now() >= until || losses != Losses(world)) return;
                const uint64_t token = std::stoull(reply.substr(3));
                const bool kept = lock.losses == losses;
-               if (kept && world.now() < lock.until) {
+               if (kept && world.now() < lock.until && !world.clocks_apart()) {
                  world.Fail("I3", key + " is held by " + lock.value + " and " + value);
                }
                if (kept && token <= lock.token) {
@@ -162,6 +194,56 @@ class Claims final : public Workload {
                }
                lock = {value, until, token, losses};
              });
+  }
+
+  // --- what is done once ---
+
+  void StepOnce(World& world, SimNode& node) {
+    if (!once_ || once_->asked >= kAskedOnce || once_->losses != Losses(world)) {
+      once_ = std::make_shared<OnceState>();
+      once_->number = std::to_string(++keys_);
+      once_->losses = Losses(world);
+      sums_.push_back(once_);
+    }
+    ++once_->asked;
+    const auto once = once_;
+    if (random_.Chance(400)) {
+      const bool granted = once->granted;
+      return node.Ask("get sum:" + once->number,
+                      [&world, once, granted](Outcome outcome, const std::string& reply) {
+                        if (outcome == Outcome::kAnswered) CheckSum(world, *once, granted, reply);
+                      });
+    }
+    node.Ask(
+        "once once:" + once->number + " v" + std::to_string(++values_) + " sum:" + once->number,
+        [&world, once](Outcome outcome, const std::string& reply) {
+          if (outcome != Outcome::kAnswered || !reply.starts_with("OK ")) return;
+          if (once->granted && once->losses == Losses(world)) {
+            world.Fail("I3", "once:" + once->number + " was granted to two");
+          }
+          once->granted = true;
+        });
+  }
+
+  static void CheckSum(World& world, const OnceState& once, bool granted,
+                       const std::string& reply) {
+    if (once.losses != Losses(world) || world.clocks_apart()) return;
+    if (reply != "nil" && reply != "1") {
+      world.Fail("I3", "sum:" + once.number + " is " + reply + ": it was done more than once");
+    }
+    if (granted && reply == "nil") {
+      world.Fail("I4", "sum:" + once.number + " is absent: what was answered was not done");
+    }
+  }
+
+  void CheckSums(World& world, SimNode& node) {
+    Keyspace& keyspace = node.store().keyspace();
+    for (const auto& once : sums_) {
+      const KeyRef key = keyspace.Ref(Orders::kDatabase, "sum:" + once->number);
+      std::string buffer;
+      const auto view = keyspace.Lock(key).Find(key);
+      CheckSum(world, *once, once->granted, view ? std::string(view->Text(buffer)) : "nil");
+    }
   }
 
   // --- the end ---
@@ -184,7 +266,8 @@ class Claims final : public Workload {
     }
     const auto decided = [&] {
       for (int i = 0; i < world.size(); ++i) {
-        if (world.node(i).store().keyspace().records().AnyUndecided()) return false;
+        if (!world.node(i).up() || world.node(i).store().keyspace().records().AnyUndecided())
+          return false;
       }
       return true;
     };
@@ -193,6 +276,8 @@ class Claims final : public Workload {
 
   Random random_;
   std::vector<std::shared_ptr<ClaimHistory>> open_;
+  std::shared_ptr<OnceState> once_;
+  std::vector<std::shared_ptr<OnceState>> sums_;
   LockState locks_[kLocks];
   uint64_t keys_ = 0;
   uint64_t values_ = 0;
