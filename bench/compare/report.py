@@ -86,5 +86,9 @@ def milliseconds(value):
     return f"{value * 1e3:.2f} ms"
 
 
+def microseconds(value):
+    return f"{value * 1e6:,.0f} us"
+
+
 def whole_bytes(value):
     return f"{value:.0f} B"

@@ -15,7 +15,10 @@ import servers  # noqa: F401: sets the path to cluster-test's harness
 import collection_memory
 import collection_throughput
 import in_process
+import leaderless
+import locks
 import memory
+import orders
 import throughput
 import visibility
 from report import Report
@@ -29,6 +32,10 @@ SECTIONS = {
     "collection-memory": collection_memory.measure,
     "visibility": visibility.measure,
     "failures": visibility.failures,
+    "locks": locks.measure,
+    "claims": orders.claims,
+    "forwarding": orders.forwarding,
+    "leaderless": leaderless.measure,
 }
 
 
