@@ -8,6 +8,7 @@ import subprocess
 
 from harness.resp import Client
 from harness.waiting import eventually
+from harness.wall_clock import remove_leftovers
 
 # Ends the process with its parent, however that ends; a group of its own keeps Ctrl-C from it.
 LEASH = ["setpriv", "--pdeathsig", "KILL"]
@@ -116,6 +117,7 @@ class Node:
     def wait_exit(self, timeout=20.0):
         """Waits until the process ends by itself; returns its status."""
         status = self.process.wait(timeout)
+        remove_leftovers(self.process.pid)
         self.process = None
         return status
 

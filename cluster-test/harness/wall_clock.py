@@ -4,8 +4,15 @@ Only the wall clock: what a lease and a claim are timed by is left alone, as on 
 """
 
 import glob
+import pathlib
 
 LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+
+
+def remove_leftovers(process_id):
+    """What libfaketime keeps in memory for a process, and leaves there when that is killed."""
+    for name in (f"faketime_shm_{process_id}", f"sem.faketime_sem_{process_id}"):
+        pathlib.Path("/dev/shm", name).unlink(missing_ok=True)
 
 
 class WallClock:
