@@ -9,16 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "starling/level.h"
 #include "starling/result.h"
 
 namespace starling {
-
-/// Ordered by strength.
-enum class Level : uint8_t {
-  kLocal,     ///< Where it arrived; merges with what others do at the same time.
-  kLeased,    ///< At the leaseholder: as on one Redis while the nodes are connected.
-  kMajority,  ///< There too, and acknowledged once a majority of the voters holds it.
-};
 
 const char* NameOf(Level level);
 /// Case-insensitive; nullopt: no level is called so.
