@@ -19,7 +19,7 @@ struct BlockRequest {
   std::vector<std::string> keys;
   /// 0: for ever.
   std::chrono::milliseconds timeout{0};
-  /// WAIT: how many other members must hold this node's writes. It has no keys.
+  /// WAIT: how many other members must hold what its client wrote. It has no keys.
   std::optional<int64_t> holders;
 };
 

@@ -75,6 +75,8 @@ enum CommandFlag : uint32_t {
   kClaims = 1 << 21,   ///< May ask for one winner in the whole cluster (guarded_run.h).
   kGuarded = 1 << 22,  ///< Looks after claims itself, all that it runs at once.
   kScript = 1 << 23,   ///< Runs for as long as it likes, alone (keyspace_gate.h).
+  /// WAIT: may wait until other members hold what its client wrote; runs where that is connected.
+  kForHolders = 1 << 24,
 };
 
 struct CommandSpec {

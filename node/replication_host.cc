@@ -412,6 +412,15 @@ Result<std::string> ReplicationHost::ChangeVoters(const VoterRequest& request) {
   });
 }
 
+void ReplicationHost::AskHoldings() {
+  Dispatch([this] {
+    BeginBurst();
+    replicator_->AskHoldings(Now(), effects_);
+    CarryOut();
+    EndBurst();
+  });
+}
+
 void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
   {
     // Many that wait at once are one question.

@@ -77,6 +77,8 @@ class ReplicationHost final : private TransportHandler {
   /// Whether no leaseholder is in reach, nor likely to be soon.
   bool out_of_reach() const { return out_of_reach_.load(std::memory_order_acquire); }
 
+  /// See Runtime.
+  void AskHoldings();
   Status Forget(const std::vector<std::string>& names);
   Status Join(const std::vector<std::string>& addresses);
   Result<std::string> ChangeVoters(const VoterRequest& request);

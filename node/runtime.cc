@@ -238,9 +238,15 @@ void Runtime::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOrder> exe
   impl_->host_->OnExecuted(peer, std::move(executed), upto);
 }
 
-int Runtime::HoldersOf(Stamp stamp) {
-  return impl_->host_->Ask([stamp](Replicator& replicator) { return replicator.HoldersOf(stamp); });
+std::vector<int> Runtime::HoldersOf(const std::vector<VersionVector>& positions) {
+  return impl_->host_->Ask([&positions](Replicator& replicator) {
+    std::vector<int> holders;
+    for (const VersionVector& wanted : positions) holders.push_back(replicator.HoldersOf(wanted));
+    return holders;
+  });
 }
+
+void Runtime::AskHoldings() { impl_->host_->AskHoldings(); }
 
 Status Runtime::Forget(const std::vector<std::string>& names) {
   return impl_->host_->Forget(names);

@@ -123,8 +123,11 @@ class Runtime {
   // --- cluster; each asks the replication thread and waits for it (microseconds) ---
   std::vector<MemberInfo> Members();
   std::optional<ClusterRecord> Cluster();
-  /// Members, this one included, that hold the own stream up to `stamp`: WAIT.
-  int HoldersOf(Stamp stamp);
+  /// Members, this one included, that are known to hold all of `positions`, for each of them: WAIT.
+  std::vector<int> HoldersOf(const std::vector<VersionVector>& positions);
+  /// What others hold of others' streams is known up to a second late: asks them, at most every
+  /// limits::kAskHoldings. Returns at once.
+  void AskHoldings();
   /// Ends members. Errors (nothing changed): kNotFound, kRefused (alive, or this node).
   Status Forget(const std::vector<std::string>& names);
   /// Looks for members there too. Returns before any is found. Errors: kInvalidArgument (names the

@@ -55,12 +55,14 @@ void Forwarding::Finish(uint64_t number, OrderResult result) {
   answered_.erase(number);
   outgoing_.erase(number);
   std::string text;
+  OrderPosition position;
   if (result == OrderResult::kNotRun) {
     text = std::move(outgoing.order.request);
   } else if (outgoing.answered) {
     text = std::move(outgoing.answered->reply);
+    position = {outgoing.answered->origin, outgoing.answered->upto};
   }
-  taker_.Deliver(number, result, std::move(text));
+  taker_.Deliver(number, result, std::move(text), position);
 }
 
 bool Forwarding::Holds(const Answered& answered) const {

@@ -28,7 +28,8 @@ class OrderTaker {
   virtual ~OrderTaker() = default;
   /// The end of an order given by Submit.
   /// `text`: the reply, or where the order was not run its request.
-  virtual void Deliver(uint64_t order, OrderResult result, std::string text) = 0;
+  virtual void Deliver(uint64_t order, OrderResult result, std::string text,
+                       const OrderPosition& position) = 0;
 };
 
 /// What no order is run twice by, nor after its end was told. Tests leave one out and must see it.

@@ -70,6 +70,8 @@ inline constexpr size_t kRecentBytes = 1 << 20;
 inline constexpr size_t kPushToAll = 12;
 inline constexpr size_t kPushFanout = 4;
 inline constexpr auto kRoundInterval = 1s;
+/// How often members are asked in between, while somebody waits for what they hold.
+inline constexpr auto kAskHoldings = 20ms;
 /// Without progress for this long, what was pushed counts as lost.
 inline constexpr auto kPushLost = 1500ms;
 inline constexpr auto kWantInterval = 100ms;

@@ -10,6 +10,7 @@
 
 #include "replication/forwarding_message.h"
 #include "storage/origin.h"
+#include "storage/stamp.h"
 
 namespace starling {
 
@@ -31,6 +32,13 @@ enum class OrderResult : uint8_t {
   kNotRun,     ///< Nowhere, nor will it be: no leaseholder is in reach, or this node leads now.
   kUnknown,    ///< It may have been run, and nobody is left to ask.
   kTimedOut,   ///< The leaseholder has not answered in time: it may have run it, or may yet.
+};
+
+/// All that an order did stands in the stream of `origin` up to `upto`. None: it was not run, or
+/// nobody knows.
+struct OrderPosition {
+  Origin origin;
+  Stamp upto;
 };
 
 /// A process of a member.

@@ -52,6 +52,7 @@ struct PeerReport {
   clock @7 :UInt64;
   promised @8 :UInt64;
   leads @9 :UInt64;
+  asks @10 :Bool;
 }
 
 struct PeerMemberUpdate {

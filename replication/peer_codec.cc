@@ -97,6 +97,7 @@ struct Build {
     b.setClock(m.clock.value);
     b.setPromised(m.promised);
     b.setLeads(m.leads);
+    b.setAsks(m.asks);
   }
   void operator()(const WalkHint&) { root.setWalkHint(); }
   void operator()(const WalkRequest& m) {
@@ -232,6 +233,7 @@ Report ReadReport(wire::PeerReport::Reader reader) {
   report.clock = Stamp{reader.getClock()};
   report.promised = reader.getPromised();
   report.leads = reader.getLeads();
+  report.asks = reader.getAsks();
   return report;
 }
 

@@ -48,8 +48,8 @@ struct Print {
     return " origin=" + m.origin.ToString() + " after=" + std::to_string(m.after.value);
   }
   std::string operator()(const Report& m) const {
-    return Flag(m.round, "round") + Flag(m.full, "full") + " vector={" + m.vector.ToString() +
-           "} floor={" + m.floor.ToString() + "}";
+    return Flag(m.round, "round") + Flag(m.full, "full") + Flag(m.asks, "asks") + " vector={" +
+           m.vector.ToString() + "} floor={" + m.floor.ToString() + "}";
   }
   std::string operator()(const WalkHint&) const { return ""; }
   std::string operator()(const WalkRequest& m) const {

@@ -99,6 +99,7 @@ struct Report {
   Stamp clock;
   uint64_t promised = 0;  ///< The epoch this voter has promised; of one moment with `vector`.
   uint64_t leads = 0;     ///< The epoch that the sender holds; 0: none.
+  bool asks = false;      ///< What the receiver holds is wanted now, whole.
 };
 
 // --- walks ---

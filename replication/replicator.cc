@@ -185,6 +185,11 @@ void Replicator::AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects&
   impl_->leasing_.AwaitMajority(epoch, upto);
 }
 
+void Replicator::AskHoldings(Instant now, Effects& effects) {
+  Impl::Input input(*impl_, effects, now);
+  impl_->streams_.AskHoldings(now);
+}
+
 void Replicator::Submit(std::vector<std::pair<uint64_t, Order>> orders, Instant now,
                         Effects& effects) {
   Impl::Input input(*impl_, effects, now);
@@ -306,13 +311,14 @@ std::optional<std::string> Replicator::WriteRefusal() const {
   return "this node's clock is ahead of the members' median by more than max_clock_skew";
 }
 
-int Replicator::HoldersOf(Stamp stamp) const {
+int Replicator::HoldersOf(const VersionVector& positions) const {
   const Impl& impl = *impl_;
-  const Origin own = impl.store_.origin();
-  int holders = impl.store_.journal().upto() >= stamp ? 1 : 0;
+  const std::optional<VersionVector> wanted = impl.WantedFor(positions);
+  if (!wanted) return 0;
+  int holders = impl.store_.vector().Covers(*wanted) ? 1 : 0;
   for (const auto& [peer, cluster] : impl.peer_cluster_) {
     const VersionVector* held = impl.streams_.HeldBy(peer);
-    if (held != nullptr && impl.list_.IsMember(peer) && held->Covers(own, stamp)) ++holders;
+    if (held != nullptr && impl.list_.IsMember(peer) && held->Covers(*wanted)) ++holders;
   }
   return holders;
 }

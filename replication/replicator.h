@@ -134,6 +134,7 @@ struct OrderEffect {
   uint64_t number = 0;
   OrderResult result = OrderResult::kDone;
   std::string text;  ///< The reply; where it was not run, the request.
+  OrderPosition position{};
 };
 /// The link to a process of this host has dropped: where that process has ended, or does so in the
 /// next moments, the host says so by OnProcessEnded.
@@ -236,6 +237,9 @@ class Replicator {
   /// ends, and LeaseEffect says so.
   void AwaitMajority(uint64_t epoch, Stamp upto, Instant now, Effects& effects);
 
+  /// Members tell what they hold of others' streams once a second: asks them to do so now.
+  void AskHoldings(Instant now, Effects& effects);
+
   // --- forwarding (forwarding.h, order_book.h) ---
   /// Has orders run at the leaseholder, each under a number of the caller's that is never used
   /// twice; OrderEffect tells its end, perhaps at once.
@@ -269,8 +273,10 @@ class Replicator {
   Keyspace::Stability stability() const;
   /// Why this node must draw no stamps (its clock is ahead of the members'): refuse writes with it.
   std::optional<std::string> WriteRefusal() const;
-  /// Members (this one included) that hold the own stream up to `stamp`: WAIT.
-  int HoldersOf(Stamp stamp) const;
+  /// Members in reach (this one included) that are known to hold each of these streams up to there:
+  /// WAIT. What this node wrote on its own and has issued again (reissue.h) counts as it stands
+  /// now.
+  int HoldersOf(const VersionVector& positions) const;
 
  private:
   struct Impl;

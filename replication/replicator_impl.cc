@@ -457,6 +457,29 @@ std::vector<NodeId> Replicator::Impl::MemberIds() const {
   return ids;
 }
 
+std::optional<VersionVector> Replicator::Impl::WantedFor(const VersionVector& positions) const {
+  VersionVector wanted;
+  const Origin own = store_.origin();
+  for (const VersionVector::Entry& position : positions.entries()) {
+    const Origin& origin = position.origin;
+    const bool counts = origin == own || list_.AcceptedUpto(origin) >= position.upto;
+    // What lies beyond a member's end was dropped, even where all that precedes it is over.
+    if (!counts && origin.node != own.node) return std::nullopt;
+    bool issued_again = false;
+    if (!counts) {
+      const VersionVector held = store_.vector();
+      for (const VersionVector::Entry& later : held.entries()) {
+        if (later.origin.node != own.node || later.origin == own) continue;
+        if (later.origin.incarnation <= origin.incarnation) continue;
+        wanted.Raise(later.origin, later.upto);
+        issued_again = true;
+      }
+    }
+    if (!issued_again) wanted.Raise(origin, position.upto);
+  }
+  return wanted;
+}
+
 Keyspace::Stability Replicator::Impl::ComputeStability() {
   if (!record_) return {store_.vector(), store_.journal().upto()};
   if (!list_.IsMember(store_.id())) return {};

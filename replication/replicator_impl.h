@@ -49,7 +49,8 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void OnMessage(NodeId from, const PeerMessage& message, Instant now) override;
 
   // --- OrderTaker, OrderRunner ---
-  void Deliver(uint64_t order, OrderResult result, std::string text) override;
+  void Deliver(uint64_t order, OrderResult result, std::string text,
+               const OrderPosition& position) override;
   void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
   void DropClients(const PeerProcess& peer, const std::vector<uint64_t>& clients) override;
   void DropProcess(const PeerProcess& peer) override;
@@ -122,6 +123,8 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   std::chrono::milliseconds Ahead(Stamp clock) const;
   std::vector<NodeId> MemberIds() const;
   Keyspace::Stability ComputeStability();
+  /// What a member holds that holds all this; nullopt: some of it counts nowhere any more.
+  std::optional<VersionVector> WantedFor(const VersionVector& positions) const;
 
   ReplicatorOptions options_;
   Store& store_;

@@ -5,8 +5,9 @@
 
 namespace starling {
 
-void Replicator::Impl::Deliver(uint64_t order, OrderResult result, std::string text) {
-  effects_->push_back(OrderEffect{order, result, std::move(text)});
+void Replicator::Impl::Deliver(uint64_t order, OrderResult result, std::string text,
+                               const OrderPosition& position) {
+  effects_->push_back(OrderEffect{order, result, std::move(text), position});
 }
 
 void Replicator::Impl::Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) {

@@ -64,6 +64,16 @@ void Streams::ReportToAll(Instant) {
   sender_.Send(all, Lane::kControl, MakeReport(/*round=*/true));
 }
 
+void Streams::AskHoldings(Instant now) {
+  if (peers_.empty() || now < asked_ + limits::kAskHoldings) return;
+  asked_ = now;
+  std::vector<NodeId> all;
+  for (const auto& [id, peer] : peers_) all.push_back(id);
+  Report report = BeginReport();
+  report.asks = true;
+  sender_.Send(all, Lane::kControl, report);
+}
+
 // --- sending ---
 
 bool Streams::WindowOpen(const Peer& peer) {
@@ -314,6 +324,7 @@ void Streams::OnReport(NodeId from, const Report& report, Instant now) {
   }
   Pump(from, peer, store_.origin(), Visible().Get(store_.origin()), now);
   if (report.round) PumpForeign(from, peer, report.list_digest == list_.digest(), now);
+  if (report.asks) sender_.Send(from, Lane::kControl, MakeReport(/*round=*/false));
 }
 
 void Streams::OnTick(Instant now) {

@@ -58,6 +58,9 @@ class Streams {
   void ReportToAll(Instant now);
   /// Reports to one peer, whole, so that it sends what this node lacks.
   void ReportTo(NodeId peer);
+  /// Asks all peers to say now what they hold of others' streams, which they do by themselves once
+  /// a second; at most every limits::kAskHoldings.
+  void AskHoldings(Instant now);
   /// What reports say of the lease: the epoch that this voter has promised, and the one it holds.
   struct LeaseWords {
     uint64_t promised = 0;
@@ -127,6 +130,7 @@ class Streams {
   size_t recent_bytes_ = 0;
   VersionVector last_round_;  // what was visible a round ago: older than what is on its way
   Instant next_round_{};
+  Instant asked_ = kLongAgo;
   mutable uint64_t sequence_ = 0;
   Stamp last_content_;
   std::function<LeaseWords()> lease_words_ = [] { return LeaseWords{}; };

@@ -266,14 +266,15 @@ uint64_t IoThread::SubmitOrder(const Session& session, Order order) {
 }
 
 uint64_t IoThread::RunOwnOrder(const Session& session, Order order, bool leased,
-                               std::unique_ptr<ClientTransaction> watched) {
+                               std::unique_ptr<ClientTransaction> watched, VersionVector written) {
   const uint64_t number = order_base_ + ++last_order_;
   orders_.emplace(number, session.id());
   shared_.orders->RunOwn({.number = number,
                           .order = std::move(order),
                           .epoch = leased ? turn_order_.epoch : 0,
                           .without_lease = leased && turn_order_.epoch == 0 && !turn_order_.lone,
-                          .watched = std::move(watched)});
+                          .watched = std::move(watched),
+                          .written = std::move(written)});
   return number;
 }
 
@@ -286,7 +287,7 @@ void IoThread::TakeOrderEnds(std::vector<OrderEffect> ended) {
     if (found == orders_.end()) continue;
     Session* session = Find(found->second);
     orders_.erase(found);
-    if (session != nullptr) session->OnOrderEnd(one.number, one.result, std::move(one.text));
+    if (session != nullptr) session->OnOrderEnd(std::move(one));
   }
 }
 

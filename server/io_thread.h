@@ -105,9 +105,9 @@ class IoThread {
   /// Has an order run at the leaseholder; its number, by which the session hears of its end.
   uint64_t SubmitOrder(const Session& session, Order order);
   /// Has this node's executor run it; `leased`: as the leaseholder's, while it leads.
-  /// `watched`: as OrderExecutor::RunOwn.
+  /// `watched`, `written`: as OrderExecutor::OwnOrder.
   uint64_t RunOwnOrder(const Session& session, Order order, bool leased,
-                       std::unique_ptr<ClientTransaction> watched);
+                       std::unique_ptr<ClientTransaction> watched, VersionVector written);
   /// Before a command runs here: waits for a script to end. False: it has run for too long, and the
   /// command is to be refused. What this turn has done is committed before a script can begin.
   /// The sessions' mutex, which the caller holds, is let go meanwhile: who is inside may want it.

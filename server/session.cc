@@ -186,6 +186,11 @@ bool Session::UsesKeys(const CommandTable::Resolved& resolved) const {
   return (flags & (kWrite | kReadOnly | kMayWrite)) != 0;
 }
 
+bool Session::MayWrite(const CommandTable::Resolved& resolved) const {
+  if (resolved.row == nullptr) return false;
+  return ((resolved.row->flags | transaction_->flags()) & (kWrite | kMayWrite)) != 0;
+}
+
 bool Session::MayRunBesideScript(const CommandTable::Resolved& resolved) const {
   const CommandSpec* row = resolved.row;
   if (row == nullptr) return true;
@@ -231,6 +236,7 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   } else {
     // Cheaper than to ask for the route: where it is refused later, nothing is lost but an answer.
     turn_ordered_ = turn_ordered_ || thread_.turn_order().epoch != 0;
+    turn_wrote_ = turn_wrote_ || MayWrite(resolved);
     RunResolved(resolved, context, words);
     if (claims.undone()) {  // it needs a majority: the executor runs it whole
       out_.resize(start);
@@ -261,6 +267,7 @@ void Session::JoinTurn() {
 void Session::FinishTurn(const Status& committed, bool ordered) {
   in_turn_ = false;
   if (closed_) return;
+  if (std::exchange(turn_wrote_, false) && committed.ok()) NoteWrittenHere();
   const bool unordered = std::exchange(turn_ordered_, false) && !ordered;
   if (committed.ok() && unordered) {
     out_.resize(committed_);

@@ -21,13 +21,14 @@
 #include "node/node_services.h"
 #include "node/ordering/order_codec.h"
 #include "node/ordering/route.h"
-#include "replication/order.h"
+#include "replication/replicator.h"
 #include "server/descriptor.h"
 #include "server/event_loop.h"
 #include "server/input_buffer.h"
 #include "server/resp_parser.h"
 #include "server/settings.h"
 #include "starling/result.h"
+#include "storage/version_vector.h"
 
 namespace starling {
 
@@ -46,7 +47,7 @@ class Session {
   /// the lease was held to the end. Sends the replies, or puts errors in their place.
   void FinishTurn(const Status& committed, bool ordered);
   /// The end of what was sent to the leaseholder for this client.
-  void OnOrderEnd(uint64_t number, OrderResult result, std::string text);
+  void OnOrderEnd(OrderEffect end);
   /// Closes the socket; `reason` is logged where it is a fault of the client's. Idempotent.
   void Close(std::string_view reason = {});
   /// Closes after the replies of this turn have been sent (CLIENT KILL of itself).
@@ -86,6 +87,8 @@ class Session {
   bool MayRunBesideScript(const CommandTable::Resolved& resolved) const;
   /// Whether the request reads or writes keys, an EXEC's queue included.
   bool UsesKeys(const CommandTable::Resolved& resolved) const;
+  /// Whether it may write, an EXEC's queue included.
+  bool MayWrite(const CommandTable::Resolved& resolved) const;
   bool MustWait(const CommandTable::Resolved& resolved);
   void RefuseProtocol();
 
@@ -104,7 +107,12 @@ class Session {
   void SubmitOrder();
   /// Hands the order on to where orders run in this turn.
   void Dispatch(std::string request);
-  void TakeReply(std::string_view reply);
+  /// False: it is none.
+  bool TakeReply(std::string_view reply);
+  /// What this connection wrote and has been told of stands in the position's stream: for WAIT.
+  void NoteWritten(const OrderPosition& position);
+  /// The same for what this node's log has.
+  void NoteWrittenHere();
   /// Runs, or refuses, what was sent to nobody.
   void RunUnsent(std::string request);
   void ReplyToAll(size_t replies, std::string_view error);
@@ -149,7 +157,10 @@ class Session {
   bool order_leased_ = false;  // ...while it leads
   /// Of an own order: what its transaction watches.
   std::unique_ptr<ClientTransaction> order_watched_;
-  bool turn_ordered_ = false;  // replies of this turn claim to be of the leaseholder
+  bool order_for_holders_ = false;  // WAIT
+  bool turn_ordered_ = false;       // replies of this turn claim to be of the leaseholder
+  bool turn_wrote_ = false;         // a request of this turn may have written here
+  VersionVector written_;           // see NoteWritten; few entries: what all members hold leaves it
   struct {
     bool any = false;
     bool here = true;    // in transaction_; else at the leaseholder

@@ -62,6 +62,10 @@ Session::Gathered Session::Gather(const CommandTable::Resolved& resolved, Argume
   const bool alone = route.blocks || Is(*row, "watch");
   const bool alike = order_own_ != elsewhere && order_leased_ == route.ordered;
   if (!order_.empty() && (alone || !alike)) return Gathered::kLater;
+  if ((row->flags & kForHolders) != 0 && turn_wrote_) {
+    more_ = true;  // what it wrote in this turn is not in the log yet
+    return Gathered::kLater;
+  }
   order_own_ = !elsewhere;
   AddToOrder(*row, words, route);
   return alone ? Gathered::kLast : Gathered::kAdded;
@@ -73,6 +77,7 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
     order_repeatable_ = true;
     order_watches_ = false;
     order_blocks_ = route.blocks;
+    order_for_holders_ = (row.flags & kForHolders) != 0;
     order_scripts_ = false;
     order_leased_ = route.ordered;
     const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
@@ -119,18 +124,19 @@ void Session::Dispatch(std::string request) {
   if (!order_blocks_ && !order_scripts_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
   waits_for_ = order_own_ ? thread_.RunOwnOrder(*this, std::move(order), order_leased_,
-                                                std::move(order_watched_))
+                                                std::move(order_watched_),
+                                                order_for_holders_ ? written_ : VersionVector())
                           : thread_.SubmitOrder(*this, std::move(order));
   order_watched_.reset();
 }
 
-void Session::OnOrderEnd(uint64_t number, OrderResult result, std::string text) {
-  if (closed_ || number != waits_for_) return;
+void Session::OnOrderEnd(OrderEffect end) {
+  if (closed_ || end.number != waits_for_) return;
   waits_for_ = 0;
   order_bytes_ = 0;
   const bool refuses = thread_.settings().on_unreachable == OnUnreachable::kRefuse;
   JoinTurn();
-  switch (result) {
+  switch (end.result) {
     case OrderResult::kUnordered:
       if (refuses) {
         ReplyToAll(order_replies_, kLeaseLost);
@@ -138,10 +144,10 @@ void Session::OnOrderEnd(uint64_t number, OrderResult result, std::string text) 
       }
       [[fallthrough]];
     case OrderResult::kDone:
-      TakeReply(text);
+      if (TakeReply(end.text) && !order_repeatable_) NoteWritten(end.position);
       break;
     case OrderResult::kNotRun:
-      RunUnsent(std::move(text));
+      RunUnsent(std::move(end.text));
       break;
     case OrderResult::kUnknown:
       ReplyToAll(order_replies_, kOutcomeUnknown);
@@ -155,20 +161,47 @@ void Session::OnOrderEnd(uint64_t number, OrderResult result, std::string text) 
   UpdateInterest();
 }
 
-void Session::TakeReply(std::string_view reply) {
+bool Session::TakeReply(std::string_view reply) {
   const Result<ReplyHead> head = TakeReplyHead(reply);
-  if (!head) return ReplyToAll(order_replies_, kOutcomeUnknown);
+  if (!head) {
+    ReplyToAll(order_replies_, kOutcomeUnknown);
+    return false;
+  }
   state_.database = head->database;
   if (state_.name != head->name) state_.name = head->name;
   if (order_watches_ && !reply.starts_with('-')) NoteWatch(head->epoch, false);
   const uint64_t hard = thread_.settings().output_limit.hard;
   if (hard != 0 && output_pending() + reply.size() > hard) {
-    return CutOff("replies above the hard output limit");
+    CutOff("replies above the hard output limit");
+    return false;
   }
   const bool failed = order_replies_ == 1 && reply.starts_with('-');
   if (failed) thread_.shared().errors.Count(reply);
   out_.append(reply);
   turn_replies_ += order_replies_;
+  return true;
+}
+
+void Session::NoteWritten(const OrderPosition& position) {
+  if (position.upto == Stamp{}) return;
+  if (written_.Get(position.origin) == Stamp{} && !written_.empty()) {
+    // What is over all members hold to its end.
+    const VersionVector held = thread_.shared().store.vector();
+    const VersionVector earlier = std::exchange(written_, {});
+    for (const VersionVector::Entry& entry : earlier.entries()) {
+      const bool over = held.OverUpTo(entry.origin.node) >= entry.origin.incarnation;
+      if (!over) written_.Raise(entry.origin, entry.upto);
+    }
+  }
+  written_.Raise(position.origin, position.upto);
+}
+
+void Session::NoteWrittenHere() {
+  Store& store = thread_.shared().store;
+  for (;;) {
+    const OrderPosition here{store.origin(), store.journal().upto()};
+    if (here.origin == store.origin()) return NoteWritten(here);  // of one incarnation
+  }
 }
 
 void Session::ReplyToAll(size_t replies, std::string_view error) {
@@ -238,6 +271,10 @@ bool Session::PrepareWatches(const CommandTable::Resolved& resolved, Arguments w
     }
   } else if (Is(row, "unwatch") || Is(row, "discard") || Is(row, "reset")) {
     DropWatches();
+    if (Is(row, "reset")) {  // it is as a new connection
+      written_ = {};
+      turn_wrote_ = false;
+    }
   }
   return true;
 }

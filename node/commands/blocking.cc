@@ -174,8 +174,8 @@ constexpr CommandSpec kBlockingCommands[] = {
      BZPopMax},
     {"bzpopmin", -3, kPops | kFast, 1, -2, 1, "sorted-set", "5.0.0",
      "Take out the member with the lowest score of the first set that has any, or wait.", BZPopMin},
-    {"wait", 3, kNoScript | kOutside | kInOrder, 0, 0, 0, "generic", "3.0.0",
-     "Wait until other members hold what was written.", Wait},
+    {"wait", 3, kNoScript | kOutside | kForHolders, 0, 0, 0, "generic", "3.0.0",
+     "Wait until other members hold what this connection wrote.", Wait},
 };
 
 }  // namespace

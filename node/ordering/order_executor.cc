@@ -119,6 +119,7 @@ void OrderExecutor::RunOwn(OwnOrder own) {
   running->epoch = own.epoch;
   running->without_lease = own.without_lease;
   running->watched = std::move(own.watched);
+  running->written = std::move(own.written);
   std::vector<RunningPtr> arrived;
   arrived.push_back(std::move(running));
   Push(std::move(arrived));
@@ -314,14 +315,18 @@ OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& bl
   Reply reply(order.replies, order.state.protocol);
   ClientTransaction transaction(runtime_.store().keyspace());
   CommandContext context{runtime_.store(), services_, order.state, reply, random_, transaction};
-  // Only what stands alone can wait: the replies before it would wait too.
+  // Only what stands alone can wait: the replies before it would wait too. What a client wrote is
+  // known where it is connected: from elsewhere WAIT is answered as within a transaction.
+  const bool own = order.peer == PeerProcess{};
   const bool alone = order.decoded.steps.size() == 1 && !order.decoded.steps[0].transaction;
   for (; order.next < order.decoded.steps.size(); ++order.next) {
     const OrderStep& step = order.decoded.steps[order.next];
     const ResolvedStep resolved = Resolve(step);
     const CommandSpec* row = resolved.resolved.row;
     const size_t start = order.replies.size();
-    if (alone && row != nullptr && MayBlock(*row)) context.block = &block;
+    if (alone && row != nullptr && MayBlock(*row) && (own || (row->flags & kForHolders) == 0)) {
+      context.block = &block;
+    }
     // Nearly nothing needs a majority: that it does shows on the way. Scripts often do: releases of
     // locks are some.
     bool decided = order.epoch != 0 && (step.majority || resolved.script);
@@ -440,6 +445,7 @@ void OrderExecutor::HandBack() {
 
 void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
   const Stamp upto = runtime_.store().journal().upto();
+  const OrderPosition position{runtime_.store().origin(), upto};
   const uint64_t epoch = LeadsEpoch();
   std::map<PeerProcess, std::vector<ExecutedOrder>> by_peer;
   std::map<uint64_t, std::vector<OrderEffect>> by_sink;
@@ -462,7 +468,8 @@ void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
                                  : order.outcome == OrderOutcome::kForgotten ? OrderResult::kUnknown
                                  : unordered ? OrderResult::kUnordered
                                              : OrderResult::kDone;
-      by_sink[order.id >> kOrderSinkShift].push_back({order.id, result, std::move(order.reply)});
+      by_sink[order.id >> kOrderSinkShift].push_back(
+          {order.id, result, std::move(order.reply), position});
     } else {
       by_peer[one.peer].push_back(std::move(order));
     }

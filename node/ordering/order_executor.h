@@ -65,6 +65,7 @@ class OrderExecutor final : private OrderRunner {
     /// It ought to be of one, but no leaseholder is in reach: what needs a majority is refused.
     bool without_lease = false;
     std::unique_ptr<ClientTransaction> watched{};  ///< By its transaction; null: nothing.
+    VersionVector written{};  ///< WAIT: up to where its client's writes stand, by their streams.
   };
   void RunOwn(OwnOrder order);
   void DropOwnClient(uint64_t client);
@@ -99,7 +100,7 @@ class OrderExecutor final : private OrderRunner {
     bool saw_claim = false;                         // it is told nothing that others may deny
     BlockRequest block;                             // what it waits for
     std::optional<std::chrono::nanoseconds> until;
-    Stamp upto;  // WAIT
+    VersionVector written;  // own: WAIT
   };
   struct Drop {
     PeerProcess peer;

@@ -31,12 +31,7 @@ void OrderExecutor::Block(RunningPtr order, BlockRequest request) {
   Running& waits = *order;
   waits.block = std::move(request);
   waiting_.emplace(sequence, std::move(order));
-  if (waits.block.holders) {
-    // What this node has written up to now; where the log does not take it, nobody will hold it.
-    (void)runtime_.store().journal().Commit();
-    waits.upto = runtime_.store().journal().upto();
-    return;
-  }
+  if (waits.block.holders) return;  // EndWaitsForHolders looks at once
   blocked_.Add(sequence, waits.state.database, waits.block, waits.until);
   Retry(sequence);
 }
@@ -89,19 +84,32 @@ void OrderExecutor::EndWaits(std::chrono::nanoseconds now) {
 }
 
 void OrderExecutor::EndWaitsForHolders(std::chrono::nanoseconds now) {
-  std::erase_if(waiting_, [&](const auto& one) {
-    Running& order = *one.second;
-    if (!order.block.holders) return false;
-    const int others = runtime_.HoldersOf(order.upto) - 1;
+  std::vector<uint64_t> sequences;
+  std::vector<VersionVector> wanted;
+  for (const auto& [sequence, order] : waiting_) {
+    if (!order->block.holders) continue;
+    sequences.push_back(sequence);
+    wanted.push_back(order->written);
+  }
+  if (wanted.empty()) return;
+  const std::vector<int> holders = runtime_.HoldersOf(wanted);
+  bool any_waits = false;
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    Running& order = *waiting_.at(sequences[i]);
+    const int others = std::max(0, holders[i] - 1);  // one of them is what a master is in Redis
     const bool late = order.until && now >= *order.until;
-    if (others < *order.block.holders && !late) return false;
+    if (others < *order.block.holders && !late) {
+      any_waits = true;
+      continue;
+    }
     order.replies.clear();
     if (!order.decoded.steps[0].silent) {
-      Reply(order.replies, order.state.protocol).Integer(std::max(0, others));
+      Reply(order.replies, order.state.protocol).Integer(others);
     }
     Finish(order, OrderOutcome::kDone);
-    return true;
-  });
+    waiting_.erase(sequences[i]);
+  }
+  if (any_waits) runtime_.AskHoldings();
 }
 
 void OrderExecutor::GiveBackWaiting() {
@@ -110,13 +118,7 @@ void OrderExecutor::GiveBackWaiting() {
     Running& order = *one.second;
     if (order.epoch == 0 || order.epoch == epoch) return false;
     blocked_.Remove(one.first);
-    if (order.block.holders) {  // the next leaseholder knows nothing of this node's stream
-      order.replies.clear();
-      if (!order.decoded.steps[0].silent) Reply(order.replies, order.state.protocol).Integer(0);
-      Finish(order, OrderOutcome::kDone);
-    } else {
-      Finish(order, OrderOutcome::kNotRun);
-    }
+    Finish(order, OrderOutcome::kNotRun);
     return true;
   });
   std::erase_if(held_back_, [&](const RunningPtr& order) {

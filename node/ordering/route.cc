@@ -51,6 +51,7 @@ Route RouteOf(const CommandTable::Resolved& resolved, Arguments words,
     const bool runs = std::strcmp(row->name, "exec") == 0 && !transaction.broken();
     return runs ? OfTransaction(transaction, levels) : Route{};
   }
+  if ((row->flags & kForHolders) != 0) return {.repeatable = true, .blocks = true};
   if (!RunsInOrder(*row)) return {};
   const Level level = LevelOf(*row, words, levels);
   const bool ordered = level != Level::kLocal;

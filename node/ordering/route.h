@@ -24,8 +24,7 @@ struct Levels {
 
 /// Whether a command may have to wait: for something to take, or for other members (WAIT).
 inline bool MayBlock(const CommandSpec& row) {
-  constexpr uint32_t kForMembers = kOutside | kInOrder;
-  return (row.flags & kBlocking) != 0 || (row.flags & kForMembers) == kForMembers;
+  return (row.flags & (kBlocking | kForHolders)) != 0;
 }
 
 /// The route of a request. What would be refused, or queued by MULTI, runs here, and so does what

@@ -71,6 +71,16 @@ TEST_F(RouteTest, StaysHereForTheConnectionTheNodeAndCursors) {
   }
 }
 
+TEST_F(RouteTest, OfWaitStaysHereAndWaits) {
+  const LevelRules rules = LevelRules::Parse({"*=majority"}).value();
+  for (const Levels& levels : {Levels{}, Levels{&rules, Level::kLeased}}) {
+    const Route route = Of({"wait", "1", "0"}, levels);
+    EXPECT_FALSE(route.ordered) << "what its connection wrote is known where that is";
+    EXPECT_TRUE(route.blocks);
+    EXPECT_TRUE(route.repeatable);
+  }
+}
+
 TEST_F(RouteTest, StaysHereForWhatWillBeRefused) {
   EXPECT_FALSE(Of({"get"}).ordered);
   EXPECT_FALSE(Of({"nosuch", "k"}).ordered);

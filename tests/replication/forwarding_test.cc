@@ -22,7 +22,8 @@ class World;
 struct Node final : OrderTaker, OrderRunner {
   Node(World& the_world, const std::string& name, ManualTime& time, ForwardingRules the_rules);
 
-  void Deliver(uint64_t order, OrderResult result, std::string text) override;
+  void Deliver(uint64_t order, OrderResult result, std::string text,
+               const OrderPosition& position) override;
   void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
   void DropClients(const PeerProcess&, const std::vector<uint64_t>&) override {}
   void DropProcess(const PeerProcess&) override {}
@@ -181,8 +182,11 @@ void Node::Restart() {
   running = std::make_unique<OrderBook>(*store, sender, *this, rules);
 }
 
-void Node::Deliver(uint64_t order, OrderResult result, std::string text) {
+void Node::Deliver(uint64_t order, OrderResult result, std::string text,
+                   const OrderPosition& position) {
   World::Fate& fate = world.fates.at(order);
+  const bool told = result == OrderResult::kDone || result == OrderResult::kUnordered;
+  EXPECT_EQ(told, position.origin != Origin{}) << "whose stream has what order " << order << " did";
   EXPECT_FALSE(fate.result) << "order " << order << " has ended twice";
   fate.result = result;
   fate.text = std::move(text);

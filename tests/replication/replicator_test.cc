@@ -110,16 +110,6 @@ TEST(Replicator, KilledAndRestartedNodeCatchesUp) {
   EXPECT_TRUE(cluster.RunUntil([&] { return nodes[0]->StateOf("b") == MemberState::kAlive; }, 2s));
 }
 
-TEST(Replicator, AckedBatchesCountForWait) {
-  TestCluster cluster;
-  const auto nodes = StartCluster(cluster, {"a", "b", "c"});
-  nodes[0]->Set("k", "v");
-  const Stamp upto = nodes[0]->store().journal().upto();
-  EXPECT_EQ(nodes[0]->replicator().HoldersOf(upto), 1);
-  cluster.Run(50ms);
-  EXPECT_EQ(nodes[0]->replicator().HoldersOf(upto), 3);
-}
-
 TEST(Replicator, JoinerTakesTheWholeStateAndThenBegins) {
   TestCluster cluster;
   const auto nodes = StartCluster(cluster, {"a", "b"});

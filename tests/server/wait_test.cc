@@ -1,0 +1,136 @@
+/// WAIT in a cluster of three daemons that meet in a folder: it counts who holds what the
+/// connection wrote, wherever that was run.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "tests/server/test_daemon.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_folder.h"
+
+namespace starling {
+namespace {
+
+class WaitTest : public testing::Test {
+ protected:
+  WaitTest() {
+    for (size_t i = 0; i < kDaemons; ++i) Start(i);
+    for (size_t i = 0; i < kDaemons; ++i) {
+      EXPECT_TRUE(Eventually([&] { return Sees(i, kDaemons) && HolderAt(i) < kDaemons; }));
+    }
+  }
+
+  void Start(size_t index) {
+    Settings settings = TestDaemon::Defaults();
+    settings.name = kNames[index];
+    settings.cluster = "wait";
+    settings.meeting_folder = folder_.path();
+    daemons_[index] = std::make_unique<TestDaemon>(settings);
+  }
+  void Stop(size_t index) { daemons_[index].reset(); }
+  TestClient Connect(size_t index) { return daemons_[index]->Connect(); }
+
+  /// Whether the daemon has so many members in reach, itself included.
+  bool Sees(size_t index, size_t members) {
+    TestClient client = Connect(index);
+    return client.Ask({"WAIT", std::to_string(members), "1"}) == Count(members - 1);
+  }
+  /// Who leads, as this daemon knows; kDaemons: nobody that runs.
+  size_t HolderAt(size_t index) {
+    TestClient client = Connect(index);
+    const std::string lease = client.Ask({"STARLING", "LEASE"});
+    for (size_t i = 0; i < kDaemons; ++i) {
+      const bool holds = lease.find("holder\r\n$1\r\n" + kNames[i] + "\r\n") != std::string::npos;
+      if (holds && daemons_[i]) return i;
+    }
+    return kDaemons;
+  }
+  /// A daemon that does not lead, and that is not `other`.
+  size_t Follower(size_t leader, size_t other = kDaemons) {
+    size_t follower = 0;
+    while (follower == leader || follower == other) ++follower;
+    return follower;
+  }
+  static std::string Count(size_t holders) { return ":" + std::to_string(holders) + "\r\n"; }
+  /// Writes until it is done: nobody may be in reach that orders, for a moment.
+  void Write(TestClient& client, const std::string& key) {
+    EXPECT_TRUE(Eventually([&] { return client.Ask({"SET", key, "v"}) == "+OK\r\n"; })) << key;
+  }
+
+  static constexpr size_t kDaemons = 3;
+  const std::array<std::string, kDaemons> kNames = {"a", "b", "c"};
+  TempFolder folder_;
+  std::array<std::unique_ptr<TestDaemon>, kDaemons> daemons_;
+};
+
+TEST_F(WaitTest, CountsAllAtOnceForWhoHasWrittenNothing) {
+  for (size_t i = 0; i < kDaemons; ++i) {
+    TestClient client = Connect(i);
+    EXPECT_EQ(client.Ask({"WAIT", "0", "0"}), Count(2));
+    EXPECT_EQ(client.Ask({"WAIT", "2", "0"}), Count(2));
+  }
+}
+
+TEST_F(WaitTest, CountsHoldersOfWhatWasWrittenAtTheLeaseholderOrHere) {
+  for (size_t i = 0; i < kDaemons; ++i) {
+    TestClient client = Connect(i);
+    for (int n = 0; n < 20; ++n) {
+      client.Send("INCR n\r\nWAIT 2 0\r\n");
+      EXPECT_EQ(client.ReceiveReply()[0], ':');
+      EXPECT_EQ(client.ReceiveReply(), Count(2)) << i;
+    }
+    EXPECT_EQ(client.Ask({"EVAL", "return redis.call('INCR', KEYS[1])", "1", "s"})[0], ':');
+    EXPECT_EQ(client.Ask({"WAIT", "2", "0"}), Count(2));
+    EXPECT_EQ(client.Ask({"STARLING", "LEVEL", "local"}), "+OK\r\n");
+    client.Send("INCR l\r\nWAIT 2 0\r\n");
+    EXPECT_EQ(client.ReceiveReply()[0], ':');
+    EXPECT_EQ(client.ReceiveReply(), Count(2)) << i;
+  }
+}
+
+TEST_F(WaitTest, GivesUpWhenItsTimeIsUpAndSaysHowManyThereAre) {
+  TestClient client = Connect(0);
+  Write(client, "k");
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(client.Ask({"WAIT", "3", "30"}), Count(2));
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(30));
+  EXPECT_EQ(client.Ask({"PING"}), "+PONG\r\n");
+}
+
+TEST_F(WaitTest, CountsWhatWasWrittenBeforeATakeOverAndAfterIt) {
+  const size_t leader = HolderAt(0);
+  const size_t asked = Follower(leader);
+  TestClient client = Connect(asked);
+  Write(client, "at the first leaseholder");
+  EXPECT_EQ(client.Ask({"WAIT", "2", "0"}), Count(2));
+  Stop(leader);
+  Write(client, "at the second");
+  EXPECT_EQ(client.Ask({"STARLING", "LEVEL", "local"}), "+OK\r\n");
+  Write(client, "here");
+  EXPECT_EQ(client.Ask({"WAIT", "1", "0"}), Count(1));
+  EXPECT_EQ(client.Ask({"WAIT", "2", "30"}), Count(1)) << "one of three is gone";
+  // Who waits is served when it is back, with nothing at first, and has caught up.
+  client.SendCommand({"WAIT", "2", "0"});
+  Start(leader);
+  EXPECT_EQ(client.ReceiveReply(), Count(2));
+  TestClient back = Connect(leader);
+  EXPECT_EQ(back.Ask({"STARLING", "LEVEL", "local"}), "+OK\r\n");
+  for (const char* key : {"at the first leaseholder", "at the second", "here"}) {
+    EXPECT_EQ(back.Ask({"GET", key}), "$1\r\nv\r\n") << key;
+  }
+}
+
+TEST_F(WaitTest, GoesOnWhereItWasAskedWhenTheLeaseholderDies) {
+  const size_t leader = HolderAt(0);
+  TestClient client = Connect(Follower(leader));
+  Write(client, "k");
+  client.SendCommand({"WAIT", "3", "300"});
+  Stop(leader);
+  EXPECT_EQ(client.ReceiveReply(), Count(1));
+}
+
+}  // namespace
+}  // namespace starling
