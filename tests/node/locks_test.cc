@@ -153,6 +153,7 @@ TEST_F(LocksTest, AHolderThatGoesLeavesItToTheNext) {
   std::optional<Node> a = Open(Ephemeral("a"));
   Node b = Open(Ephemeral("b"));
   ASSERT_TRUE(Eventually([&] { return b.Statistics().members_alive == 2; }));
+  ASSERT_TRUE(b.locks().First("a member", seconds(60)).ok());  // else it could not take over
   const Result<Lock> held = a->locks().Acquire("lock", {.ttl = seconds(1)});
   ASSERT_TRUE(held.ok());
   std::thread waiting([&] {
