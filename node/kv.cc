@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "node/node_core.h"
+#include "node/ordering/ordered_keys.h"
 #include "node/time_to_live.h"
 #include "storage/records.h"
 
@@ -57,6 +58,12 @@ class Operation {
 }  // namespace
 
 Result<bool> Kv::Get(std::string_view key, std::string& value) const {
+  if (options_.level != Level::kLocal) {
+    Result<std::optional<std::string>> found = OrderedKeys(*core_, options_).Get(key);
+    if (!found) return found.error();
+    value = found->has_value() ? std::move(**found) : std::string();
+    return found->has_value();
+  }
   Operation operation(*core_, key, Kind::kRead);
   if (!operation) return operation.error(key);
   Access access = operation.Lock();
@@ -86,6 +93,9 @@ Result<std::optional<std::string>> Kv::Get(std::string_view key) const {
 }
 
 Status Kv::Set(std::string_view key, std::string_view value) {
+  if (options_.level != Level::kLocal) {
+    return OrderedKeys(*core_, options_).Set(key, value, std::nullopt);
+  }
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   if (value.size() > kMaxTextBytes) return TooLong("the value");
@@ -99,6 +109,7 @@ Status Kv::Set(std::string_view key, std::string_view value) {
 }
 
 Status Kv::Set(std::string_view key, std::string_view value, std::chrono::milliseconds ttl) {
+  if (options_.level != Level::kLocal) return OrderedKeys(*core_, options_).Set(key, value, ttl);
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   if (value.size() > kMaxTextBytes) return TooLong("the value");
@@ -114,6 +125,7 @@ Status Kv::Set(std::string_view key, std::string_view value, std::chrono::millis
 }
 
 Result<bool> Kv::Delete(std::string_view key) {
+  if (options_.level != Level::kLocal) return OrderedKeys(*core_, options_).Delete(key);
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   bool deleted = false;
@@ -127,6 +139,7 @@ Result<bool> Kv::Delete(std::string_view key) {
 }
 
 Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
+  if (options_.level != Level::kLocal) return OrderedKeys(*core_, options_).Expire(key, ttl);
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   if (ttl > kLongestLife) {
@@ -145,6 +158,7 @@ Result<bool> Kv::Expire(std::string_view key, std::chrono::milliseconds ttl) {
 }
 
 Result<bool> Kv::Persist(std::string_view key) {
+  if (options_.level != Level::kLocal) return OrderedKeys(*core_, options_).Persist(key);
   Operation operation(*core_, key, Kind::kWrite);
   if (!operation) return operation.error(key);
   bool cleared = false;
@@ -158,6 +172,14 @@ Result<bool> Kv::Persist(std::string_view key) {
 }
 
 Result<TimeToLive> Kv::Ttl(std::string_view key) const {
+  if (options_.level != Level::kLocal) {
+    const Result<int64_t> left = OrderedKeys(*core_, options_).Ttl(key);
+    if (!left) return left.error();
+    TimeToLive ordered;
+    ordered.exists = *left != -2;
+    if (*left >= 0) ordered.remaining = std::chrono::milliseconds(*left);
+    return ordered;
+  }
   Operation operation(*core_, key, Kind::kRead);
   if (!operation) return operation.error(key);
   Access access = operation.Lock();

@@ -107,12 +107,11 @@ LockKeeper::Action LockKeeper::Look(Kept& kept, Instant now) {
 
 void LockKeeper::Extend(const std::shared_ptr<HeldLock>& lock, std::chrono::milliseconds ttl,
                         Instant now) {
-  const OrderClient::Words words = {"STARLING", "EXTEND", lock->key, lock->token,
-                                    std::to_string(ttl.count())};
-  orders_.Start(words, false, ttl,
-                [shared = shared_, lock, ttl, now](const Result<std::string>& reply) {
-                  OnExtended(*shared, lock, now, ttl, reply);
-                });
+  OrderClient::Request request;
+  request.words = {"STARLING", "EXTEND", lock->key, lock->token, std::to_string(ttl.count())};
+  orders_.Start(request, ttl, [shared = shared_, lock, ttl, now](const Result<std::string>& reply) {
+    OnExtended(*shared, lock, now, ttl, reply);
+  });
 }
 
 void LockKeeper::OnExtended(Shared& shared, const std::shared_ptr<HeldLock>& lock, Instant asked,

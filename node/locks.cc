@@ -7,6 +7,7 @@
 
 #include "node/lock_keeper.h"
 #include "node/node_core.h"
+#include "node/ordering/order_reply.h"
 #include "node/random_number.h"
 #include "node/time_to_live.h"
 
@@ -25,17 +26,6 @@ std::string NewToken() {
   return text;
 }
 
-/// What an error reply means for the caller.
-Error ErrorOf(std::string_view reply) {
-  std::string text(reply.substr(1, reply.find('\r') - 1));
-  if (text.starts_with("BUSY ")) return Error{Code::kUnavailable, text.substr(5)};
-  if (text.starts_with("NOQUORUM ")) return Error{Code::kUnavailable, text.substr(9)};
-  if (text.starts_with("UNKNOWN ")) return Error{Code::kUnknownOutcome, text.substr(8)};
-  if (text.starts_with("WRONGTYPE ")) return Error{Code::kWrongType, text.substr(10)};
-  if (text.starts_with("MISCONF ")) return Error{Code::kReadOnly, text.substr(8)};
-  return Error{Code::kInvalidArgument, std::move(text)};
-}
-
 /// The bulk strings of a flat array.
 std::vector<std::string> Bulks(std::string_view reply) {
   std::vector<std::string> texts;
@@ -52,9 +42,17 @@ std::vector<std::string> Bulks(std::string_view reply) {
 /// 1: done; 0: the key does not hold the token.
 Status StatusOf(const Result<std::string>& reply) {
   if (!reply) return reply.error();
-  if (reply->starts_with('-')) return ErrorOf(*reply);
+  if (reply->starts_with('-')) return ErrorOfReply(*reply);
   if (*reply == ":1\r\n") return {};
   return Error{Code::kNotFound, "the lock is not held any more"};
+}
+
+OrderClient::Request ReleaseOf(const HeldLock& held) {
+  return {.words = {"STARLING", "RELEASE", held.key, held.token}};
+}
+
+OrderClient::Request ExtensionOf(const HeldLock& held, milliseconds ttl) {
+  return {.words = {"STARLING", "EXTEND", held.key, held.token, std::to_string(ttl.count())}};
 }
 
 }  // namespace
@@ -65,8 +63,7 @@ struct Lock::State {
     const OperationGate::Pass pass(core->gate);
     if (!pass) return;  // it lapses by itself
     core->lock_keeper->Remove(*held);
-    core->order_client->Start({"STARLING", "RELEASE", held->key, held->token}, false, kAnswerWithin,
-                              [](const Result<std::string>&) {});
+    core->order_client->Start(ReleaseOf(*held), kAnswerWithin, [](const Result<std::string>&) {});
   }
 
   std::shared_ptr<NodeCore> core;
@@ -89,9 +86,8 @@ Status Lock::Extend(milliseconds ttl) {
   HeldLock& held = *state_->held;
   if (!held.held()) return Error{Code::kNotFound, "the lock is not held any more"};
   const HeldLock::Instant asked = HeldLock::Now();
-  const Status extended = StatusOf(state_->core->order_client->Ask(
-      {"STARLING", "EXTEND", held.key, held.token, std::to_string(ttl.count())}, false,
-      kAnswerWithin));
+  const Status extended =
+      StatusOf(state_->core->order_client->Ask(ExtensionOf(held, ttl), kAnswerWithin));
   if (extended) {
     held.Prolong(asked, ttl);
     state_->core->lock_keeper->Add(state_->held);
@@ -106,8 +102,7 @@ Status Lock::Release() {
   const bool was = held.End();
   state_->core->lock_keeper->Remove(held);
   if (!was) return Error{Code::kNotFound, "the lock is not held any more"};
-  return StatusOf(state_->core->order_client->Ask({"STARLING", "RELEASE", held.key, held.token},
-                                                  false, kAnswerWithin));
+  return StatusOf(state_->core->order_client->Ask(ReleaseOf(held), kAnswerWithin));
 }
 
 Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions& options) const {
@@ -121,15 +116,15 @@ Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions&
   held->token = NewToken();
   held->options = options;
   const std::string ttl = std::to_string(options.ttl.count());
-  std::vector<std::string> words = {"STARLING", "ACQUIRE", held->token, ttl,
-                                    std::to_string(options.wait.count())};
-  words.insert(words.end(), std::make_move_iterator(keys.begin()),
-               std::make_move_iterator(keys.end()));
+  OrderClient::Request request{
+      .words = {"STARLING", "ACQUIRE", held->token, ttl, std::to_string(options.wait.count())},
+      .blocks = true};
+  request.words.insert(request.words.end(), std::make_move_iterator(keys.begin()),
+                       std::make_move_iterator(keys.end()));
   HeldLock::Instant asked = HeldLock::Now();
-  const Result<std::string> reply =
-      core_->order_client->Ask(words, true, options.wait + kAnswerWithin);
+  const Result<std::string> reply = core_->order_client->Ask(request, options.wait + kAnswerWithin);
   if (!reply) return reply.error();
-  if (reply->starts_with('-')) return ErrorOf(*reply);
+  if (reply->starts_with('-')) return ErrorOfReply(*reply);
   const std::vector<std::string> granted = Bulks(*reply);
   if (granted.size() != 2) return Error{Code::kUnavailable, "another holder has the lock"};
   held->key = granted[0];
@@ -137,12 +132,12 @@ Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions&
   // Its time may have begun when it was asked for, and much of it have passed with waiting.
   if (HeldLock::Now() - asked > std::chrono::nanoseconds(options.ttl) / 4) {
     asked = HeldLock::Now();
-    const Status extended = StatusOf(core_->order_client->Ask(
-        {"STARLING", "EXTEND", held->key, held->token, ttl}, false, kAnswerWithin));
+    const Status extended =
+        StatusOf(core_->order_client->Ask(ExtensionOf(*held, options.ttl), kAnswerWithin));
     if (!extended) {
       // Whoever is told that there is no lock will not release it.
-      core_->order_client->Start({"STARLING", "RELEASE", held->key, held->token}, false,
-                                 kAnswerWithin, [](const Result<std::string>&) {});
+      core_->order_client->Start(ReleaseOf(*held), kAnswerWithin,
+                                 [](const Result<std::string>&) {});
       return extended.error();
     }
   }
@@ -173,10 +168,10 @@ Result<bool> Locks::First(std::string_view key, milliseconds ttl) const {
   const OperationGate::Pass pass(core_->gate);
   if (!pass) return NodeCore::Closed();
   const Result<std::string> reply = core_->order_client->Ask(
-      {"SET", std::string(key), "1", "PX", std::to_string(ttl.count()), "NX"}, false,
+      {.words = {"SET", std::string(key), "1", "PX", std::to_string(ttl.count()), "NX"}},
       kAnswerWithin);
   if (!reply) return reply.error();
-  if (reply->starts_with('-')) return ErrorOf(*reply);
+  if (reply->starts_with('-')) return ErrorOfReply(*reply);
   return reply->starts_with('+');
 }
 

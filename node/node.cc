@@ -176,7 +176,11 @@ Counter Node::GetCounter(std::string_view name) {
   return pass ? core_->counters.Get(name, core_) : CounterRegistry::Detached(name, core_);
 }
 
-Kv Node::kv() const { return Kv(core_); }
+OrderedCounter Node::GetCounter(std::string_view name, const LevelOptions& options) const {
+  return OrderedCounter(core_, std::string(name), options);
+}
+
+Kv Node::kv(const LevelOptions& options) const { return Kv(core_, options); }
 
 Locks Node::locks() const { return Locks(core_); }
 

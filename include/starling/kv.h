@@ -1,14 +1,18 @@
-/// Keys and values in process: reads and writes of this node's memory, replicated like everything
-/// else.
+/// Keys and values in process: reads and writes that are replicated like everything else.
 ///
-/// Every call runs on this node at once, whatever the network does (level `local`): two members
-/// that write one key at the same time both succeed, and the later write holds everywhere. Writes
-/// are logged and sent within `flush_interval`; Node::Sync waits for the log. Thread-safe, cheap to
-/// copy; a handle may outlive its node and then answers kClosed.
+/// A handle's level says where its calls run (Node::kv). At `local`, the default, that is this
+/// node's memory, at once, whatever the network does: two members that write one key at the same
+/// time both succeed, and the later write holds everywhere. Writes are logged and sent within
+/// `flush_interval`; Node::Sync waits for the log. Above `local` a call runs at the leaseholder and
+/// waits for its answer, at most LevelOptions::timeout: what one call was answered, every later
+/// call at such a level sees, at whichever member. Thread-safe, cheap to copy; a handle may outlive
+/// its node and then answers kClosed.
 ///
 /// Keys and values are any bytes, at most 512 MB each. Errors of every call: kInvalidArgument (too
-/// long), kClosed, and of every write kReadOnly (the disk refused an earlier one); nothing is
-/// changed by a call that fails. A writer that is quicker than the disk waits for it.
+/// long), kClosed, and of every write kReadOnly (the disk refused an earlier one; a writer that is
+/// quicker than the disk waits for it); nothing is changed by a call that fails. Above `local`
+/// also: kUnavailable (no leaseholder, or no majority, was in reach in time; nothing was changed),
+/// and of writes kUnknownOutcome: it may have happened, or may yet.
 #pragma once
 
 #include <chrono>
@@ -18,6 +22,7 @@
 #include <string>
 #include <string_view>
 
+#include "starling/level.h"
 #include "starling/result.h"
 
 namespace starling {
@@ -55,15 +60,18 @@ class Kv {
 
   /// Calls `visit` with the name of every key that begins with `prefix`, in no order, until it
   /// returns false. Walks the whole keyspace in small steps and holds no lock during `visit`, which
-  /// may call back. A key that is there throughout is visited at least once.
+  /// may call back. A key that is there throughout is visited at least once. Goes by this node's
+  /// memory at every level.
   Status Scan(std::string_view prefix,
               const std::function<bool(std::string_view key)>& visit) const;
 
  private:
   friend class Node;
-  explicit Kv(std::shared_ptr<NodeCore> core) : core_(std::move(core)) {}
+  Kv(std::shared_ptr<NodeCore> core, const LevelOptions& options)
+      : core_(std::move(core)), options_(options) {}
 
   std::shared_ptr<NodeCore> core_;
+  LevelOptions options_;
 };
 
 }  // namespace starling

@@ -16,9 +16,11 @@
 
 #include "starling/counter.h"
 #include "starling/kv.h"
+#include "starling/level.h"
 #include "starling/locks.h"
 #include "starling/members.h"
 #include "starling/options.h"
+#include "starling/ordered_counter.h"
 #include "starling/result.h"
 #include "starling/statistics.h"
 
@@ -43,8 +45,10 @@ class Node {
   /// The counter kept under the key `name`. Handles of one name share one cell. Looking one up
   /// costs a map access under a lock: keep the handle.
   Counter GetCounter(std::string_view name);
-  /// Keys and values.
-  Kv kv() const;
+  /// The same key, with additions that are ordered and answered.
+  OrderedCounter GetCounter(std::string_view name, const LevelOptions& options) const;
+  /// Keys and values, at a level: `kv({.level = Level::kMajority})`.
+  Kv kv(const LevelOptions& options = {}) const;
   /// Locks, semaphores and claims that hold in the whole cluster.
   Locks locks() const;
 

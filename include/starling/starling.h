@@ -3,9 +3,11 @@
 
 #include "starling/counter.h"
 #include "starling/kv.h"
+#include "starling/level.h"
 #include "starling/locks.h"
 #include "starling/members.h"
 #include "starling/node.h"
 #include "starling/options.h"
+#include "starling/ordered_counter.h"
 #include "starling/result.h"
 #include "starling/statistics.h"

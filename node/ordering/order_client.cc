@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kTryAgain{5};
 
-Result<std::string> ResultOf(OrderEffect& ended) {
+Result<std::string> ResultOf(OrderEffect& ended, bool reads) {
   switch (ended.result) {
     case OrderResult::kDone: {
       std::string_view reply = ended.text;
@@ -23,11 +23,13 @@ Result<std::string> ResultOf(OrderEffect& ended) {
       return Error{Code::kUnavailable, "no leaseholder is in reach; nothing was changed"};
     case OrderResult::kUnordered:
     case OrderResult::kUnknown:
-      break;
     case OrderResult::kTimedOut:
-      return Error{Code::kUnknownOutcome, "the leaseholder has not answered in time"};
+      break;
   }
-  return Error{Code::kUnknownOutcome, "the leaseholder was lost while it had the request"};
+  const bool late = ended.result == OrderResult::kTimedOut;
+  return Error{reads ? Code::kUnavailable : Code::kUnknownOutcome,
+               late ? "the leaseholder has not answered in time"
+                    : "the leaseholder was lost while it had the request"};
 }
 
 }  // namespace
@@ -39,32 +41,34 @@ OrderClient::OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t data
   executor_.SetSink(base_, sink);
 }
 
-uint64_t OrderClient::Start(const Words& words, bool blocks, std::chrono::milliseconds timeout,
-                            Done done) {
+uint64_t OrderClient::Start(const Request& request, std::chrono::milliseconds timeout, Done done) {
   OrderWriter writer;
   writer.Begin({.database = database_});
-  const std::vector<std::string_view> views(words.begin(), words.end());
-  writer.AddCommand(views, false);
+  const std::vector<std::string_view> views(request.words.begin(), request.words.end());
+  writer.AddCommand(views, /*silent=*/false, request.level == Level::kMajority);
   Order order;
   order.request = writer.Take();
   // Who waits has been given nothing yet, and may wait at another leaseholder.
-  order.repeatable = blocks;
-  if (!blocks) order.timeout = timeout;
+  order.repeatable = request.blocks || request.reads;
+  if (!request.blocks) order.timeout = timeout;
   uint64_t number = 0;
   {
     const std::lock_guard lock(mutex_);
     if (!closed_) {
       number = base_ + ++last_;
       order.client = number;  // its own: whatever it leaves behind ends with it
-      waiting_.emplace(number, std::move(done));
+      waiting_.emplace(number, Waiting{request.reads, std::move(done)});
     }
   }
   if (number == 0) {
     done(Error{Code::kClosed, "the node has been closed"});
     return 0;
   }
-  const uint64_t epoch = runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
-  if (epoch != 0 || alone_) {
+  const bool here = alone_ || request.level == Level::kLocal;
+  const uint64_t epoch = request.level == Level::kLocal
+                             ? 0
+                             : runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
+  if (epoch != 0 || here) {
     executor_.RunOwn({.number = number, .order = std::move(order), .epoch = epoch});
     return number;
   }
@@ -83,8 +87,7 @@ void OrderClient::Cancel(uint64_t number) {
   executor_.DropOwnClient(number);
 }
 
-Result<std::string> OrderClient::Ask(const Words& words, bool blocks,
-                                     std::chrono::milliseconds timeout) {
+Result<std::string> OrderClient::Ask(const Request& request, std::chrono::milliseconds timeout) {
   struct Answer {
     std::mutex mutex;
     std::condition_variable given;
@@ -96,7 +99,7 @@ Result<std::string> OrderClient::Ask(const Words& words, bool blocks,
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
     const uint64_t number =
-        Start(words, blocks, std::max(left, kTryAgain), [answer](Result<std::string> result) {
+        Start(request, std::max(left, kTryAgain), [answer](Result<std::string> result) {
           const std::lock_guard lock(answer->mutex);
           answer->result = std::move(result);
           answer->given.notify_all();
@@ -105,7 +108,9 @@ Result<std::string> OrderClient::Ask(const Words& words, bool blocks,
     if (!answer->given.wait_until(lock, end, [&] { return answer->result.has_value(); })) {
       lock.unlock();
       Cancel(number);
-      return Error{Code::kUnknownOutcome, "the leaseholder has not answered in time"};
+      return Error{
+          request.reads ? Code::kUnavailable : Code::kUnknownOutcome,
+          "the leaseholder has not answered within " + std::to_string(timeout.count()) + " ms"};
     }
     const bool again = !answer->result->ok() && answer->result->error().code == Code::kUnavailable;
     if (!again || std::chrono::steady_clock::now() + kTryAgain >= end) return *answer->result;
@@ -114,28 +119,28 @@ Result<std::string> OrderClient::Ask(const Words& words, bool blocks,
 }
 
 void OrderClient::Close() {
-  std::map<uint64_t, Done> waiting;
+  std::map<uint64_t, Waiting> waiting;
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     waiting.swap(waiting_);
   }
-  for (auto& [number, done] : waiting) {
-    done(Error{Code::kUnknownOutcome, "the node was closed while it waited for the answer"});
+  for (auto& [number, one] : waiting) {
+    one.done(Error{Code::kUnknownOutcome, "the node was closed while it waited for the answer"});
   }
 }
 
 void OrderClient::OnEnds(std::vector<OrderEffect> ended) {
   for (OrderEffect& one : ended) {
-    Done done;
+    Waiting waiting;
     {
       const std::lock_guard lock(mutex_);
       const auto found = waiting_.find(one.number);
       if (found == waiting_.end()) continue;
-      done = std::move(found->second);
+      waiting = std::move(found->second);
       waiting_.erase(found);
     }
-    done(ResultOf(one));
+    waiting.done(ResultOf(one, waiting.reads));
   }
 }
 

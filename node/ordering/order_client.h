@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "node/ordering/level.h"
 #include "node/ordering/order_executor.h"
 #include "node/runtime.h"
 #include "starling/result.h"
@@ -25,16 +26,20 @@ class OrderClient {
   OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t database, bool alone);
 
   using Words = std::vector<std::string>;
-  /// What the leaseholder answered, as RESP2. Errors: kUnavailable (it was not run),
-  /// kUnknownOutcome.
+  struct Request {
+    Words words;
+    bool blocks = false;  ///< It may wait, and bounds its time itself.
+    bool reads = false;   ///< It writes nothing, so that it may be run again.
+    Level level = Level::kLeased;
+  };
+  /// What the leaseholder answered, as RESP2. Errors: kUnavailable (it was not run, or only reads),
+  /// kUnknownOutcome, kClosed.
   using Done = std::function<void(Result<std::string> reply)>;
   /// Runs it once. `done` is called on a thread of the node's and must not block; perhaps before
-  /// this returns. `blocks`: a command that may wait, which bounds its time itself.
-  /// Returns a number for Cancel.
-  uint64_t Start(const Words& words, bool blocks, std::chrono::milliseconds timeout, Done done);
+  /// this returns. Returns a number for Cancel.
+  uint64_t Start(const Request& request, std::chrono::milliseconds timeout, Done done);
   /// The same, waited for; until `timeout` is over it is tried again where it was not run.
-  /// kUnavailable, kUnknownOutcome.
-  Result<std::string> Ask(const Words& words, bool blocks, std::chrono::milliseconds timeout);
+  Result<std::string> Ask(const Request& request, std::chrono::milliseconds timeout);
 
   /// Waits no longer for its end; what has not begun to run will not run.
   void Cancel(uint64_t number);
@@ -52,7 +57,11 @@ class OrderClient {
   std::mutex mutex_;
   uint64_t last_ = 0;
   bool closed_ = false;
-  std::map<uint64_t, Done> waiting_;  // by number
+  struct Waiting {
+    bool reads = false;
+    Done done;
+  };
+  std::map<uint64_t, Waiting> waiting_;  // by number
 };
 
 }  // namespace starling
