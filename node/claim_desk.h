@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "node/ordering/claim_patterns.h"
+
 namespace starling {
 
 class Speculation;
@@ -27,12 +29,18 @@ class ClaimDesk {
     kDecides,    ///< It waits for the majority.
   };
 
-  explicit ClaimDesk(Kind kind) : kind_(kind) {}
+  /// `patterns` outlives the desk; null: every key that is asked for becomes a claim.
+  explicit ClaimDesk(Kind kind, const ClaimPatterns* patterns = nullptr)
+      : kind_(kind), patterns_(patterns) {}
   virtual ~ClaimDesk() = default;
 
   Kind kind() const { return kind_; }
-  /// Whether SET NX and its kin are claims.
+  /// Whether locks are claims.
   bool grants() const { return kind_ != Kind::kLocal; }
+  /// Whether SET NX and its kin make a claim of this key.
+  bool Grants(std::string_view key) const {
+    return grants() && (patterns_ == nullptr || patterns_->Claims(key));
+  }
 
   /// The command needs a majority: it is left undone. Returns what its client reads; empty: nothing
   /// yet, it is run again.
@@ -57,6 +65,7 @@ class ClaimDesk {
 
  private:
   const Kind kind_;
+  const ClaimPatterns* const patterns_;
   std::string_view abandoned_;  // empty: it is not
 };
 

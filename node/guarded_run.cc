@@ -62,17 +62,27 @@ void Leave(CommandContext& context) {
 
 }  // namespace
 
-bool AsksForClaim(const CommandSpec& row, Arguments arguments) {
-  if ((row.flags & kClaims) == 0) return false;
-  if (std::strcmp(row.name, "set") == 0) {
+bool AsksForClaim(const CommandSpec& row, Arguments arguments, const ClaimDesk& desk) {
+  if ((row.flags & kClaims) == 0 || !desk.grants()) return false;
+  const auto is = [&row](const char* name) { return std::strcmp(row.name, name) == 0; };
+  if (is("set")) {
     for (size_t i = 3; i < arguments.size(); ++i) {
       ValueCondition condition;  // whose value may be any word
-      if (!TakeCondition(arguments, i, condition) && IsWord(arguments[i], "nx")) return true;
+      const bool absent = !TakeCondition(arguments, i, condition) && IsWord(arguments[i], "nx");
+      if (absent) return desk.Grants(arguments[1]);
     }
     return false;
   }
-  if (std::strcmp(row.name, "copy") == 0) return !HasWord(arguments.subspan(3), "replace");
-  return true;
+  if (is("copy") && HasWord(arguments.subspan(3), "replace")) return false;
+  if (is("copy") || is("renamenx")) return desk.Grants(arguments[2]);
+  if (is("setnx")) return desk.Grants(arguments[1]);
+  if (is("msetnx")) {
+    for (size_t i = 1; i < arguments.size(); i += 2) {
+      if (desk.Grants(arguments[i])) return true;
+    }
+    return false;
+  }
+  return true;  // a lock is one by its name
 }
 
 bool ConcludeGuarded(CommandContext& context, Speculation& speculation, size_t start) {
@@ -94,7 +104,7 @@ void RunGuarded(const CommandTable::Resolved& resolved, CommandContext& context,
   }
   const bool decides = desk->kind() == ClaimDesk::Kind::kDecides;
   Keyspace& keyspace = context.keyspace();
-  if (desk->grants() && AsksForClaim(row, arguments)) {
+  if (AsksForClaim(row, arguments, *desk)) {
     if (!decides) return Leave(context);
     desk->RequireMajority();
   }

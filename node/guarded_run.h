@@ -17,7 +17,7 @@ void RunGuarded(const CommandTable::Resolved& resolved, CommandContext& context,
 bool ConcludeGuarded(CommandContext& context, Speculation& speculation, size_t start);
 
 /// Whether the request asks for one winner in the whole cluster: SET NX, SETNX, MSETNX, RENAMENX,
-/// COPY without REPLACE.
-bool AsksForClaim(const CommandSpec& row, Arguments arguments);
+/// COPY without REPLACE, and locks, of a key that `desk` makes a claim of.
+bool AsksForClaim(const CommandSpec& row, Arguments arguments, const ClaimDesk& desk);
 
 }  // namespace starling

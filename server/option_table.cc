@@ -115,16 +115,16 @@ struct Words {
   }
 };
 
-struct LevelList {
+/// Rules `pattern=word`, checked by whoever reads them.
+template <auto kMember, typename Rules>
+struct RuleList {
   static Status Parse(std::string_view text, Settings& settings) {
     std::vector<std::string> rules = SplitWords(text, ", \t");
-    if (Result<LevelRules> parsed = LevelRules::Parse(rules); !parsed) return parsed.error();
-    settings.level = std::move(rules);
+    if (const auto parsed = Rules::Parse(rules); !parsed) return parsed.error();
+    settings.*kMember = std::move(rules);
     return {};
   }
-  static std::string Print(const Settings& settings) {
-    return Words<&Settings::level>::Print(settings);
-  }
+  static std::string Print(const Settings& settings) { return Words<kMember>::Print(settings); }
 };
 
 template <typename T>
@@ -259,10 +259,14 @@ const Option kOptions[] = {
                                           "How far a clock may be ahead of the members' median."),
     Row<Text<&S::secret_file>>("secret-file", "<path>", kStart,
                                "File with the secret that members prove to each other."),
-    Row<LevelList>(
+    Row<RuleList<&S::level, LevelRules>>(
         "level", "<pattern=level ...>", kStart,
         "How strongly commands on keys are ordered, by glob patterns of their names, the "
         "first that fits: local, leased or majority. Others: leased."),
+    Row<RuleList<&S::claims, ClaimPatterns>>(
+        "claims", "<pattern=yes|no ...>", kStart,
+        "Which keys SET NX and its kin make claims of, by glob patterns, the first that fits. no: "
+        "cheaper, and two may win. Others: yes. The same at all members."),
     Row<Enumeration<&S::on_unreachable, kUnreachableNames>>(
         "on-unreachable", "<local|refuse>", kLive,
         "While no leaseholder is in reach, clients' commands run here and merge later, or are "

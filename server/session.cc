@@ -217,7 +217,7 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   }
   CommandContext context{shared.store, thread_.services(), state_,
                          reply,        thread_.random(),   *transaction_};
-  ClaimDesk claims(ClaimsHere(resolved, words));
+  ClaimDesk claims(ClaimsHere(resolved, words), &shared.orders->claim_patterns());
   context.claims = &claims;
   const auto watched = watch_;
   const bool refused =

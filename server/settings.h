@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "node/ordering/claim_patterns.h"
 #include "node/ordering/level.h"
 #include "storage/journal.h"
 
@@ -43,7 +44,8 @@ struct Settings {
   std::string secret_file;
 
   // --- order ---
-  std::vector<std::string> level;  ///< `pattern=level` each, as checked by LevelRules.
+  std::vector<std::string> claims;  ///< `pattern=yes|no` each, as checked by ClaimPatterns.
+  std::vector<std::string> level;   ///< `pattern=level` each, as checked by LevelRules.
   OnUnreachable on_unreachable = OnUnreachable::kLocal;
   std::chrono::milliseconds leaseholder_timeout{5000};
 

@@ -9,7 +9,8 @@ SharedState::SharedState(Runtime& the_runtime, Settings settings, std::string co
     : runtime(the_runtime),
       store(the_runtime.store()),
       levels(*LevelRules::Parse(settings.level)),  // as the options have checked
-      orders(std::make_unique<OrderExecutor>(the_runtime, commands, scripting, the_log)),
+      orders(std::make_unique<OrderExecutor>(the_runtime, commands, scripting, the_log,
+                                             *ClaimPatterns::Parse(settings.claims))),
       config(std::move(settings), std::move(config_file)),
       log(std::move(the_log)) {}
 

@@ -87,7 +87,7 @@ void ReplaceObserved(Access& access, const KeyRef& key, std::string_view text, b
 /// Sets a key that is not there: as a claim where the cluster is to have one winner.
 void SetAbsent(CommandContext& context, Access& access, const KeyRef& key, std::string_view text,
                std::optional<int64_t> deadline) {
-  if (context.claims != nullptr && context.claims->grants()) {
+  if (context.claims != nullptr && context.claims->Grants(key.name)) {
     const int64_t now = context.keyspace().NowMillis();
     if (deadline && *deadline <= now) return;  // it would be gone at once
     access.Claim(key, text, deadline ? *deadline - now : 0);

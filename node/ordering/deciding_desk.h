@@ -14,8 +14,10 @@ namespace starling {
 class DecidingDesk final : public ClaimDesk {
  public:
   /// `begun`: a majority has acknowledged the epoch's beginning; before that nothing is decided.
-  DecidingDesk(Keyspace& keyspace, uint64_t epoch, bool begun)
-      : ClaimDesk(Kind::kDecides),
+  /// `patterns`: as ClaimDesk's.
+  DecidingDesk(Keyspace& keyspace, uint64_t epoch, bool begun,
+               const ClaimPatterns* patterns = nullptr)
+      : ClaimDesk(Kind::kDecides, patterns),
         records_(keyspace.records()),
         epoch_(epoch),
         begun_(begun),

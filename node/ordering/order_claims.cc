@@ -9,7 +9,8 @@ namespace starling {
 
 bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, CommandContext& context) {
   const size_t start = order.replies.size();
-  DecidingDesk desk(runtime_.store().keyspace(), order.epoch, claims_.Begun(order.epoch));
+  DecidingDesk desk(runtime_.store().keyspace(), order.epoch, claims_.Begun(order.epoch),
+                    &patterns_);
   context.claims = &desk;
   const bool majority = step.step.majority;
   if (majority) desk.RequireMajority();

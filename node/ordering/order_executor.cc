@@ -36,10 +36,11 @@ size_t Replies(const DecodedOrder& order) {
 }  // namespace
 
 OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scripting& scripting,
-                             std::shared_ptr<spdlog::logger> log)
+                             std::shared_ptr<spdlog::logger> log, ClaimPatterns patterns)
     : runtime_(runtime),
       commands_(commands),
       gate_(runtime.gate()),
+      patterns_(std::move(patterns)),
       services_(commands, scripting, [this] { WhileScriptRuns(); }),
       log_(std::move(log)),
       random_(RandomNumber()),
@@ -333,7 +334,7 @@ OrderExecutor::Progress OrderExecutor::RunSteps(Running& order, BlockRequest& bl
     if (step.majority && order.without_lease) {
       reply.Error(kNoLeaseholderForMajority);
     } else if (!decided) {
-      ClaimDesk desk(ClaimsOf(order));
+      ClaimDesk desk(ClaimsOf(order), &patterns_);
       context.claims = &desk;
       RunStep(order, resolved, context);
       if (block.wanted) return Progress::kWaits;

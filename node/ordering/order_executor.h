@@ -36,6 +36,7 @@
 #include "node/lease_watch.h"
 #include "node/ordering/blocked_orders.h"
 #include "node/ordering/claim_decider.h"
+#include "node/ordering/claim_patterns.h"
 #include "node/ordering/order_codec.h"
 #include "node/ordering/order_services.h"
 #include "node/runtime.h"
@@ -48,7 +49,7 @@ class OrderExecutor final : private OrderRunner {
  public:
   /// Runs the runtime's orders from now on. What is borrowed outlives it.
   OrderExecutor(Runtime& runtime, const CommandTable& commands, Scripting& scripting,
-                std::shared_ptr<spdlog::logger> log);
+                std::shared_ptr<spdlog::logger> log, ClaimPatterns patterns = {});
   ~OrderExecutor() override;
 
   // --- orders of this node's own clients ---
@@ -69,6 +70,8 @@ class OrderExecutor final : private OrderRunner {
   };
   void RunOwn(OwnOrder order);
   void DropOwnClient(uint64_t client);
+  /// Which keys become claims where this node decides.
+  const ClaimPatterns& claim_patterns() const { return patterns_; }
   /// How many orders wait here: for a key, or for members. As of the last round.
   size_t waiting() const { return waiting_count_.load(std::memory_order_relaxed); }
 
@@ -192,6 +195,7 @@ class OrderExecutor final : private OrderRunner {
   Runtime& runtime_;
   const CommandTable& commands_;
   KeyspaceGate& gate_;
+  const ClaimPatterns patterns_;
   OrderServices services_;
   std::shared_ptr<spdlog::logger> log_;
   std::mt19937_64 random_;

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "node/ordering/claim_patterns.h"
 #include "node/ordering/level.h"
 #include "node/ordering/order_codec.h"
 #include "node/ordering/route.h"
@@ -33,6 +34,26 @@ TEST(Level, RefusesWhatIsNoRuleAndSaysWhatWouldBeRight) {
   }
   EXPECT_FALSE(LevelRules::Parse({std::string(513, 'a') + "=local"}));
   EXPECT_TRUE(LevelRules::Parse({std::string(512, 'a') + "=LOCAL"}));
+}
+
+// --- claims ---
+
+TEST(ClaimPatterns, TheFirstThatFitsDecidesAndOthersAreClaims) {
+  const ClaimPatterns patterns = ClaimPatterns::Parse({"rl:keep=yes", "rl:*=no", "a=b=NO"}).value();
+  EXPECT_TRUE(patterns.Claims("rl:keep"));
+  EXPECT_FALSE(patterns.Claims("rl:1"));
+  EXPECT_FALSE(patterns.Claims("a=b"));  // a pattern may hold '='
+  EXPECT_TRUE(patterns.Claims("lock:1"));
+  EXPECT_TRUE(ClaimPatterns().Claims("any"));
+}
+
+TEST(ClaimPatterns, RefuseWhatIsNoRuleAndSayWhatWouldBeRight) {
+  for (const std::string& wrong : {std::string("rl:*"), std::string("rl:*="), std::string("=no"),
+                                   std::string("rl:*=maybe"), std::string(513, 'a') + "=no"}) {
+    const Result<ClaimPatterns> patterns = ClaimPatterns::Parse({wrong});
+    ASSERT_FALSE(patterns) << wrong;
+    EXPECT_NE(patterns.error().message.find("pattern=no"), std::string::npos) << wrong;
+  }
 }
 
 // --- routes ---

@@ -308,5 +308,43 @@ TEST_F(ClaimTest, AnswersAWholePipelineInOrder) {
   EXPECT_EQ(client_.Receive(expected.size()), expected);
 }
 
+TEST(ClaimPatternsTest, KeysThatArePatternedOutAreNoClaims) {
+  TempFolder folder;
+  Settings settings = TestDaemon::Defaults();
+  settings.meeting_folder = folder.path();
+  settings.claims = {"rl:keep=yes", "rl:*=no"};
+  TestDaemon daemon(settings);
+  TestClient client = daemon.Connect();
+  const auto fence = [&](const char* key) { return client.Ask({"STARLING", "FENCE", key}); };
+  const std::string none = "$-1\r\n";
+  EXPECT_TRUE(Eventually([&] {  // somebody leads
+    client.Ask({"SET", "lock", "x", "NX"});
+    return fence("lock") != none;
+  }));
+  const std::vector<std::vector<std::string>> plain = {
+      {"SET", "rl:a", "0", "EX", "60", "NX"},
+      {"SETNX", "rl:b", "0"},
+      {"MSETNX", "rl:c", "0", "rl:d", "0"},
+      {"RENAMENX", "rl:b", "rl:e"},
+      {"COPY", "rl:a", "rl:f"},
+      {"EVAL", "return redis.call('SET', KEYS[1], '0', 'NX')", "1", "rl:g"}};
+  for (const auto& words : plain) EXPECT_NE(client.Ask(words)[0], '-') << words[0];
+  for (const char* key : {"rl:a", "rl:c", "rl:d", "rl:e", "rl:f", "rl:g"}) {
+    EXPECT_EQ(client.Ask({"GET", key}), "$1\r\n0\r\n") << key;
+    EXPECT_EQ(fence(key), none) << key;
+  }
+  EXPECT_EQ(client.Ask({"SET", "rl:a", "1", "NX"}), none) << "it still looks before";
+  EXPECT_EQ(client.Ask({"SETNX", "rl:keep", "1"}), ":1\r\n");
+  EXPECT_NE(fence("rl:keep"), none) << "the first pattern that fits counts";
+  EXPECT_EQ(client.Ask({"MSETNX", "rl:h", "1", "other", "1"}), ":1\r\n");
+  EXPECT_EQ(fence("rl:h"), none);
+  EXPECT_NE(fence("other"), none);
+  EXPECT_EQ(client.Ask({"STARLING", "ACQUIRE", "token", "60000", "0", "rl:lock"})[0], '*');
+  EXPECT_NE(fence("rl:lock"), none) << "a lock is a claim by its name";
+  // Level local writes to what is no claim.
+  EXPECT_EQ(client.Ask({"STARLING", "LEVEL", "local"}), "+OK\r\n");
+  EXPECT_EQ(client.Ask({"INCR", "rl:a"}), ":1\r\n");
+}
+
 }  // namespace
 }  // namespace starling
