@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/storage/one_store.h"
+#include "tests/support/seeds.h"
 
 namespace starling {
 namespace {
@@ -167,7 +168,7 @@ TEST_P(CollectionCheckpoints, LeaveWhatWasSeenBeforeEachKill) {  // I8, I10
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, CollectionCheckpoints, testing::Range<uint64_t>(1, 121));
+INSTANTIATE_TEST_SUITE_P(Seeds, CollectionCheckpoints, test::Seeds(120));
 
 TEST(CollectionCheckpoint, WritesAnElementOnceHoweverOftenItChanged) {
   OneStore node;

@@ -10,6 +10,7 @@
 
 #include "storage/list_position.h"
 #include "tests/storage/one_node.h"
+#include "tests/support/seeds.h"
 
 namespace starling {
 namespace {
@@ -286,7 +287,7 @@ TEST_P(Collections, HoldWhatAMapOfRegistersHolds) {
   EXPECT_EQ(rig.collection.size(), rig.model.elements().size());
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Collections, testing::Range<uint64_t>(0, 60));
+INSTANTIATE_TEST_SUITE_P(Seeds, Collections, test::Seeds(60));
 
 TEST(Collections, OfFewElementsTakeFewBytes) {
   Rig rig(1);

@@ -1,4 +1,5 @@
 #include "storage/counted_tree.h"
+#include "tests/support/seeds.h"
 
 #include <gtest/gtest.h>
 
@@ -89,7 +90,7 @@ TEST_P(CountedTrees, AreFreedInSlices) {
   EXPECT_EQ(tree.memory_bytes(), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, CountedTrees, testing::Range<uint64_t>(1, 9));
+INSTANTIATE_TEST_SUITE_P(Seeds, CountedTrees, test::Seeds(8));
 
 }  // namespace
 }  // namespace starling

@@ -8,6 +8,7 @@
 #include "storage/item_list.h"
 #include "storage/score.h"
 #include "tests/storage/merge_history.h"
+#include "tests/support/seeds.h"
 
 namespace starling {
 namespace {
@@ -288,8 +289,7 @@ TEST(Merge, LargeHistoriesEndWithLargeCollections) {
   EXPECT_GE(histories, 15);  // the others were flushed
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, MergeProperties,
-                         testing::Combine(testing::Range<uint64_t>(1, 26), testing::Bool()),
+INSTANTIATE_TEST_SUITE_P(Seeds, MergeProperties, testing::Combine(test::Seeds(25), testing::Bool()),
                          [](const auto& tested) {
                            return std::string(std::get<1>(tested.param) ? "Large" : "Small") +
                                   std::to_string(std::get<0>(tested.param));

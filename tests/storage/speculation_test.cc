@@ -10,6 +10,7 @@
 #include "storage/watch.h"
 #include "tests/storage/merge_history.h"
 #include "tests/storage/one_store.h"
+#include "tests/support/seeds.h"
 
 namespace starling {
 namespace {
@@ -195,7 +196,7 @@ TEST_P(SpeculationProperties, WhatIsKeptIsAsIfWrittenWithout) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SpeculationProperties,
-                         testing::Combine(testing::Range<uint64_t>(1, 26), testing::Bool()),
+                         testing::Combine(test::Seeds(25), testing::Bool()),
                          [](const auto& tested) {
                            return std::string(std::get<1>(tested.param) ? "Large" : "Small") +
                                   std::to_string(std::get<0>(tested.param));

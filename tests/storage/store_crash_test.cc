@@ -6,6 +6,7 @@
 #include "storage/records.h"
 #include "storage/speculation.h"
 #include "tests/storage/one_store.h"
+#include "tests/support/seeds.h"
 
 namespace starling {
 namespace {
@@ -311,7 +312,7 @@ TEST_P(RandomLives, ShowTheSameAfterEveryKill) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomLives, testing::Range<uint64_t>(1, 21));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomLives, test::Seeds(20));
 
 }  // namespace
 }  // namespace starling
