@@ -24,6 +24,9 @@ constexpr size_t kFrameHead = 9;  // length, checksum, kind
 constexpr size_t kHeadBytes = 4096;
 /// An epoch's records are let go with it; more than this is no epoch of ours.
 constexpr size_t kMaxBytes = size_t{4} << 30;
+/// Longer than a tick of the clock that times of files are read from: what changes a folder within
+/// one tick of another change may leave its time as it was.
+constexpr std::chrono::milliseconds kSettled{100};
 
 std::string NameOf(uint64_t epoch) { return std::string(kPrefix) + std::to_string(epoch); }
 
@@ -114,6 +117,7 @@ void EpochFiles::Move(std::shared_ptr<const Folder> folder) {
   epoch_ = 0;
   end_ = 0;
   last_read_ = {};
+  listing_.reset();
 }
 
 Result<EpochContent> EpochFiles::Read(uint64_t epoch) {
@@ -231,10 +235,31 @@ Result<bool> EpochFiles::IsNewest() {
     return Failed(epoch_, "examining");
   }
   if (held.st_ino != named.st_ino || held.st_dev != named.st_dev) return false;
-  // Listed, since a folder that was emptied may go on at any number.
+  struct stat next {};
+  if (fstatat(folder, NameOf(epoch_ + 1).c_str(), &next, AT_SYMLINK_NOFOLLOW) == 0) return false;
+  if (errno != ENOENT) return Failed(epoch_ + 1, "examining");
+  // Any other too, since a folder that was emptied may go on at any number.
+  const Result<uint64_t> newest = Newest();
+  if (!newest) return newest.error();
+  return *newest == epoch_;
+}
+
+Result<uint64_t> EpochFiles::Newest() {
+  // Each claim asks: to list the folder each time would cost more than all else that is done here.
+  const auto now = std::chrono::steady_clock::now();
+  struct stat folder {};
+  if (fstat(folder_->descriptor.get(), &folder) != 0) {
+    return Error{Code::kIo, folder_->path + ": examining: " + std::strerror(errno)};
+  }
+  const timespec& changed = folder.st_ctim;
+  const bool same = listing_ && listing_->changed.tv_sec == changed.tv_sec &&
+                    listing_->changed.tv_nsec == changed.tv_nsec;
+  if (same && listing_->settled) return listing_->newest;
+  const auto since = same ? listing_->since : now;
   const Result<std::vector<uint64_t>> epochs = Epochs();
   if (!epochs) return epochs.error();
-  return !epochs->empty() && epochs->back() == epoch_;
+  listing_ = Listing{changed, since, now - since >= kSettled, epochs->empty() ? 0 : epochs->back()};
+  return listing_->newest;
 }
 
 void EpochFiles::Abandon() {

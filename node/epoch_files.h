@@ -6,7 +6,10 @@
 /// lives; since children inherit that, its process stands in the file too. Not thread-safe.
 #pragma once
 
+#include <chrono>
+#include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,7 +47,16 @@ class EpochFiles final : public EpochFolder {
     EpochHolder holder;
     std::string process;
   };
+  /// The newest epoch, as the folder was last listed.
+  struct Listing {
+    timespec changed{};                           // the folder, as it was listed
+    std::chrono::steady_clock::time_point since;  // it has been seen like that
+    bool settled = false;                         // whatever changes shows in `changed`
+    uint64_t newest = 0;
+  };
 
+  /// Listed anew where the folder may have changed.
+  Result<uint64_t> Newest();
   EpochContent Parse(uint64_t epoch, std::string_view bytes);
   Error Failed(uint64_t epoch, const char* step) const;
   Status AppendFrame(Frame kind, std::string_view bytes);
@@ -56,6 +68,7 @@ class EpochFiles final : public EpochFolder {
   Descriptor file_;
   int64_t end_ = 0;  // of what is whole in it
   LastRead last_read_;
+  std::optional<Listing> listing_;
 };
 
 }  // namespace starling

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <csignal>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -18,6 +19,7 @@
 namespace starling {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 std::shared_ptr<const Folder> Open(const std::string& path) {
@@ -177,6 +179,28 @@ TEST_F(EpochFilesTest, WhoseFileWasTakenAwayIsNotTheNewest) {
   std::filesystem::remove(PathOf(3));
   EXPECT_FALSE(*a_.IsNewest());
   std::ofstream(PathOf(3)) << "another";
+  EXPECT_FALSE(*a_.IsNewest());
+}
+
+// Once the folder has been as it is for a while, it is not listed each time.
+TEST_F(EpochFilesTest, AnyLaterEpochIsSeenAtOnceHoweverLongTheFolderWasLeftAlone) {
+  ASSERT_TRUE(a_.Create(3, kA, seconds(5)));
+  const auto settle = [&] {
+    const auto until = std::chrono::steady_clock::now() + milliseconds(250);
+    while (std::chrono::steady_clock::now() < until) ASSERT_TRUE(*a_.IsNewest());
+  };
+  for (const int later : {4, 9}) {
+    settle();
+    std::ofstream(PathOf(later)) << "another";
+    EXPECT_FALSE(*a_.IsNewest()) << later;
+    std::filesystem::remove(PathOf(later));
+    EXPECT_TRUE(*a_.IsNewest());
+    std::ofstream(PathOf(later)) << "within the same tick";
+    EXPECT_FALSE(*a_.IsNewest()) << later;
+    std::filesystem::remove(PathOf(later));
+  }
+  settle();
+  std::filesystem::remove(PathOf(3));
   EXPECT_FALSE(*a_.IsNewest());
 }
 
