@@ -20,6 +20,10 @@ namespace {
 /// Own batches that wait for the thread; beyond it they are left to anti-entropy, which reads the
 /// log.
 constexpr size_t kMaxLocalBytes = size_t{64} << 20;
+/// How long those wait that follow others closely. A batch of one small write takes a member as
+/// long to be woken for as to apply; answers to other nodes, and named voters, wait for none of
+/// this.
+constexpr auto kGatherTime = std::chrono::microseconds(500);
 /// So many wake the thread even where nobody is connected.
 constexpr size_t kGathered = 1024;
 /// Processes whose links have dropped and that may be ending.
@@ -28,6 +32,9 @@ constexpr auto kEndPatience = std::chrono::seconds(2);
 /// How long what has arrived waits for a script, before the engine goes on without the keyspace and
 /// much of it is lost. Far less than members wait for each other.
 constexpr auto kScriptPatience = std::chrono::milliseconds(200);
+/// How long another thread waits for the engine before it leaves its question to this one: about as
+/// long as that would take to wake.
+constexpr auto kEnginePatience = std::chrono::microseconds(100);
 
 /// How an event is called in the log, and how loudly.
 struct EventWord {
@@ -112,10 +119,7 @@ Status ReplicationHost::Open() {
   resolver_ = std::make_unique<SeedResolver>(
       io_, options_.resolve_interval,
       [this](const std::vector<Address>& found) {
-        BeginBurst();
-        replicator_->AddSeeds(found, Now(), effects_);
-        CarryOut();
-        EndBurst();
+        Feed([&] { replicator_->AddSeeds(found, Now(), effects_); });
       },
       log_);
   for (const Endpoint& name : names) resolver_->Add(name);
@@ -136,10 +140,7 @@ void ReplicationHost::WatchProcessEnd(const ProcessEffect& process) {
   if (!end) return;
   const auto tell = [this, session = process.session] {
     ends_.erase(session);
-    BeginBurst();
-    replicator_->OnProcessEnded(session, Now(), effects_);
-    CarryOut();
-    EndBurst();
+    Feed([&] { replicator_->OnProcessEnded(session, Now(), effects_); });
   };
   // Effects are being carried out: the next input comes after them.
   if (end->ended) return asio::post(io_, tell);
@@ -173,6 +174,7 @@ void ReplicationHost::Stop() {
   }
   const auto end = [this] {
     timer_.cancel();
+    gather_timer_.cancel();
     scan_timer_.cancel();
     if (resolver_) resolver_->Stop();
     if (watch_) watch_->Stop();
@@ -218,7 +220,7 @@ void ReplicationHost::Enqueue(const BatchHeader& header, SharedBytes bytes) {
     // A node alone lets them gather until its next timer or connection: to wake a thread for each
     // commit costs as much as serving some commands.
     const bool awaited = connected_.load() || local_.size() >= kGathered;
-    post = awaited && !std::exchange(local_posted_, true);
+    post = awaited && !std::exchange(local_awaited_, true);
   }
   if (post) {
     asio::post(io_, [this] { TakeLocalBatches(); });
@@ -230,19 +232,30 @@ void ReplicationHost::TakeLocalBatches() {
     const std::lock_guard lock(local_mutex_);
     taken_.swap(local_);
     local_bytes_ = 0;
-    local_posted_ = false;
+    local_awaited_ = gathering_ || (!taken_.empty() && connected_.load());
   }
   if (taken_.empty()) return;
-  BeginBurst();
-  for (LocalBatch& batch : taken_) {
-    replicator_->OnLocalBatch(batch.header, std::move(batch.bytes), Now(), effects_);
-    CarryOut();
-  }
+  if (!gathering_ && connected_.load()) GatherLocalBatches();
+  Feed([&] {
+    for (LocalBatch& batch : taken_) {
+      replicator_->OnLocalBatch(batch.header, std::move(batch.bytes), Now(), effects_);
+      CarryOut();
+    }
+  });
   taken_.clear();
-  EndBurst();
+}
+
+void ReplicationHost::GatherLocalBatches() {
+  gathering_ = true;
+  gather_timer_.expires_after(kGatherTime);
+  gather_timer_.async_wait([this](const asio::error_code& error) {
+    gathering_ = false;
+    if (!error) TakeLocalBatches();
+  });
 }
 
 void ReplicationHost::BeginBurst() {
+  if (!burst_.owns_lock()) burst_.lock();
   if (inside_) return;
   // Suspended, it is called in: until then it is not inside.
   inside_ = called_in_.exchange(false) || (!suspended_ && gate_.EnterAhead(kScriptPatience));
@@ -253,33 +266,21 @@ void ReplicationHost::BeginBurst() {
 
 void ReplicationHost::OnCalledIn() {
   called_in_ = true;
-  asio::post(io_, [this] {
-    BeginBurst();
-    EndBurst();
-  });
+  asio::post(io_, [this] { Feed([] {}); });
 }
 
 void ReplicationHost::OnConnected(LinkId link, const Address& dialled) {
   connected_.store(true);  // before the queue is emptied: what comes later is posted
   TakeLocalBatches();
-  BeginBurst();
-  replicator_->OnConnected(link, dialled, Now(), effects_);
-  CarryOut();
-  EndBurst();
+  Feed([&] { replicator_->OnConnected(link, dialled, Now(), effects_); });
 }
 
 void ReplicationHost::OnDialFailed(const Address& address, bool refused) {
-  BeginBurst();
-  replicator_->OnDialFailed(address, refused, Now(), effects_);
-  CarryOut();
-  EndBurst();
+  Feed([&] { replicator_->OnDialFailed(address, refused, Now(), effects_); });
 }
 
 void ReplicationHost::OnDisconnected(LinkId link) {
-  BeginBurst();
-  replicator_->OnDisconnected(link, Now(), effects_);
-  CarryOut();
-  EndBurst();
+  Feed([&] { replicator_->OnDisconnected(link, Now(), effects_); });
 }
 
 void ReplicationHost::OnFrame(LinkId link, std::string_view frame) {
@@ -342,13 +343,15 @@ void ReplicationHost::LogEvent(const EventEffect& event, const char* word,
 }
 
 void ReplicationHost::EndBurst() {
+  if (!burst_.owns_lock()) burst_.lock();
   if (std::exchange(inside_, false)) gate_.Leave();
-  transport_->Flush();
   out_of_reach_.store(replicator_->OutOfReach(Now()), std::memory_order_release);
-  if (!order_ends_.empty()) TellOrderEnds();
-  connected_.store(transport_->link_count() > 0);
   if (leaving_ && replicator_->Left()) std::exchange(leaving_, nullptr)->set_value();
   ArmTimer();
+  burst_.unlock();
+  transport_->Flush();
+  if (!order_ends_.empty()) TellOrderEnds();
+  connected_.store(transport_->link_count() > 0);
 }
 
 void ReplicationHost::ArmTimer() {
@@ -360,22 +363,17 @@ void ReplicationHost::ArmTimer() {
   timer_.expires_after(std::min<Instant>(wait, std::chrono::hours(1)));
   timer_.async_wait([this](const asio::error_code& error) {
     if (error) return;
-    armed_ = Instant::max();
     TakeLocalBatches();
-    BeginBurst();
-    replicator_->OnTick(Now(), effects_);
-    CarryOut();
-    EndBurst();
+    Feed([&] {
+      armed_ = Instant::max();
+      replicator_->OnTick(Now(), effects_);
+    });
   });
 }
 
 Status ReplicationHost::Forget(const std::vector<std::string>& names) {
   return Ask([&](Replicator& replicator) {
-    BeginBurst();
-    const Status status = replicator.Forget(names, Now(), effects_);
-    CarryOut();
-    EndBurst();
-    return status;
+    return Feed([&] { return replicator.Forget(names, Now(), effects_); });
   });
 }
 
@@ -392,11 +390,10 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
     }
   }
   return Ask([&](Replicator& replicator) {
-    BeginBurst();
     for (const Endpoint& name : names) resolver_->Add(name);
-    if (!numeric.empty()) replicator.AddSeeds(numeric, Now(), effects_);
-    CarryOut();
-    EndBurst();
+    Feed([&] {
+      if (!numeric.empty()) replicator.AddSeeds(numeric, Now(), effects_);
+    });
     return Status();
   });
 }
@@ -404,24 +401,28 @@ Status ReplicationHost::Join(const std::vector<std::string>& addresses) {
 Result<std::string> ReplicationHost::ChangeVoters(const VoterRequest& request) {
   return Ask([&](Replicator& replicator) {
     TakeLocalBatches();
-    BeginBurst();
-    Result<std::string> changed = replicator.ChangeVoters(request, Now(), effects_);
-    CarryOut();
-    EndBurst();
-    return changed;
+    return Feed([&] { return replicator.ChangeVoters(request, Now(), effects_); });
   });
 }
 
 void ReplicationHost::AskHoldings() {
-  Dispatch([this] {
-    BeginBurst();
-    replicator_->AskHoldings(Now(), effects_);
-    CarryOut();
-    EndBurst();
-  });
+  Dispatch([this] { Feed([&] { replicator_->AskHoldings(Now(), effects_); }); });
+}
+
+bool ReplicationHost::AwaitAtOnce(uint64_t epoch, Stamp upto) {
+  const std::unique_lock lock(engine_mutex_, kEnginePatience);
+  if (!lock.owns_lock() || suspended_) return false;
+  const bool alone = effects_.empty();
+  replicator_->AwaitMajority(epoch, upto, Now(), effects_);
+  const bool answered = effects_.size() == 1 && std::holds_alternative<MajorityEffect>(effects_[0]);
+  if (!alone || !answered) return false;
+  CarryOut();
+  if (replicator_->NextTimer() < armed_) asio::post(io_, [this] { Feed([] {}); });
+  return true;
 }
 
 void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
+  if (AwaitAtOnce(epoch, upto)) return;
   {
     // Many that wait at once are one question.
     const std::lock_guard lock(awaited_mutex_);
@@ -437,10 +438,7 @@ void ReplicationHost::AwaitMajority(uint64_t epoch, Stamp upto) {
       awaited_posted_ = false;
     }
     TakeLocalBatches();
-    BeginBurst();
-    replicator_->AwaitMajority(awaited.epoch, awaited.upto, Now(), effects_);
-    CarryOut();
-    EndBurst();
+    Feed([&] { replicator_->AwaitMajority(awaited.epoch, awaited.upto, Now(), effects_); });
   });
 }
 
@@ -450,10 +448,7 @@ Status ReplicationHost::Leave(std::chrono::milliseconds timeout) {
   Dispatch([this, left] {
     if (meeting_) meeting_->Withdraw();
     leaving_ = left;
-    BeginBurst();
-    replicator_->Leave(Now(), effects_);
-    CarryOut();
-    EndBurst();
+    Feed([&] { replicator_->Leave(Now(), effects_); });
   });
   if (done.wait_for(timeout) == std::future_status::ready) return {};
   return Error{Code::kUnavailable, "left without the others' acknowledgement within " +

@@ -1,8 +1,9 @@
 /// The thread that drives the replication engine: feeds it what sockets, timers, the journal and
 /// the meeting folder bring, and carries out what it answers.
 ///
-/// The engine and everything of Asio here belong to that one thread. Public functions are
-/// thread-safe once Run has been called, except Run and Stop themselves. Invariant: own batches
+/// Everything of Asio here belongs to that one thread, and so does the engine, but for a question
+/// that another thread asks while it has none to answer itself (AwaitMajority). Public functions
+/// are thread-safe once Run has been called, except Run and Stop themselves. Invariant: own batches
 /// reach the engine in stream order, after their append (Enqueue is the journal's sink).
 #pragma once
 
@@ -55,7 +56,9 @@ class ReplicationHost final : private TransportHandler {
   /// before is still answered.
   void Stop();
 
-  /// One own batch, after its append. Never blocks; wakes the thread once per burst.
+  /// One own batch, after its append. Never blocks. One that comes alone goes to the members at
+  /// once; those that follow it closely go together, so that a stream of them wakes nobody for
+  /// each.
   void Enqueue(const BatchHeader& header, SharedBytes bytes);
 
   /// Runs `function(Replicator&)` on the thread and returns its result.
@@ -84,7 +87,9 @@ class ReplicationHost final : private TransportHandler {
   Result<std::string> ChangeVoters(const VoterRequest& request);
   Status Leave(std::chrono::milliseconds timeout);
 
-  /// Replicator::AwaitMajority; returns before the answer, which comes by lease().
+  /// Replicator::AwaitMajority; the answer comes by lease(), perhaps before this returns: a
+  /// folder's vote is there at once, and to wake the thread for it would take longer. For the
+  /// thread that closes the keyspace's gate, while it is open.
   void AwaitMajority(uint64_t epoch, Stamp upto);
 
   LeaseWatch& lease() { return lease_; }
@@ -110,14 +115,21 @@ class ReplicationHost final : private TransportHandler {
   /// Tells the engine when the process ends, if it does so within a moment.
   void WatchProcessEnd(const ProcessEffect& process);
   void TakeLocalBatches();
+  /// Those that come soon after what was just taken wait for this.
+  void GatherLocalBatches();
   Instant Now() { return time_.Monotonic(); }
   /// Carries out and clears effects_.
   void CarryOut();
-  /// Before an input: enters the keyspace's gate; while a script keeps it closed the engine is
-  /// suspended.
+  /// Gives the engine an input and carries out what follows; returns what `input` returns.
+  template <typename Function>
+  auto Feed(Function input) -> std::invoke_result_t<Function>;
+  /// Before an input: takes the engine and enters the keyspace's gate; while a script keeps that
+  /// closed the engine is suspended.
   void BeginBurst();
-  /// After the last input of a burst: sends, leaves the gate, and sets the timer.
+  /// After the last input of a burst: sends, leaves the gate, sets the timer, lets the engine go.
   void EndBurst();
+  /// AwaitMajority on the caller's thread. False: the engine is in use, and nothing was done.
+  bool AwaitAtOnce(uint64_t epoch, Stamp upto);
   void OnCalledIn();
   void ArmTimer();
   void Tell(const EventEffect& event);
@@ -140,6 +152,7 @@ class ReplicationHost final : private TransportHandler {
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
   asio::steady_timer timer_{io_};
+  asio::steady_timer gather_timer_{io_};
   asio::steady_timer scan_timer_{io_};
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<MeetingFolder> meeting_;
@@ -149,13 +162,18 @@ class ReplicationHost final : private TransportHandler {
   std::unique_ptr<EpochFiles> epochs_;
   std::unique_ptr<FolderWatch> watch_;
   std::unique_ptr<SeedResolver> resolver_;
-  std::unique_ptr<Replicator> replicator_;
   Address address_;
-  Effects effects_;
   bool inside_ = false;                  // the gate
-  bool suspended_ = false;               // the engine
   std::atomic<bool> called_in_ = false;  // this thread has a place inside that it has not taken yet
+
+  // Guards the four below. Recursive, since what Ask runs may begin a burst.
+  std::recursive_timed_mutex engine_mutex_;
+  std::unique_ptr<Replicator> replicator_;
+  Effects effects_;         // left here by AwaitAtOnce: the thread carries them out
+  bool suspended_ = false;  // the engine
   Instant armed_ = Instant::max();
+  std::unique_lock<std::recursive_timed_mutex> burst_{engine_mutex_, std::defer_lock};
+
   int scans_ = 0;
   bool scan_failed_ = false;
   std::shared_ptr<std::promise<void>> leaving_;
@@ -177,8 +195,9 @@ class ReplicationHost final : private TransportHandler {
   std::mutex local_mutex_;  // guards the three below
   std::vector<LocalBatch> local_;
   size_t local_bytes_ = 0;
-  bool local_posted_ = false;
-  std::vector<LocalBatch> taken_;       // the thread's
+  bool local_awaited_ = false;          // the thread has been woken for them, or wakes by itself
+  std::vector<LocalBatch> taken_;       // the thread's, as the next
+  bool gathering_ = false;              // gather_timer_ runs
   std::atomic<bool> connected_{false};  // without a connection, batches wake nobody
 
   std::mutex dispatch_mutex_;  // guards stopped_; held while work runs after the end
@@ -187,10 +206,26 @@ class ReplicationHost final : private TransportHandler {
 };
 
 template <typename Function>
+auto ReplicationHost::Feed(Function input) -> std::invoke_result_t<Function> {
+  struct Burst {
+    explicit Burst(ReplicationHost& of) : host(of) { host.BeginBurst(); }
+    ~Burst() {
+      host.CarryOut();
+      host.EndBurst();
+    }
+    ReplicationHost& host;
+  };
+  const Burst burst(*this);
+  return input();
+}
+
+template <typename Function>
 auto ReplicationHost::Ask(Function function) -> std::invoke_result_t<Function, Replicator&> {
   using Answer = std::invoke_result_t<Function, Replicator&>;
-  auto task = std::make_shared<std::packaged_task<Answer()>>(
-      [this, &function] { return function(*replicator_); });
+  auto task = std::make_shared<std::packaged_task<Answer()>>([this, &function] {
+    const std::lock_guard lock(engine_mutex_);
+    return function(*replicator_);
+  });
   std::future<Answer> answer = task->get_future();
   Dispatch([task] { (*task)(); });
   return answer.get();

@@ -74,9 +74,9 @@ void ReplicationHost::OpenEpochs(uint64_t cluster) {
                 boot.error().message);
     return;
   }
+  BeginBurst();
   followed_ = meeting_->folder();
   epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways);
-  BeginBurst();
   replicator_->UseEpochFolder(*epochs_, cluster, *boot, Now(), effects_);
   CarryOut();
 }
@@ -99,8 +99,8 @@ void ReplicationHost::ScanMeetingFolder() {
     return;
   }
   scan_failed_ = false;
-  FollowFolder();
   BeginBurst();
+  FollowFolder();
   replicator_->OnMeetingFolder(view->addresses, view->record, Now(), effects_);
   replicator_->OnEpochFolder(Now(), effects_);
   CarryOut();

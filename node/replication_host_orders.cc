@@ -15,21 +15,12 @@ uint64_t ReplicationHost::AddOrderSink(OrderSink sink) {
 void ReplicationHost::Submit(std::vector<std::pair<uint64_t, Order>> orders) {
   // Tasks must be copyable.
   auto shared = std::make_shared<std::vector<std::pair<uint64_t, Order>>>(std::move(orders));
-  Dispatch([this, shared] {
-    BeginBurst();
-    replicator_->Submit(std::move(*shared), Now(), effects_);
-    CarryOut();
-    EndBurst();
-  });
+  Dispatch(
+      [this, shared] { Feed([&] { replicator_->Submit(std::move(*shared), Now(), effects_); }); });
 }
 
 void ReplicationHost::ClientGone(uint64_t client) {
-  Dispatch([this, client] {
-    BeginBurst();
-    replicator_->OnClientGone(client, Now(), effects_);
-    CarryOut();
-    EndBurst();
-  });
+  Dispatch([this, client] { Feed([&] { replicator_->OnClientGone(client, Now(), effects_); }); });
 }
 
 void ReplicationHost::SetOrderRunner(OrderRunner* runner) {
@@ -54,10 +45,7 @@ void ReplicationHost::OnExecuted(const PeerProcess& peer, std::vector<ExecutedOr
   Dispatch([this, peer, shared, upto] {
     // The batches first: the answers follow them on the same lane.
     TakeLocalBatches();
-    BeginBurst();
-    replicator_->OnExecuted(peer, std::move(*shared), upto, Now(), effects_);
-    CarryOut();
-    EndBurst();
+    Feed([&] { replicator_->OnExecuted(peer, std::move(*shared), upto, Now(), effects_); });
   });
 }
 

@@ -48,6 +48,8 @@ void OrderExecutor::DecideHeld() {
   runtime_.FlushSoon();  // the verdicts; and counters may have waited for them
   std::erase_if(pending_, [&](const RunningPtr& order) {
     if (!claims_.Decided(order->epoch, order->records_upto)) return false;
+    // The log took all of it before a majority was asked; the verdict follows from what that holds.
+    order->logged = true;
     Finish(*order, OrderOutcome::kDone);
     return true;
   });

@@ -429,6 +429,7 @@ void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
   done.replies = Replies(order.decoded);
   done.epoch = order.epoch;
   done.saw_claim = order.saw_claim;
+  done.logged = order.logged && done.own;  // another node's answer follows the verdict
   if (outcome == OrderOutcome::kDone) {
     AppendReplyHead(done.order.reply, {order.state.database, order.epoch, order.state.name});
     done.head_bytes = done.order.reply.size();
@@ -441,7 +442,10 @@ void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
 
 void OrderExecutor::HandBack() {
   if (done_.empty()) return;
-  Deliver(std::exchange(done_, {}), runtime_.store().journal().Commit());
+  const bool logged =
+      std::all_of(done_.begin(), done_.end(), [](const Done& done) { return done.logged; });
+  const Status committed = logged ? Status() : runtime_.store().journal().Commit();
+  Deliver(std::exchange(done_, {}), committed);
 }
 
 void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {

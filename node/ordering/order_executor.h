@@ -101,6 +101,7 @@ class OrderExecutor final : private OrderRunner {
     Stamp records_upto;                             // its last record; none: it has written none
     std::optional<KeyRef> met;                      // what held it back, without its name
     bool saw_claim = false;                         // it is told nothing that others may deny
+    bool logged = false;                            // all that it did, before it was decided
     BlockRequest block;                             // what it waits for
     std::optional<std::chrono::nanoseconds> until;
     VersionVector written;  // own: WAIT
@@ -118,6 +119,7 @@ class OrderExecutor final : private OrderRunner {
     size_t replies = 0;
     uint64_t epoch = 0;
     bool saw_claim = false;
+    bool logged = false;
   };
   using RunningPtr = std::unique_ptr<Running>;
   enum class Progress : uint8_t {
