@@ -173,10 +173,12 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
   std::optional<Speculation> speculation;
   // A script within a transaction is part of its speculation.
   if (context.claims != nullptr && !context.within) speculation.emplace(context.keyspace());
+  bool stopped = false;  // it did not come to its own end
   run.must_end = [&]() -> std::string {
     if (state_ == State::kKilled)
       return "ERR Error running script: Script killed by user with SCRIPT KILL...";
-    if (stopped_) return std::string(kStopped);
+    stopped = stopped_;
+    if (stopped) return std::string(kStopped);
     // It is rolled back and comes again: this is read by nobody.
     if (speculation && speculation->blocked()) return "ERR what it met is being decided";
     context.services.WhileScriptRuns();
@@ -189,7 +191,7 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
   const size_t start = context.reply.out().size();
   interpreter_->Run(run);
   state_ = State::kIdle;
-  if (stopped_ && context.claims != nullptr) context.claims->Abandon(kStopped);
+  if (stopped && context.claims != nullptr) context.claims->Abandon(kStopped);
   if (speculation) ConcludeGuarded(context, *speculation, start);
 }
 

@@ -55,8 +55,8 @@ class Scripting {
   KillOutcome Kill();
   /// Whether one runs here.
   bool running() const { return state_ != State::kIdle; }
-  /// The node is about to end: so does the script that runs, and it leaves nothing; so does every
-  /// later one.
+  /// The node is about to end: so does a script that runs for long, and it leaves nothing. Short
+  /// ones still run: the node leads until another can.
   void Stop() { stopped_ = true; }
 
  private:

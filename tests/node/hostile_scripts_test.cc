@@ -152,5 +152,12 @@ TEST_F(HostileScriptTest, AreEndedWhenTheNodeEndsWhateverTheyHaveDone) {
   }
 }
 
+// It leads until another can: a lock that is released meanwhile is free.
+TEST_F(HostileScriptTest, ButShortOnesStillRunWhileTheNodeEnds) {
+  a_.services().scripting().Stop();
+  EXPECT_EQ(Eval("return redis.call('set', 'k', '1')"), "+OK\r\n");
+  EXPECT_EQ(a_.Do("GET k"), "$1\r\n1\r\n");
+}
+
 }  // namespace
 }  // namespace starling
