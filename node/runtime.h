@@ -128,7 +128,7 @@ class Runtime {
   /// What others hold of others' streams is known up to a second late: asks them, at most every
   /// limits::kAskHoldings. Returns at once.
   void AskHoldings();
-  /// Ends members. Errors (nothing changed): kNotFound, kRefused (alive, or this node).
+  /// See Replicator::Forget.
   Status Forget(const std::vector<std::string>& names);
   /// Looks for members there too. Returns before any is found. Errors: kInvalidArgument (names the
   /// address; nothing changed).

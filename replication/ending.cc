@@ -28,10 +28,15 @@ bool Ending::Write(const std::vector<const VersionVector*>& others) {
     const bool earlier = entry.origin.node == present.node && entry.origin < present;
     if (earlier && entry.upto != VersionVector::kOver) over.streams.Set(entry.origin, entry.upto);
   }
-  if (over.streams.empty()) return false;
+  // Of some nothing may be told: written while this node did not belong, and written again since.
+  const VersionVector all = store_.vector();
+  for (const VersionVector::Entry& entry : all.entries()) {
+    const bool earlier = entry.origin.node == present.node && entry.origin < present;
+    if (earlier && entry.upto != VersionVector::kOver) over.incarnation = entry.origin.incarnation;
+  }
+  if (over.incarnation == 0) return false;
   const auto agrees = [&](const VersionVector* other) { return AgreeBelow(*other, held, present); };
   if (!std::all_of(others.begin(), others.end(), agrees)) return false;
-  over.incarnation = over.streams.entries().back().origin.incarnation;
   over.at = store_.clock().last();
   list_.WriteOver(store_.name(), over);
   if (const Status committed = store_.journal().Commit(); !committed) {

@@ -300,11 +300,9 @@ Status FolderLeasing::TakeRecord(const std::string& record) {
     if (batch->is_chunk()) return Error{Code::kCorruption, "a record that is no batch"};
     const BatchHeader& header = batch->header();
     if (store.vector().Covers(header.origin, header.upto)) continue;
-    // Of one that has ended meanwhile nothing more counts.
+    // Of one that has ended meanwhile nothing more counts. One that is stopped may have led since
+    // this node was asked to stop it: what it reported then counts in no epoch that may follow.
     if (node_.list.AcceptedUpto(header.origin) < header.upto) continue;
-    if (node_.list.IsStopped(header.origin.node)) {
-      return Error{Code::kUnavailable, "the members are agreeing on where a stream ends"};
-    }
     if (header.origin == store.origin()) {
       return Error{Code::kNotFound, "this node has lost what it wrote"};
     }

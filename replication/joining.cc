@@ -8,6 +8,10 @@
 namespace starling {
 namespace {
 
+/// A state that lacks something of what counts is refused so many times, one a second: mostly
+/// another member is about to bring it there. It may also be lost with whoever alone had it.
+constexpr int kLackingStates = 10;
+
 /// A line per stream, `<incarnation> <upto>`.
 std::string CapsText(const std::map<Origin, Stamp>& caps) {
   std::string text;
@@ -27,6 +31,11 @@ Status Joining::Load() {
     if (!record) return record.error();
     target_ = *record;
   }
+  const auto ended = store_.GetRecord(record_names::kEnded);
+  if (!ended) return ended.error();
+  if (uint64_t incarnation = 0; *ended && std::istringstream(**ended) >> incarnation) {
+    ended_ = incarnation;
+  }
   auto record = store_.GetRecord(record_names::kCaps);
   if (!record) return record.error();
   if (!*record) return {};
@@ -40,13 +49,20 @@ Status Joining::Load() {
   return {};
 }
 
+Status Joining::NoteEnd(uint64_t incarnation) {
+  if (ended_ && *ended_ >= incarnation) return {};
+  Status status = store_.PutRecord(record_names::kEnded, std::to_string(incarnation));
+  if (status) ended_ = incarnation;
+  return status;
+}
+
 Status Joining::WantAgain(const ClusterRecord& record) {
   Status status = store_.PutRecord(record_names::kReentry, EncodeClusterRecord(record));
   if (status) target_ = record;
   return status;
 }
 
-Status Joining::CheckBegun(const std::vector<std::string>& pieces) {
+Status Joining::CheckBegun(const std::vector<std::string>& pieces, const VersionVector& accepted) {
   Keyspace aside({.shards = 1}, store_.clock());
   for (const std::string& piece : pieces) {
     const auto decoded = DecodedBatch::Decode(piece);
@@ -59,7 +75,14 @@ Status Joining::CheckBegun(const std::vector<std::string>& pieces) {
   }
   MemberList theirs(aside);
   theirs.Refresh(target_);
-  if (theirs.IsMember(store_.name())) return {};
+  const bool since = !ended_ || theirs.BeginOf(store_.name()) > *ended_;
+  if (theirs.IsMember(store_.name()) && since) {
+    const auto former = theirs.ends().find(store_.name());
+    const bool lacks =
+        ended_ && former != theirs.ends().end() && !accepted.Covers(former->second.streams);
+    if (!lacks || ++lacking_ > kLackingStates) return {};
+    return Error{Code::kUnavailable, "that member does not hold all that counts of this node's"};
+  }
   const MemberList::End* end = theirs.EndOf(store_.name());
   if (end != nullptr && store_.origin().incarnation <= end->incarnation) {
     const auto raised =
@@ -90,13 +113,13 @@ Result<Joining::Rewritten> Joining::WriteAgain(const std::vector<std::string>& p
 
 Status Joining::Complete(WalkReceiver::Taken taken) {
   const ClusterRecord record = *target_;
-  if (Status begun = CheckBegun(taken.pieces); !begun) return begun;
   VersionVector accepted;
   for (const std::string& piece : taken.pieces) {
     auto decoded = DecodedBatch::Decode(piece);
     if (!decoded) return decoded.error();
     accepted.MergeFrom(decoded->vector());
   }
+  if (Status begun = CheckBegun(taken.pieces, accepted); !begun) return begun;
   // From here on every own stamp is after all that the state holds.
   store_.clock().Observe(accepted.Newest());
   if (Status status = store_.journal().Commit(); !status) return status;
@@ -127,7 +150,8 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   const Store::WithWalk with{std::move(again->written.stream),
                              {{record_names::kCluster, EncodeClusterRecord(record)},
                               {record_names::kCaps, CapsText(caps)},
-                              {record_names::kReentry, ""}}};
+                              {record_names::kReentry, ""},
+                              {record_names::kEnded, ""}}};
   if (Status status = store_.ApplyWalk(taken.pieces, /*whole_state=*/true, with); !status) {
     return status;
   }
@@ -137,6 +161,8 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     if (accepted.Covers(each.over.streams)) store_.MarkOver(each.last, each.over.at);
   }
   target_.reset();
+  ended_.reset();
+  lacking_ = 0;
   if (!with.stream.empty()) rewritten_ = again->origin;
   log_->info("event=state_taken cluster={} pieces={} written_again={}", record.id,
              taken.pieces.size(), again->written.items);

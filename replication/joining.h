@@ -34,7 +34,8 @@ inline constexpr const char* kCluster = "cluster";
 inline constexpr const char* kProposal = "cluster-proposal";
 inline constexpr const char* kCaps = "capped-streams";
 inline constexpr const char* kReentry = "cluster-to-enter-again";  ///< Empty: none.
-inline constexpr const char* kStopped = "stopped-members";
+inline constexpr const char* kEnded = "own-end";                   ///< An incarnation; empty: none.
+inline constexpr const char* kStopped = "members-stopped";
 inline constexpr const char* kAddresses = "addresses";
 inline constexpr const char* kLease = "lease";
 }  // namespace record_names
@@ -53,6 +54,9 @@ class Joining {
   /// The same for a cluster that this node is in, durably: what it wrote has to be sorted out, and
   /// nobody would tell it so again after a restart. Errors: the store's (nothing changed).
   Status WantAgain(const ClusterRecord& record);
+  /// Own streams up to this incarnation have ended, durably: a state in which this node has not
+  /// begun since is not enough, its sender may not have heard of the end yet. Errors: the store's.
+  Status NoteEnd(uint64_t incarnation);
   void Abandon() { target_.reset(); }
   const std::optional<ClusterRecord>& target() const { return target_; }
 
@@ -70,8 +74,9 @@ class Joining {
     Origin origin;
     Reissue::Written written;
   };
-  /// Checks that this node is a member in the state's own list.
-  Status CheckBegun(const std::vector<std::string>& pieces);
+  /// Checks that this node is a member in the state's own list, and that the state has of its ended
+  /// streams what counts: what it lacks would be written again, and come from other members, too.
+  Status CheckBegun(const std::vector<std::string>& pieces, const VersionVector& accepted);
   /// Raises the incarnation, and writes what counts of the former ones again.
   Result<Rewritten> WriteAgain(const std::vector<std::string>& pieces,
                                const VersionVector& accepted);
@@ -80,6 +85,8 @@ class Joining {
   MemberList& list_;
   std::shared_ptr<spdlog::logger> log_;
   std::optional<ClusterRecord> target_;
+  std::optional<uint64_t> ended_;  // see NoteEnd
+  int lacking_ = 0;                // states that lacked something of what counts
   std::optional<Origin> rewritten_;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "replication/joining.h"
+#include "replication/limits.h"
 #include "replication/peer_codec.h"
 
 namespace starling {
@@ -69,9 +70,21 @@ void Leasing::BeginFolder() {
   look_ = true;
 }
 
-/// Who is about to enter, or cannot write, would only keep those who can from leading.
-bool Leasing::MayLead() const {
-  return list_.IsMember(store_.id()) && !joining_.target() && !store_.journal().read_only();
+/// Who is about to enter or to end, or cannot write, would only keep those who can from leading.
+bool Leasing::MayLead(Instant now) const {
+  return list_.IsMember(store_.id()) && !list_.IsStopped(store_.id()) && !joining_.target() &&
+         !store_.journal().read_only() && now >= abstains_until_;
+}
+
+void Leasing::Abstain(Instant now) {
+  if (!folder_ || suspended_) return;
+  // Told once a second, by each who might lead instead.
+  abstains_until_ = now + 3 * limits::kRoundInterval;
+  OnFolder(now);
+}
+
+void Leasing::GiveBackIfUnable(Instant now) {
+  if (folder_ && folder_->leads() != 0 && !MayLead(now)) OnFolder(now);
 }
 
 void Leasing::SetSuspended(bool suspended, Instant now) {
@@ -85,7 +98,7 @@ void Leasing::Look(Instant now) {
 }
 
 void Leasing::OnFolder(Instant now) {
-  if (MayLook()) folder_->OnChange(MayLead(), now);
+  if (MayLook()) folder_->OnChange(MayLead(now), now);
   FollowHandOver(now);
 }
 
@@ -98,7 +111,7 @@ void Leasing::OnTick(Instant now) {
   // Who cannot write only keeps those who can from leading.
   if (lease_.leads() != 0 && store_.journal().read_only()) lease_.Resign(now);
   lease_.OnTick(now);
-  if (MayLook()) folder_->OnTick(MayLead(), now);
+  if (MayLook()) folder_->OnTick(MayLead(now), now);
   FollowHandOver(now);
 }
 

@@ -56,6 +56,11 @@ class Leasing final : private LeaseHost {
   void OnProcessEnded(uint64_t session, Instant now);
   Instant NextTimer() const;
   void Resign(Instant now);
+  /// Members are agreeing on where this node's stream ends, and do not follow it: leaves the
+  /// folder's lease to them for a while.
+  void Abstain(Instant now);
+  /// The list has changed: gives the folder's lease back where this node may not have it.
+  void GiveBackIfUnable(Instant now);
 
   const Lease& lease() const { return lease_; }
   /// The epoch in which this node may order commands at this moment; 0: it may not.
@@ -69,6 +74,8 @@ class Leasing final : private LeaseHost {
   void RefreshEpochs(Instant now);
   /// See Replicator::AwaitMajority.
   void AwaitMajority(uint64_t epoch, Stamp upto);
+  /// Up to where a majority holds the own stream, as far as was waited for in this epoch.
+  Stamp HeldByMajority() const { return majority_.told(); }
   /// At the end of each input, first: looks at the folder where a link has dropped.
   void Look(Instant now);
   /// And last: tells the host what has changed, the peers that this node leads or
@@ -83,6 +90,8 @@ class Leasing final : private LeaseHost {
   // --- changes of the voters, by the operator ---
   /// See Replicator::ChangeVoters.
   Result<std::string> ChangeVoters(const VoterRequest& request, Instant now);
+  /// Whether the member is a voter, or is to become one by a change that is under way here.
+  bool Votes(const std::string& name) const;
   /// Whether a majority holds what this holder has changed.
   bool VotersHeld() const { return changed_.none(); }
   /// What the change that is under way here leads to; empty: none is.
@@ -105,9 +114,10 @@ class Leasing final : private LeaseHost {
   void ChangeOneVoter(const std::vector<std::string>& names, Instant now);
   bool HasCaughtUp(const std::string& name) const;
   std::string WhyUnreachable(const std::vector<std::string>& voters) const;
+  Status CheckNotStopped(const std::vector<std::string>& wanted) const;
   void AcknowledgeBeginning();
   void BeginFolder();
-  bool MayLead() const;
+  bool MayLead(Instant now) const;
   uint64_t leads() const { return folder_ ? folder_->leads() : lease_.leads(); }
   uint64_t HighestKnown() const;
   std::optional<Stamp> AdvanceMajority(Instant now);
@@ -137,6 +147,7 @@ class Leasing final : private LeaseHost {
   std::unique_ptr<FolderLeasing> folder_;  // where it votes for this cluster
   bool look_ = false;                      // at the folder, at the end of this input
   bool suspended_ = false;
+  Instant abstains_until_{};
   uint64_t cluster_ = 0;
   Majority majority_;
   std::map<NodeId, Peer> peers_;

@@ -36,6 +36,7 @@ Result<std::string> Leasing::ChangeVoters(const VoterRequest& request, Instant n
   const std::vector<std::string>& voters = lease_.voters().names;
   Result<std::vector<std::string>> wanted = VotersWanted(request, voters, list_.members());
   if (!wanted) return wanted.error();
+  if (Status alive = CheckNotStopped(*wanted); !alive) return alive.error();
   const auto next = NextVoters(voters, *wanted, store_.name());
   if (!next) {
     wanted_.clear();
@@ -50,6 +51,20 @@ Result<std::string> Leasing::ChangeVoters(const VoterRequest& request, Instant n
   log_->info("event=voters_wanted node={} epoch={} voters=\"{}\" wanted=\"{}\"", store_.name(),
              leads(), JoinNames(voters), JoinNames(wanted_));
   return std::string();
+}
+
+bool Leasing::Votes(const std::string& name) const {
+  return lease_.voters().Has(name) || Has(wanted_, name);
+}
+
+/// Who is being forgotten must not begin to vote: no end would have its report behind it.
+Status Leasing::CheckNotStopped(const std::vector<std::string>& wanted) const {
+  for (const std::string& name : wanted) {
+    if (!list_.IsStopped(name)) continue;
+    return Error{Code::kRefused,
+                 "'" + name + "' is being forgotten; when it is back as a new member, ask again"};
+  }
+  return {};
 }
 
 /// Why `next` could not bring itself to a majority; empty: it can, as far as is known.
@@ -152,7 +167,8 @@ Result<std::string> Leasing::ForceVoters(const VoterRequest& request, Instant no
     return Error{Code::kRefused,
                  "FORCE is run at one of the nodes that it names; this is '" + store_.name() + "'"};
   }
-  if (!MayLead()) {
+  if (Status alive = CheckNotStopped(*wanted); !alive) return alive.error();
+  if (!MayLead(now)) {
     return Error{Code::kUnavailable,
                  "this node does not belong, or cannot write: nothing is "
                  "forced at it"};
@@ -202,6 +218,7 @@ Result<std::string> Leasing::HandFolderOver(const VoterRequest& request, Instant
   }
   Result<std::vector<std::string>> wanted = VotersWanted(request, {}, list_.members());
   if (!wanted) return wanted.error();
+  if (Status alive = CheckNotStopped(*wanted); !alive) return alive.error();
   for (const std::string& name : *wanted) {
     if (name == store_.name() || streams_.HasPeer(NodeId::FromName(name))) continue;
     return Error{Code::kUnavailable, "'" + name + "' is not connected; start it first"};

@@ -12,6 +12,7 @@ namespace {
 constexpr std::string_view kKey = "members";
 constexpr std::string_view kBegin = "begin/";
 constexpr std::string_view kEnd = "end/";
+constexpr std::string_view kEnding = "ending/";
 constexpr std::string_view kOver = "over/";
 
 /// `<incarnation>` and its streams.
@@ -65,6 +66,7 @@ uint64_t DigestOf(const std::string& text) {
 bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
   std::map<std::string, uint64_t> begins;
   std::map<std::string, End> ends;
+  std::map<std::string, End> endings;
   std::map<std::string, Over> overs;
   if (record) {
     for (const std::string& name : record->first_members) begins[name] = 0;
@@ -82,6 +84,10 @@ bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
         }
       } else if (id.starts_with(kEnd)) {
         if (auto end = ParseEnd(text)) ends[std::string(id.substr(kEnd.size()))] = *std::move(end);
+      } else if (id.starts_with(kEnding)) {
+        if (auto end = ParseEnd(text)) {
+          endings[std::string(id.substr(kEnding.size()))] = *std::move(end);
+        }
       } else if (id.starts_with(kOver)) {
         if (auto over = ParseOver(text)) {
           overs[std::string(id.substr(kOver.size()))] = *std::move(over);
@@ -107,7 +113,11 @@ bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
   begins_ = std::move(begins);
   ends_ = std::move(ends);
   overs_ = std::move(overs);
-  std::erase_if(stopped_, [this](const std::string& name) { return !IsMember(name); });
+  std::erase_if(endings, [this](const auto& ending) {
+    return !IsMember(ending.first) || BeginOf(ending.first) > ending.second.incarnation;
+  });
+  endings_ = std::move(endings);
+  CountStopped();
   const uint64_t digest = DigestOf(canonical);
   const bool changed = digest != digest_;
   digest_ = digest;
@@ -126,6 +136,19 @@ void MemberList::WriteEnd(const std::string& name, const End& end) {
   Access access = keyspace_.Lock(key);
   const std::string text = EndText(end);
   access.AddElement(key, ElementType::kHash, std::string(kEnd) + name, Value::Bytes(text));
+  access.RemoveElement(key, ElementType::kHash, std::string(kEnding) + name);
+}
+
+void MemberList::WriteEnding(const std::string& name, const End& end) {
+  const KeyRef key = keyspace_.Ref(kClusterDatabase, kKey);
+  Access access = keyspace_.Lock(key);
+  const std::string text = EndText(end);
+  access.AddElement(key, ElementType::kHash, std::string(kEnding) + name, Value::Bytes(text));
+}
+
+void MemberList::RemoveEnding(const std::string& name) {
+  const KeyRef key = keyspace_.Ref(kClusterDatabase, kKey);
+  keyspace_.Lock(key).RemoveElement(key, ElementType::kHash, std::string(kEnding) + name);
 }
 
 void MemberList::WriteOver(const std::string& name, const Over& over) {
@@ -178,10 +201,26 @@ bool MemberList::IsStopped(NodeId id) const {
   return name != names_.end() && stopped_.contains(name->second);
 }
 
-void MemberList::Stop(const std::set<std::string>& names) {
-  for (const std::string& name : names) {
-    if (IsMember(name)) stopped_.insert(name);
-  }
+void MemberList::SetAsked(Asked asked) {
+  asked_ = std::move(asked);
+  CountStopped();
+}
+
+void MemberList::SetVoters(const std::vector<std::string>& voters) {
+  std::set<std::string> names(voters.begin(), voters.end());
+  if (names == voters_) return;
+  voters_ = std::move(names);
+  CountStopped();
+}
+
+void MemberList::CountStopped() {
+  std::erase_if(asked_, [this](const auto& asked) {
+    return !IsMember(asked.first) || BeginOf(asked.first) > asked.second;
+  });
+  stopped_.clear();
+  for (const auto& [name, begin] : asked_) stopped_.insert(name);
+  for (const auto& [name, ending] : endings_) stopped_.insert(name);
+  for (const std::string& name : voters_) stopped_.erase(name);
 }
 
 Stamp MemberList::AcceptedUpto(const Origin& origin) const {

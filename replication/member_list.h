@@ -3,8 +3,9 @@
 /// It stands in the cluster's own database as one hash, so that it replicates, persists and merges
 /// as every key does: `begin/<name>`, `end/<name>`. The creation record names the first members.
 /// A member is whoever began and has not ended since. An end says up to where that member's streams
-/// count; what lies beyond is refused for ever (I8). `over/<name>` says where the streams of a
-/// living member's earlier incarnations ended (ending.h).
+/// count; what lies beyond is refused for ever (I8). `ending/<name>` is an end that a leaseholder
+/// has proposed (forgetting.h): the member's streams are stopped, and nothing else follows from it.
+/// `over/<name>` says where the streams of a living member's earlier incarnations ended (ending.h).
 ///
 /// Not thread-safe; it locks the keyspace while it reads or writes.
 #pragma once
@@ -54,7 +55,9 @@ class MemberList {
 
   /// Writes an entry; the caller commits the journal and refreshes.
   void WriteBegin(const std::string& name, uint64_t incarnation);
-  void WriteEnd(const std::string& name, const End& end);
+  void WriteEnd(const std::string& name, const End& end);  ///< In place of what was proposed.
+  void WriteEnding(const std::string& name, const End& end);
+  void RemoveEnding(const std::string& name);
   void WriteOver(const std::string& name, const Over& over);
 
   /// Unforgotten members, sorted by name.
@@ -64,6 +67,8 @@ class MemberList {
   /// All that ever began, by id.
   const std::map<NodeId, std::string>& names() const { return names_; }
   const std::map<std::string, End>& ends() const { return ends_; }
+  /// Ends that were proposed for members.
+  const std::map<std::string, End>& endings() const { return endings_; }
   const std::map<std::string, Over>& overs() const { return overs_; }
   /// Streams of other nodes than `self` that `held` has beyond their ends.
   std::vector<Ended> HeldBeyondEnds(const VersionVector& held, NodeId self) const;
@@ -78,9 +83,18 @@ class MemberList {
   /// issued again (none: the whole stream). Beyond it they are neither told nor sent nor taken.
   void Cap(const std::map<Origin, Stamp>& caps) { caps_ = caps; }
   const std::map<Origin, Stamp>& caps() const { return caps_; }
-  /// Streams no longer accepted while their members' ends are being agreed on.
-  void Stop(const std::set<std::string>& names);
+  /// Members whose streams this node was asked to accept no longer, with the incarnation that each
+  /// had begun with then: until they have ended, or have begun anew.
+  using Asked = std::map<std::string, uint64_t>;
+  void SetAsked(Asked asked);
+  const Asked& asked() const { return asked_; }
+  /// Who votes is never stopped.
+  void SetVoters(const std::vector<std::string>& voters);
+  bool IsVoter(const std::string& name) const { return voters_.contains(name); }
+  /// Members whose streams are not accepted while their ends are being agreed on: those that were
+  /// asked for, and those whose ends were proposed.
   const std::set<std::string>& stopped() const { return stopped_; }
+  bool IsStopped(std::string_view name) const { return stopped_.contains(std::string(name)); }
   bool IsStopped(NodeId id) const;
 
   /// Up to where `origin`'s stream may be held: none where it is not accepted at all.
@@ -90,14 +104,19 @@ class MemberList {
   VersionVector Visible(const VersionVector& vector) const;
 
  private:
+  void CountStopped();
+
   Keyspace& keyspace_;
   std::map<std::string, uint64_t> begins_;
   std::map<std::string, End> ends_;
+  std::map<std::string, End> endings_;
   std::map<std::string, Over> overs_;
   std::vector<std::string> members_;
   std::map<NodeId, std::string> names_;
   uint64_t digest_ = 0;
   std::map<Origin, Stamp> caps_;
+  Asked asked_;
+  std::set<std::string> voters_;
   std::set<std::string> stopped_;
 };
 

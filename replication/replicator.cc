@@ -150,24 +150,30 @@ Status Replicator::Forget(const std::vector<std::string>& names, Instant now, Ef
   Impl& impl = *impl_;
   Impl::Input input(impl, effects, now);
   if (!impl.record_) return Error{Code::kRefused, "this node is in no cluster yet"};
-  std::set<std::string> ended;
   for (const std::string& name : names) {
-    if (name == impl.store_.name()) {
-      return Error{Code::kRefused, "'" + name + "' is this node; ask another member to forget it"};
-    }
-    if (!impl.list_.IsMember(name)) return Error{Code::kNotFound, "no member '" + name + "'"};
-    const auto member = impl.swim_.members().find(name);
-    const bool alive =
-        impl.links_.Hears(NodeId::FromName(name), now) ||
-        (member != impl.swim_.members().end() && (member->second.state == MemberState::kAlive ||
-                                                  member->second.state == MemberState::kSuspect));
-    if (alive) return Error{Code::kRefused, "'" + name + "' is alive; stop it first"};
-    ended.insert(name);
+    if (auto why = impl.WhyNotEnded(name, now)) return *std::move(why);
   }
-  if (ended.empty()) return Error{Code::kInvalidArgument, "no member named"};
-  if (Status started = impl.forgetting_.Start(ended, now); !started) return started;
-  if (impl.forgetting_.OnTick(now)) impl.list_dirty_ = true;
-  return {};
+  if (names.empty()) return Error{Code::kInvalidArgument, "no member named"};
+  return impl.BeginForgetting({names.begin(), names.end()}, now);
+}
+
+std::optional<Error> Replicator::Impl::WhyNotEnded(const std::string& name, Instant now) const {
+  if (name == store_.name()) {
+    return Error{Code::kRefused, "'" + name + "' is this node; stop it, and ask who leads then"};
+  }
+  if (!list_.IsMember(name)) return Error{Code::kNotFound, "no member '" + name + "'"};
+  if (leasing_.Votes(name)) {
+    return Error{Code::kRefused, "'" + name +
+                                     "' is a voter, and the voters decide on ends: first " +
+                                     "STARLING VOTERS REMOVE " + name + ", then forget it"};
+  }
+  const auto member = swim_.members().find(name);
+  const bool alive =
+      links_.Hears(NodeId::FromName(name), now) ||
+      (member != swim_.members().end() && (member->second.state == MemberState::kAlive ||
+                                           member->second.state == MemberState::kSuspect));
+  if (alive) return Error{Code::kRefused, "'" + name + "' is alive; stop it first"};
+  return std::nullopt;
 }
 
 Result<std::string> Replicator::ChangeVoters(const VoterRequest& request, Instant now,

@@ -223,8 +223,10 @@ class Replicator {
   /// Graceful end: hands over what peers lack, tells them, and is done when Left() is true.
   void Leave(Instant now, Effects& effects);
   bool Left() const;
-  /// STARLING FORGET: ends members in the member list (operator's decision). Errors (nothing
-  /// changed): kNotFound, kRefused (alive or self).
+  /// STARLING FORGET: begins to end members in the member list, by the operator's decision, at the
+  /// leaseholder (forgetting.h); members() tells when it is done. Errors (nothing changed):
+  /// kInvalidArgument, kNotFound, kRefused (alive, a voter, or self; in no cluster), kUnavailable
+  /// (this node does not lead, or no majority holds its epoch's beginning yet), the store's.
   Status Forget(const std::vector<std::string>& names, Instant now, Effects& effects);
   /// STARLING VOTERS: begins to change who votes, by the operator's decision; lease() tells how far
   /// it is. Returns what the operator should read beyond "OK". Errors (nothing changed):

@@ -88,11 +88,16 @@ void Replicator::Impl::Meet(const ClusterRecord& record, Instant now) {
         alone && !record.voters.empty() && record.voters != record.first_members;
     return Adopt(record, /*persisted=*/false, /*created=*/!others_vote, now);
   }
-  Enter(record, 0);
+  Enter(record, std::nullopt);
 }
 
 /// `ended`: up to which incarnation this node's streams have ended, if they have.
-void Replicator::Impl::Enter(const ClusterRecord& record, uint64_t ended) {
+void Replicator::Impl::Enter(const ClusterRecord& record, std::optional<uint64_t> ended) {
+  const Status noted = ended ? joining_.NoteEnd(*ended) : Status();
+  if (!noted) {
+    log_->error("event=not_entered error=\"{}\"", noted.error().message);
+    return;
+  }
   if (!joining_.target()) {
     if (record_) {
       // Once it has begun again nobody tells it any more: a restart has to know by itself.
@@ -108,8 +113,8 @@ void Replicator::Impl::Enter(const ClusterRecord& record, uint64_t ended) {
   }
   if (!record_) joining_.Want(record);
   SilenceStreams();
-  if (store_.origin().incarnation > ended) return;
-  const auto raised = store_.RaiseIncarnation("the former one has ended", /*stamps=*/0, ended);
+  if (!ended || store_.origin().incarnation > *ended) return;
+  const auto raised = store_.RaiseIncarnation("the former one has ended", /*stamps=*/0, *ended);
   if (!raised) log_->error("event=incarnation_not_raised error=\"{}\"", raised.error().message);
 }
 
@@ -143,6 +148,7 @@ void Replicator::Impl::Activate(NodeId peer, Instant now) {
 void Replicator::Impl::RefreshList(Instant now) {
   list_dirty_ = false;
   leasing_.RefreshEpochs(now);
+  list_.SetVoters(leasing_.lease().voters().names);
   const std::vector<std::string> before = list_.members();
   if (!list_.Refresh(record_)) return;
   clocks_.SetMembers(list_.members().size());
@@ -232,7 +238,8 @@ void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant) {
   // Only for itself, only of this cluster or of none, and only by a member whose own entry counts.
   const uint64_t cluster = peer_cluster_[from];
   const bool sound = record_ && message.name == NameOfPeer(from) &&
-                     (cluster == 0 || cluster == record_->id) && list_.IsMember(store_.id());
+                     (cluster == 0 || cluster == record_->id) && list_.IsMember(store_.id()) &&
+                     !joining_.target();
   if (!sound || list_.IsMember(message.name)) return;
   if (const MemberList::End* end = list_.EndOf(message.name)) {
     if (message.incarnation <= end->incarnation) return;
@@ -244,17 +251,16 @@ void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant) {
   list_dirty_ = true;
 }
 
+/// Also of who is linked here: what has begun at another member is brought to its end.
 void Replicator::Impl::On(NodeId from, const ForgetRequest& message, Instant) {
-  const bool sound = record_ && list_.IsMember(from);
-  const bool alive = std::any_of(
-      message.names.begin(), message.names.end(),
-      [this](const std::string& name) { return links_.Connected(NodeId::FromName(name)); });
-  if (sound && !alive) forgetting_.OnRequest(from, message);
+  if (record_ && !joining_.target() && list_.IsMember(from)) forgetting_.OnRequest(from, message);
 }
 
 void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now) {
-  forgetting_.OnReport(NameOfPeer(from), message);
-  if (forgetting_.OnTick(now)) list_dirty_ = true;
+  if (!record_) return;
+  const Forgetting::Standing standing = StandingNow(now);
+  if (forgetting_.OnReport(NameOfPeer(from), message, standing, now)) leasing_.Abstain(now);
+  AdvanceForgetting(now);
 }
 
 void Replicator::Impl::On(NodeId from, const LeaseMessage& message, Instant now) {
@@ -294,6 +300,8 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   }
   const auto target = joining_.target();
   const bool whole = target || taken.whole;
+  // What it has of its own stream may lie beyond the end that is being agreed on.
+  if (!target && list_.IsStopped(taken.from)) return;
   const Status status = target
                             ? joining_.Complete({taken.from, taken.whole, std::move(taken.pieces)})
                             : store_.ApplyWalk(taken.pieces, taken.whole);
@@ -312,7 +320,10 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   Emit(EventEffect::Kind::kWalkTaken, NameOfPeer(taken.from),
        whole ? "whole state" : "what the log no longer had");
   list_dirty_ = true;
-  if (target) Adopt(*target, /*persisted=*/true, /*created=*/false, now);
+  if (target) {
+    Adopt(*target, /*persisted=*/true, /*created=*/false, now);
+    forgetting_.OnEntered();
+  }
   leasing_.OnProgress(now);
   streams_.ReportToAll(now);
 }

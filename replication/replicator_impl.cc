@@ -83,10 +83,13 @@ Replicator::Impl::Input::~Input() {
 }
 
 void Replicator::Impl::TellOfLease(Instant now) {
+  const bool took = leasing_.TookState();
+  if (took) {
+    RefreshList(now);
+    leasing_.GiveBackIfUnable(now);  // that state may say that this node has ended, or is to
+  }
   leasing_.Tell(now, *effects_);
-  if (!leasing_.TookState()) return;
-  RefreshList(now);
-  streams_.ReportToAll(now);
+  if (took) streams_.ReportToAll(now);
 }
 
 void Replicator::Impl::TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
@@ -276,7 +279,7 @@ void Replicator::Impl::NoticeLostWrites(NodeId from, const Report& report) {
 }
 
 void Replicator::Impl::On(NodeId from, const WalkHint&, Instant now) {
-  if (walk_receiver_.busy() || !record_ || joining_.target()) return;
+  if (walk_receiver_.busy() || !record_ || joining_.target() || list_.IsStopped(from)) return;
   walk_receiver_.Begin(from, streams_.Visible(), /*whole=*/false, now);
 }
 
@@ -307,7 +310,7 @@ void Replicator::Impl::TickKeyspace(Instant now) {
   if (!record_) creation_->OnTick(now);
   walk_sender_.OnTick(now);
   walk_receiver_.OnTick(now);
-  if (forgetting_.OnTick(now)) list_dirty_ = true;
+  if (record_) AdvanceForgetting(now);
   Upkeep(now);
   if (record_) streams_.OnTick(now);
 }
@@ -332,7 +335,7 @@ void Replicator::Impl::Upkeep(Instant now) {
   MarkOver();
   if (record_ && !list_.IsMember(store_.id())) {
     const MemberList::End* end = list_.EndOf(store_.name());
-    Enter(*record_, end == nullptr ? 0 : end->incarnation);
+    Enter(*record_, end == nullptr ? std::nullopt : std::optional(end->incarnation));
   }
   for (const auto& [peer, cluster] : peer_cluster_) {
     if (cluster == 0) Announce(peer);  // it may not have heard
@@ -390,35 +393,6 @@ void Replicator::Impl::DropStrangers(Instant now) {
     swim_.Remove(name);
     dialer_.RemoveMember(NodeId::FromName(name));
     peer_origin_.erase(NodeId::FromName(name));
-  }
-}
-
-void Replicator::Impl::ForgetTheAbsent(Instant now) {
-  if (!began_) began_ = now;
-  if (leasing_.LeadsEpoch(now) == 0 || !leasing_.told().majority_begun) return;
-  std::set<std::string> absent;
-  for (const std::string& name : list_.members()) {
-    // Who votes is for the operator to say.
-    if (name == store_.name() || leasing_.lease().voters().Has(name)) continue;
-    const auto found = swim_.members().find(name);
-    const Swim::Member* member = found == swim_.members().end() ? nullptr : &found->second;
-    const bool away = member == nullptr || member->state == MemberState::kDead ||
-                      member->state == MemberState::kLeft;
-    const Instant since = member == nullptr ? *began_ : std::max(*began_, member->changed);
-    if (away && !links_.Connected(NodeId::FromName(name)) && now >= since + options_.forget_after) {
-      absent.insert(name);
-    }
-  }
-  if (absent.empty() || forgetting_.busy()) return;
-  // All others have to report, at once: who returns half forgotten would wait for the rest.
-  for (const std::string& name : list_.members()) {
-    const bool there = name == store_.name() || links_.Connected(NodeId::FromName(name));
-    if (!there && !absent.contains(name)) return;
-  }
-  log_->warn("event=members_forgotten members=\"{}\" reason=\"away for longer than forget-after\"",
-             JoinNames({absent.begin(), absent.end()}));
-  if (const Status started = forgetting_.Start(absent, now); !started) {
-    log_->error("event=forget_not_begun error=\"{}\"", started.error().message);
   }
 }
 

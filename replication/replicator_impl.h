@@ -98,7 +98,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void SilenceStreams();
   void MarkOver();
   void EndEarlierStreams();
-  void Enter(const ClusterRecord& record, uint64_t ended);
+  void Enter(const ClusterRecord& record, std::optional<uint64_t> ended);
   bool OutgrownEnd(const ClusterAnnounce& announce) const;
 
   // --- upkeep ---
@@ -115,6 +115,12 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void DropStrangers(Instant now);
   /// The leaseholder ends whom nobody has heard for `forget_after`.
   void ForgetTheAbsent(Instant now);
+  /// Why the member cannot be ended; nothing: it can, at the leaseholder.
+  std::optional<Error> WhyNotEnded(const std::string& name, Instant now) const;
+  /// The one door to it, for the operator and for ForgetTheAbsent.
+  Status BeginForgetting(const std::set<std::string>& names, Instant now);
+  Forgetting::Standing StandingNow(Instant now) const;
+  void AdvanceForgetting(Instant now);
   void SaveAddresses();
   void FlushEvents();
   void CheckLeft(Instant now);

@@ -231,8 +231,10 @@ Result<bool> Streams::ApplyOne(NodeId from, std::string_view bytes, Applied& app
   const Result<BatchHeader> header = DecodedBatch::DecodeHeader(bytes);
   if (!header) return header.error();
   const Origin& origin = header->origin;
-  if (origin == store_.origin() || list_.AcceptedUpto(origin) < header->upto ||
-      list_.IsStopped(origin.node)) {
+  // What another member holds of a stopped stream it reports, too; a candidate may have to pull it.
+  const bool stopped =
+      list_.IsStopped(origin.node) && (list_.IsStopped(from) || !list_.IsMember(from));
+  if (origin == store_.origin() || list_.AcceptedUpto(origin) < header->upto || stopped) {
     return false;
   }
   if (auto ahead = clocks_.JudgeStamp(header->upto, store_.clock().NowMillis())) {

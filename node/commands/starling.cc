@@ -26,7 +26,9 @@ constexpr std::string_view kHelp[] = {
     "FENCE <key>",
     "    The fencing token of the claim on a key: it only grows, from holder to holder.",
     "FORGET <name> [<name> ...]",
-    "    End members that will not come back; what only they held is lost.",
+    "    End members that will not come back, at the leaseholder; what only they held is lost. "
+    "Voters",
+    "    are first taken out by VOTERS REMOVE. It is done when MEMBERS shows them forgotten.",
     "JOIN <host:port> [<host:port> ...]",
     "    Look for members there too.",
     "KEY <key>",
@@ -199,6 +201,8 @@ void Fence(CommandContext& context, Arguments arguments) {
 }
 
 void Forget(CommandContext& context, Arguments arguments) {
+  const std::string why = WhyNotHere(context.services.Lease());
+  if (!why.empty()) return context.reply.Error(why);
   ReplyStatus(context, context.services.Forget(Texts(arguments.subspan(2))));
 }
 

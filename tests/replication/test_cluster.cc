@@ -179,12 +179,14 @@ TestNode& TestCluster::Add(const std::string& name) {
   return *nodes_.back();
 }
 
-std::vector<TestNode*> TestCluster::StartSeeded(const std::vector<std::string>& names) {
+std::vector<TestNode*> TestCluster::StartSeeded(const std::vector<std::string>& names,
+                                                const std::vector<std::string>& voters) {
   std::vector<TestNode*> nodes;
   for (const std::string& name : names) nodes.push_back(&Add(name));
   for (TestNode* node : nodes) {
     for (TestNode* other : nodes) node->options().seeds.push_back(other->address());
     node->options().expect = static_cast<int>(names.size());
+    node->options().voters = voters;
     node->Start();
   }
   return nodes;

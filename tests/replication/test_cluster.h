@@ -100,7 +100,8 @@ class TestCluster {
   /// A node that is not started yet.
   TestNode& Add(const std::string& name);
   /// Nodes that seed each other and expect all; started.
-  std::vector<TestNode*> StartSeeded(const std::vector<std::string>& names);
+  std::vector<TestNode*> StartSeeded(const std::vector<std::string>& names,
+                                     const std::vector<std::string>& voters = {});
   /// Nodes that meet in folder(), which votes; the first creates the cluster. Started.
   std::vector<TestNode*> StartInFolder(const std::vector<std::string>& names);
   FolderModel& folder() { return folder_; }

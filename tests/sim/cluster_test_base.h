@@ -3,6 +3,7 @@
 /// Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -103,12 +104,47 @@ class ClusterTest : public ::testing::Test {
         },
         limit, milliseconds(100));
   }
-  Status Forget(SimNode& at, const std::vector<std::string>& names) {
-    Status status;
-    at.Input([&](Replicator& replicator, Instant now, Effects& effects) {
+  /// Who leads with a majority behind it, within a while.
+  SimNode* WaitLeader() {
+    SimNode* leader = nullptr;
+    world_->RunUntil(
+        [&] {
+          leader = nullptr;
+          for (SimNode* each : world_->UpNodes()) {
+            const LeaseView view = each->replicator().lease_view(each->now());
+            if (view.leading && view.majority_begun) leader = each;
+          }
+          return leader != nullptr;
+        },
+        seconds(30));
+    return leader;
+  }
+  /// At the leaseholder; who votes is taken out of the voters before.
+  Status Forget(const std::vector<std::string>& names) {
+    for (const std::string& name : names) TakeOutOfVoters(name);
+    Status status = Error{Code::kUnavailable, "nobody leads"};
+    SimNode* leader = WaitLeader();
+    if (leader == nullptr) return status;
+    leader->Input([&](Replicator& replicator, Instant now, Effects& effects) {
       status = replicator.Forget(names, now, effects);
     });
     return status;
+  }
+  void TakeOutOfVoters(const std::string& name) {
+    SimNode* leader = WaitLeader();
+    ASSERT_NE(leader, nullptr);
+    const auto votes = [&] {
+      const LeaseInfo lease = leader->replicator().lease(leader->now());
+      return std::count(lease.voters.begin(), lease.voters.end(), name) > 0 || !lease.voters_held;
+    };
+    if (!votes()) return;
+    leader->Input([&](Replicator& replicator, Instant now, Effects& effects) {
+      const auto changed =
+          replicator.ChangeVoters({VoterRequest::Kind::kRemove, {name}}, now, effects);
+      ASSERT_TRUE(changed.ok()) << changed.error().message;
+    });
+    world_->VotersChange();
+    ASSERT_TRUE(world_->RunUntil([&] { return !votes(); }, seconds(30))) << name;
   }
   static bool IsMember(SimNode& at, const std::string& name) {
     for (const MemberInfo& member : at.replicator().members()) {

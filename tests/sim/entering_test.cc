@@ -180,7 +180,7 @@ class Entering : public ClusterTest {
     EXPECT_TRUE(WaitDown(node(0), "C"));
     EXPECT_TRUE(WaitDown(node(1), "C"));
     world().RunFor(seconds(5));
-    const Status forgotten = Forget(node(0), {"C"});
+    const Status forgotten = Forget({"C"});
     EXPECT_TRUE(forgotten.ok()) << forgotten.error().message;
     EXPECT_TRUE(WaitForgotten(node(0), "C"));
     EXPECT_TRUE(WaitForgotten(node(1), "C"));

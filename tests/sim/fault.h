@@ -40,11 +40,14 @@ std::unique_ptr<Fault> MakeTurnover(Random random);
 std::unique_ptr<Fault> MakePartedVoters(Random random);
 std::unique_ptr<Fault> MakeLeave(Random random);
 std::unique_ptr<Fault> MakeChangeVoters(Random random);
+std::unique_ptr<Fault> MakeForget(Random random);
 
 struct FaultKind {
   const char* name;
   std::unique_ptr<Fault> (*make)(Random random);
   int per_mille;  ///< Of the seeds that have it; 0: only where it is asked for.
+  /// Drawn apart from the others, so that the seeds without it stay what they were before it.
+  bool apart = false;
 };
 inline constexpr FaultKind kFaults[] = {
     {"kill", MakeKill, 500},
@@ -68,6 +71,7 @@ inline constexpr FaultKind kFaults[] = {
     {"wild-clock", MakeWildClock, 0},
     {"clock-creep", MakeClockCreep, 0},
     {"script", MakeScript, 300},
+    {"forget", MakeForget, 0, /*apart=*/true},
 };
 
 }  // namespace starling::sim

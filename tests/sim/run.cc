@@ -24,12 +24,14 @@ class Run {
       : options_(options), random_(options.seed ^ 0x5ca1ab1e), world_(ChooseWorld()) {
     for (const WorkloadKind& kind : kWorkloads) {
       Random own = random_.Fork();
-      if (Chosen(options.workloads, kind.name, 600)) workloads_.push_back(kind.make(own));
+      if (Chosen(random_, options.workloads, kind.name, 600)) workloads_.push_back(kind.make(own));
     }
     if (workloads_.empty()) workloads_.push_back(MakeCounters(random_.Fork()));
+    Random apart(options.seed ^ 0xf1edf1ed);
     for (const FaultKind& kind : kFaults) {
-      Random own = random_.Fork();
-      if (Chosen(options.faults, kind.name, static_cast<uint64_t>(kind.per_mille))) {
+      Random& drawn = kind.apart ? apart : random_;
+      Random own = drawn.Fork();
+      if (Chosen(drawn, options.faults, kind.name, static_cast<uint64_t>(kind.per_mille))) {
         faults_.push_back(kind.make(own));
       }
     }
@@ -84,8 +86,9 @@ class Run {
     return world;
   }
 
-  bool Chosen(const std::vector<std::string>& asked, const char* name, uint64_t per_mille) {
-    const bool chance = random_.Chance(per_mille);
+  static bool Chosen(Random& drawn, const std::vector<std::string>& asked, const char* name,
+                     uint64_t per_mille) {
+    const bool chance = drawn.Chance(per_mille);
     if (asked.empty()) return chance;
     return std::find(asked.begin(), asked.end(), name) != asked.end();
   }

@@ -1,0 +1,388 @@
+// How members are ended: by the leaseholder, with everybody's report and a majority behind it.
+#include "replication/forgetting.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "replication/limits.h"
+#include "tests/replication/recording_sender.h"
+#include "tests/replication/test_cluster.h"
+
+namespace starling {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Names = std::vector<std::string>;
+
+// --- one node's part ---
+
+/// Node `a` of a, b, c and d; whoever leads is told by the test.
+class ForgettingTest : public testing::Test {
+ protected:
+  ForgettingTest() : node_(cluster_.Add("a")), log_(std::make_shared<spdlog::logger>("test")) {
+    node_.Start();
+    Restart();
+  }
+
+  void Restart() {
+    list_ = std::make_unique<MemberList>(node_.store().keyspace());
+    Refresh();
+    sender_.sent.clear();
+    forgetting_ = std::make_unique<Forgetting>(node_.store(), *list_, sender_, log_);
+    EXPECT_TRUE(forgetting_->Load().ok());
+  }
+  void Refresh() { list_->Refresh(ClusterRecord{1, {"a", "b", "c", "d"}, {}}); }
+  bool Tick(const Forgetting::Standing& standing) {
+    now_ += limits::kRoundInterval;
+    const bool changed = forgetting_->OnTick(standing, now_);
+    Refresh();
+    return changed;
+  }
+  bool Reports(const std::string& from, Stamp held, uint64_t epoch, const Names& names = {"d"}) {
+    ForgetReport report{names, {}};
+    report.held.Raise(Origin{NodeId::FromName("d"), 0}, held);
+    return forgetting_->OnReport(from, report, {epoch, {}, {}}, now_);
+  }
+  /// In `epoch`, with the reports of all.
+  void ProposeAt(uint64_t epoch, Stamp held) {
+    ASSERT_TRUE(forgetting_->Start({"d"}, now_).ok());
+    Tick({epoch, {}, {}});
+    Reports("b", held, epoch);
+    Reports("c", Stamp{1}, epoch);
+    Tick({epoch, {}, {}});
+  }
+  Stamp EndOfD() {
+    const MemberList::End* end = list_->EndOf("d");
+    return end == nullptr ? Stamp{} : end->streams.Get(Origin{NodeId::FromName("d"), 0});
+  }
+
+  TestCluster cluster_;
+  TestNode& node_;
+  std::shared_ptr<spdlog::logger> log_;
+  RecordingSender sender_;
+  std::unique_ptr<MemberList> list_;
+  std::unique_ptr<Forgetting> forgetting_;
+  Instant now_ = 100s;
+};
+
+TEST_F(ForgettingTest, WritesTheEndWhenAMajorityHoldsWhatWasProposed) {
+  ProposeAt(5, Stamp{700});
+  EXPECT_TRUE(list_->IsMember("d"));
+  EXPECT_TRUE(list_->IsStopped("d"));
+  ASSERT_FALSE(forgetting_->awaited().none());
+  const Stamp before{forgetting_->awaited().value - 1};
+  EXPECT_FALSE(Tick({5, before, {}}));
+  EXPECT_TRUE(list_->IsMember("d"));
+  EXPECT_TRUE(Tick({5, forgetting_->awaited(), {}}));
+  EXPECT_FALSE(list_->IsMember("d"));
+  EXPECT_EQ(EndOfD(), Stamp{700}) << "the furthest that anybody holds";
+  EXPECT_THAT(list_->endings(), IsEmpty());
+  EXPECT_FALSE(forgetting_->busy());
+}
+
+TEST_F(ForgettingTest, WaitsForEveryReportAndForgetsThemWithTheLease) {
+  ASSERT_TRUE(forgetting_->Start({"d"}, now_).ok());
+  Tick({5, {}, {}});
+  Reports("b", Stamp{700}, 5);
+  EXPECT_THAT(forgetting_->Missing(), ElementsAre("c"));
+  Tick({0, {}, "c"});  // lost, and another leads
+  EXPECT_THAT(forgetting_->Missing(), ElementsAre("b", "c"));
+  Tick({7, {}, {}});
+  Reports("c", Stamp{1}, 7);
+  Tick({7, {}, {}});
+  EXPECT_TRUE(forgetting_->awaited().none()) << "of a report made to the lease before";
+  Reports("b", Stamp{600}, 7);
+  Tick({7, {}, {}});
+  EXPECT_FALSE(forgetting_->awaited().none());
+}
+
+TEST_F(ForgettingTest, AProposalOfALostLeaseEndsNobodyAndIsGoneOnWithAsItWas) {
+  ProposeAt(5, Stamp{700});
+  const Stamp awaited = forgetting_->awaited();
+  EXPECT_FALSE(Tick({0, awaited, "b"}));
+  EXPECT_TRUE(list_->IsMember("d"));
+  Restart();  // as the next leaseholder finds it, too
+  EXPECT_TRUE(list_->IsStopped("d"));
+  Tick({8, {}, {}});
+  Reports("b", Stamp{900}, 8);
+  Reports("c", Stamp{1}, 8);
+  Tick({8, {}, {}});
+  EXPECT_FALSE(Tick({8, awaited, {}})) << "held in the epoch before: it says nothing of this one";
+  EXPECT_TRUE(Tick({8, forgetting_->awaited(), {}}));
+  EXPECT_EQ(EndOfD(), Stamp{700}) << "it may have been decided";
+}
+
+TEST_F(ForgettingTest, TellsTheLeaseholderWhatItHasStoppedUntilThatHasEnded) {
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}});
+  EXPECT_TRUE(list_->IsStopped("d"));
+  Restart();
+  EXPECT_TRUE(list_->IsStopped("d")) << "durably";
+  Tick({0, {}, {}});
+  EXPECT_THAT(sender_.sent, IsEmpty()) << "nobody leads";
+  Tick({0, {}, "c"});
+  ASSERT_EQ(sender_.sent.size(), 1u);
+  EXPECT_EQ(sender_.sent[0].to, NodeId::FromName("c"));
+  EXPECT_THAT(std::get<ForgetReport>(sender_.sent[0].held.message).names, ElementsAre("d"));
+  list_->WriteEnd("d", {0, {}});
+  Refresh();
+  sender_.sent.clear();
+  Tick({0, {}, "c"});
+  EXPECT_THAT(sender_.sent, IsEmpty());
+}
+
+TEST_F(ForgettingTest, TheLeaseholderGoesOnWithWhatItIsTold) {
+  EXPECT_FALSE(Reports("b", Stamp{700}, 0)) << "not leading: nothing";
+  EXPECT_FALSE(forgetting_->busy());
+  Reports("b", Stamp{700}, 5);
+  EXPECT_TRUE(list_->IsStopped("d"));
+  EXPECT_THAT(forgetting_->Missing(), ElementsAre("c"));
+  EXPECT_TRUE(Reports("b", {}, 5, {"a"})) << "it is stopped itself";
+  EXPECT_FALSE(Reports("d", {}, 5, {"a"})) << "by one that is stopped itself";
+  EXPECT_FALSE(list_->IsStopped("a"));
+}
+
+TEST_F(ForgettingTest, WhoVotesIsNotStoppedAndNotEnded) {
+  list_->SetVoters({"b", "d"});
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"c", "d"}});
+  EXPECT_THAT(list_->stopped(), ElementsAre("c"));
+  EXPECT_THAT(sender_.sent, IsEmpty()) << "it has not stopped all that it was asked to";
+  list_->SetVoters({"b", "c"});
+  EXPECT_THAT(list_->stopped(), IsEmpty());
+  Tick({0, {}, {}});
+  list_->SetVoters({"b"});
+  EXPECT_THAT(list_->stopped(), IsEmpty()) << "also when it votes no more";
+  // An end proposed by somebody who had lost the lease, for one that was made a voter since.
+  list_->WriteEnding("d", {0, {}});
+  Refresh();
+  EXPECT_TRUE(list_->IsStopped("d"));
+  list_->SetVoters({"d"});
+  Tick({9, {}, {}});
+  list_->SetVoters({"b"});
+  EXPECT_FALSE(list_->IsStopped("d"));
+}
+
+TEST_F(ForgettingTest, WhoHasBegunAnewIsNotStopped) {
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}});
+  list_->WriteEnding("d", {0, {}});
+  list_->WriteBegin("d", 1);
+  Refresh();
+  EXPECT_TRUE(list_->IsMember("d"));
+  EXPECT_FALSE(list_->IsStopped("d"));
+}
+
+// --- all together ---
+
+class ForgettingClusterTest : public testing::Test {
+ protected:
+  void Begin(const Names& names, const Names& voters) {
+    if (voters.empty()) {
+      nodes_ = cluster_.StartInFolder(names);
+    } else {
+      for (const std::string& name : names) {
+        TestNode& node = cluster_.Add(name);
+        node.options().voters = voters;
+        node.options().expect = static_cast<int>(names.size());
+        for (const std::string& other : names) node.options().seeds.push_back(other + ":1");
+        nodes_.push_back(&node);
+      }
+      for (TestNode* node : nodes_) node->Start();
+    }
+    ASSERT_TRUE(cluster_.RunUntil([&] {
+      return Leader() != nullptr && std::all_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
+               return node->lease().holder == Leader()->name() &&
+                      node->replicator().members().size() == names.size();
+             });
+    }));
+    cluster_.Run(2s);
+  }
+  TestNode* Leader() {
+    TestNode* leader = nullptr;
+    for (TestNode* node : nodes_) {
+      const bool leads = node->up() && node->lease().leading && node->lease().majority_begun;
+      if (leads && (leader == nullptr || leader->lease().epoch < node->lease().epoch)) {
+        leader = node;
+      }
+    }
+    return leader;
+  }
+  TestNode& Named(const std::string& name) {
+    return **std::find_if(nodes_.begin(), nodes_.end(),
+                          [&](TestNode* node) { return node->name() == name; });
+  }
+  /// Those but `leader` that are not in `names`.
+  TestNode& Other(const TestNode& leader, const Names& names) {
+    return **std::find_if(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
+      return node != &leader && std::count(names.begin(), names.end(), node->name()) == 0;
+    });
+  }
+  std::string Forget(TestNode& node, const Names& names) {
+    Status status;
+    node.Run([&](Replicator& r, Instant now, Effects& out) { status = r.Forget(names, now, out); });
+    return status ? "OK" : status.error().message;
+  }
+  std::string Voters(TestNode& node, VoterRequest::Kind kind, const Names& names) {
+    std::string answer;
+    node.Run([&](Replicator& replicator, Instant now, Effects& effects) {
+      const auto changed = replicator.ChangeVoters({kind, names}, now, effects);
+      answer = changed ? "OK" : changed.error().message;
+    });
+    return answer;
+  }
+  void Isolate(TestNode& node) {
+    for (TestNode* other : nodes_) {
+      if (other != &node) cluster_.Cut(node, *other);
+    }
+  }
+  bool WaitDead(TestNode& at, const std::string& name) {
+    return cluster_.RunUntil([&] { return at.StateOf(name) == MemberState::kDead; });
+  }
+  bool ForgottenByAll(const std::string& name) {
+    return std::all_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
+      return !node->up() || node->name() == name ||
+             node->Saw(EventEffect::Kind::kMemberForgotten, name);
+    });
+  }
+  bool WaitForgotten(const std::string& name) {
+    return cluster_.RunUntil([&] { return ForgottenByAll(name); });
+  }
+  bool AllSee(const std::string& key, const std::string& value) {
+    return std::all_of(nodes_.begin(), nodes_.end(),
+                       [&](TestNode* node) { return node->up() && node->Get(key) == value; });
+  }
+
+  TestCluster cluster_;
+  Names none_;
+  Names three_{"a", "b", "c"};
+  std::vector<TestNode*> nodes_;
+};
+
+TEST_F(ForgettingClusterTest, IsRefusedElsewhereThanAtTheLeaseholder) {
+  for (const bool folder : {false, true}) {
+    nodes_.clear();
+    const Names names = folder ? Names{"f", "g", "h", "i"} : Names{"a", "b", "c", "d"};
+    Begin(names, folder ? none_ : three_);
+    TestNode& leader = *Leader();
+    TestNode& lost = folder ? Other(leader, {}) : Named("d");
+    TestNode& other = Other(leader, {lost.name()});
+    lost.Kill();
+    ASSERT_TRUE(WaitDead(leader, lost.name()));
+    ASSERT_TRUE(WaitDead(other, lost.name()));
+    EXPECT_THAT(Forget(other, {lost.name()}), HasSubstr("does not hold the lease"));
+    cluster_.Run(5s);
+    EXPECT_FALSE(ForgottenByAll(lost.name()));
+    EXPECT_EQ(Forget(leader, {lost.name()}), "OK");
+    EXPECT_TRUE(WaitForgotten(lost.name()));
+    for (TestNode* node : nodes_) node->Kill();
+  }
+}
+
+TEST_F(ForgettingClusterTest, AVoterIsTakenOutOfTheVotersFirst) {
+  Begin({"a", "b", "c", "d"}, three_);
+  TestNode& leader = *Leader();
+  TestNode& lost = Other(leader, {"d"});
+  lost.Kill();
+  ASSERT_TRUE(WaitDead(leader, lost.name()));
+  EXPECT_THAT(Forget(leader, {lost.name()}), HasSubstr("STARLING VOTERS REMOVE " + lost.name()));
+  ASSERT_EQ(Voters(leader, VoterRequest::Kind::kRemove, {lost.name()}), "OK");
+  ASSERT_TRUE(cluster_.RunUntil([&] { return Forget(leader, {lost.name()}) == "OK"; }));
+  EXPECT_TRUE(WaitForgotten(lost.name()));
+}
+
+TEST_F(ForgettingClusterTest, WhoIsBeingForgottenDoesNotBecomeAVoter) {
+  Begin({"a", "b", "c", "d", "e"}, three_);
+  TestNode& leader = *Leader();
+  Named("d").Kill();
+  Named("e").Kill();
+  ASSERT_TRUE(WaitDead(leader, "d"));
+  ASSERT_EQ(Forget(leader, {"d"}), "OK");  // and waits for e
+  Named("d").Start();
+  cluster_.Run(3s);
+  EXPECT_THAT(Voters(leader, VoterRequest::Kind::kAdd, {"d"}), HasSubstr("is being forgotten"));
+  Named("e").Start();
+  EXPECT_TRUE(WaitForgotten("d"));
+  EXPECT_TRUE(cluster_.RunUntil([&] { return leader.StateOf("d") == MemberState::kAlive; }));
+}
+
+TEST_F(ForgettingClusterTest, TheNextLeaseholderGoesOn) {
+  Begin({"a", "b", "c", "d", "e"}, three_);
+  TestNode& leader = *Leader();
+  Named("e").Kill();
+  ASSERT_TRUE(WaitDead(leader, "e"));
+  Isolate(Named("d"));
+  ASSERT_EQ(Forget(leader, {"e"}), "OK");
+  cluster_.Run(3s);
+  leader.Kill();
+  ASSERT_TRUE(cluster_.RunUntil([&] { return Leader() != nullptr; }));
+  cluster_.Heal();
+  cluster_.Run(5s);
+  EXPECT_FALSE(ForgottenByAll("e")) << "who was the leaseholder has not reported";
+  leader.Start();
+  EXPECT_TRUE(WaitForgotten("e"));
+}
+
+// The leaseholder is cut off at once: nobody else has heard of it.
+TEST_F(ForgettingClusterTest, WhatOneNodeAloneHasStoppedIsBroughtToItsEnd) {
+  for (const bool folder : {false, true}) {
+    nodes_.clear();
+    Begin(folder ? Names{"f", "g", "h"} : Names{"a", "b", "c", "d"}, folder ? none_ : three_);
+    TestNode& leader = *Leader();
+    TestNode& gone = folder ? Other(leader, {}) : Named("d");
+    gone.Incr("n");
+    cluster_.Run(100ms);
+    Isolate(gone);
+    ASSERT_TRUE(WaitDead(leader, gone.name()));
+    gone.Incr("n");
+    Isolate(leader);
+    ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
+    leader.Kill();
+    ASSERT_TRUE(cluster_.RunUntil([&] { return Leader() != nullptr; }));
+    // Where the folder votes, it may be the one who is to be forgotten.
+    cluster_.Heal();
+    cluster_.Run(3s);
+    leader.Start();
+    EXPECT_TRUE(WaitForgotten(gone.name()));
+    gone.Incr("n");
+    EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "3"); }))
+        << gone.name() << " has " << gone.Get("n") << ", others " << Leader()->Get("n");
+    EXPECT_TRUE(cluster_.RunUntil([&] { return Leader() != nullptr; }));
+    for (TestNode* node : nodes_) node->Kill();
+  }
+}
+
+// Both sides of a parted network reach the folder.
+TEST_F(ForgettingClusterTest, TwoSidesDoNotForgetEachOther) {
+  Begin({"a", "b", "c", "d"}, none_);
+  TestNode& leader = *Leader();
+  TestNode& beside = Other(leader, {});
+  Names others;
+  for (TestNode* node : nodes_) {
+    if (node != &leader && node != &beside) others.push_back(node->name());
+  }
+  for (const std::string& name : others) {
+    cluster_.Cut(leader, Named(name));
+    cluster_.Cut(beside, Named(name));
+  }
+  TestNode& there = Named(others[0]);
+  ASSERT_TRUE(WaitDead(leader, others[1]) && WaitDead(there, beside.name()));
+  ASSERT_TRUE(WaitDead(leader, others[0]) && WaitDead(there, leader.name()));
+  EXPECT_THAT(Forget(there, {leader.name(), beside.name()}), HasSubstr("does not hold the lease"));
+  EXPECT_EQ(Forget(leader, others), "OK");
+  ASSERT_TRUE(cluster_.RunUntil(
+      [&] { return leader.Saw(EventEffect::Kind::kMemberForgotten, others[0]); }));
+  there.Incr("n");
+  leader.Kill();
+  cluster_.Run(5s);
+  EXPECT_FALSE(there.lease().leading) << "it would read in the folder that it has ended";
+  leader.Start();
+  cluster_.Heal();
+  EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "1"); }));
+}
+
+}  // namespace
+}  // namespace starling
