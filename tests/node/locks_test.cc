@@ -65,10 +65,10 @@ TEST_F(LocksTest, WhoeverWaitsLongerComesFirst) {
 
 TEST_F(LocksTest, ItsTimeIsBegunAnewWhileItIsHeld) {
   Node node = Open(Ephemeral("a"));
-  const Result<Lock> held = node.locks().Acquire("lock", {.ttl = milliseconds(300)});
+  const Result<Lock> held = node.locks().Acquire("lock", {.ttl = seconds(1)});
   ASSERT_TRUE(held.ok());
-  const Result<Lock> other = node.locks().Acquire("lock", {.wait = milliseconds(1200)});
-  EXPECT_FALSE(other.ok()) << "four times as long as its time to live";
+  const Result<Lock> other = node.locks().Acquire("lock", {.wait = milliseconds(2500)});
+  EXPECT_FALSE(other.ok()) << "longer than twice its time to live";
   EXPECT_TRUE(held->held());
 }
 
@@ -90,8 +90,8 @@ TEST_F(LocksTest, AnExtensionGivesTheTimeThatLaterOnesGive) {
   Result<Lock> held = node.locks().Acquire("lock", {.ttl = seconds(60)});
   ASSERT_TRUE(held.ok());
   EXPECT_EQ(node.kv().Delete("lock").error().code, Code::kRefused) << "Kv changes no claims";
-  ASSERT_TRUE(held->Extend(milliseconds(200)).ok());
-  const Result<Lock> other = node.locks().Acquire("lock", {.wait = milliseconds(900)});
+  ASSERT_TRUE(held->Extend(seconds(1)).ok());
+  const Result<Lock> other = node.locks().Acquire("lock", {.wait = milliseconds(2500)});
   EXPECT_FALSE(other.ok());
   EXPECT_TRUE(held->held());
   EXPECT_TRUE(held->Release().ok());
