@@ -14,17 +14,25 @@ from harness.wall_clock import remove_leftovers
 LEASH = ["setpriv", "--pdeathsig", "KILL"]
 
 
+_drawn = []  # sockets whose names keep other scenarios from drawing the same ports
+
+
 def free_port(host="127.0.0.1"):
-    """A TCP port that nobody listens on just now; below those that the kernel gives to connections,
-    so that a killed node finds it free again."""
+    """A TCP port that nobody listens on just now, and that no scenario which runs beside this one
+    has drawn; below those that the kernel gives to connections, so that a killed node finds it free
+    again."""
     while True:
         port = random.randrange(10_000, 32_000)
-        with socket.socket() as probe:
-            try:
+        drawn = socket.socket(socket.AF_UNIX)
+        try:
+            drawn.bind(f"\0starling-test-port-{port}")
+            with socket.socket() as probe:
                 probe.bind((host, port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            drawn.close()
+            continue
+        _drawn.append(drawn)
+        return port
 
 
 class Node:
