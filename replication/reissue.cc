@@ -13,6 +13,9 @@ namespace starling {
 
 namespace {
 
+constexpr size_t kBatchBytes = 1 << 20;  // of what is written again, about
+constexpr size_t kItemBytes = 64;
+
 /// Visits the items of `node` that `accepted` does not cover.
 void VisitOwn(Keyspace& keyspace, NodeId node, const VersionVector& accepted,
               const std::function<void(const Item&)>& visit) {
@@ -39,6 +42,13 @@ class StreamWriter {
  public:
   explicit StreamWriter(Keyspace& keyspace) : keyspace_(keyspace) {}
 
+  /// Items that were not written to the keyspace, the last one's stamp the newest.
+  void Append(const std::vector<Item>& items) {
+    if (items.empty()) return;
+    const BatchHeader header{items.back().origin, after_, items.back().stamp};
+    stream_.push_back(EncodeBatch(header, items));
+    after_ = header.upto;
+  }
   void Close() {
     std::unique_ptr<Generation> generation = keyspace_.CloseGeneration();
     std::string batch = EncodeGeneration(*generation, after_);
@@ -68,6 +78,7 @@ uint64_t Reissue::StampsFor(Keyspace& keyspace, NodeId node, const VersionVector
 
 void Reissue::Capture(Keyspace& keyspace, NodeId node, const Origin& current,
                       const VersionVector& accepted) {
+  accepted_ = accepted;
   VisitOwn(keyspace, node, accepted, [&](const Item& item) {
     if (item.origin != current) items_.Add(item);
   });
@@ -88,7 +99,6 @@ void Reissue::Compare(const DecodedBatch& piece) {
     if (found == theirs_.end()) continue;
     seen_.Add(item);
     Theirs& theirs = found->second;
-    theirs.present = theirs.present || item.part != Part::kCut;
     if (item.part == Part::kSlot || item.part == Part::kElementSlot) {
       auto& slot =
           theirs.slots[PartName(item.element_type, std::string(item.element), item.origin)];
@@ -114,6 +124,8 @@ bool Reissue::WriteSlot(Access& access, const KeyRef& key, const Item& item,
     const auto rest = Number::Sum(net, held->second.second.Negated());
     if (!rest) return false;
     net = *rest;
+  } else if (accepted_.Covers(item.origin, item.at)) {
+    return false;  // the cluster had it, and has reset it since; the reset itself may be freed
   }
   if (net.units == 0) return false;
   if (item.part == Part::kElementSlot) {
@@ -131,11 +143,8 @@ bool Reissue::WriteSlot(Access& access, const KeyRef& key, const Item& item,
 
 bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
                         const Theirs& theirs) const {
-  const auto cut = database_cuts_.find(item.database);
-  const Stamp reset = std::max(theirs.reset, cut == database_cuts_.end() ? Stamp{} : cut->second);
+  const Stamp reset = ResetOf(KeyName(item.database, std::string(item.key)));
   switch (item.part) {
-    case Part::kCut:
-      return theirs.present && item.stamp > theirs.latest && access.Delete(key);
     case Part::kBase: {
       if (item.stamp <= std::max(theirs.latest, reset)) return false;
       std::string buffer;
@@ -170,12 +179,29 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
   }
 }
 
+Stamp Reissue::ResetOf(const KeyName& key) const {
+  const auto cut = database_cuts_.find(key.first);
+  return std::max(theirs_.at(key).reset, cut == database_cuts_.end() ? Stamp{} : cut->second);
+}
+
+/// Cuts keep the stamp that they cut at: what was written before them stays deleted also where the
+/// cluster holds something later, and that stays.
+std::vector<Item> Reissue::Cuts(const Origin& origin, HybridClock& clock) const {
+  std::vector<Item> cuts;
+  for (const Item& item : items_.items()) {
+    if (item.part != Part::kCut) continue;
+    if (item.at <= ResetOf(KeyName(item.database, std::string(item.key)))) continue;
+    Item& cut = cuts.emplace_back(item);
+    cut.origin = origin;
+    cut.stamp = clock.Draw();
+  }
+  return cuts;
+}
+
 std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) const {
   // Within a key: what resets it, then what stands on that, then the deadline.
-  static constexpr Part kOrder[] = {Part::kCut,     Part::kBase,        Part::kSlot,
-                                    Part::kElement, Part::kElementSlot, Part::kExpiry};
-  constexpr size_t kBatchBytes = 1 << 20;
-  constexpr size_t kItemBytes = 64;
+  static constexpr Part kOrder[] = {Part::kBase, Part::kSlot, Part::kElement, Part::kElementSlot,
+                                    Part::kExpiry};
   StandingTime time;
   HybridClock clock(time);
   clock.Observe(between.after);
@@ -188,6 +214,17 @@ std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) co
   }
   Written written;
   StreamWriter stream(aside);
+  const std::vector<Item> cuts = Cuts(between.origin, clock);
+  written.items = cuts.size();
+  for (size_t first = 0; first < cuts.size();) {
+    std::vector<Item> batch;
+    for (size_t bytes = 0; first < cuts.size() && bytes < kBatchBytes; ++first) {
+      bytes += kItemBytes + cuts[first].key.size();
+      batch.push_back(cuts[first]);
+    }
+    stream.Append(batch);
+  }
+  aside.Merge(cuts);
   size_t bytes = 0;
   for (const auto& [name, items] : keys) {
     {

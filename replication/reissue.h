@@ -3,7 +3,8 @@
 /// A joiner, and a forgotten member that returns, take the cluster's whole state; what they wrote
 /// beyond what the cluster accepts is taken out first and then written anew, with stamps after that
 /// state, as an incarnation that writes nothing else: counters as the difference to what the
-/// cluster holds of them, all else only where the cluster holds nothing later (COUNTEREXAMPLES 18,
+/// cluster holds of them (nothing where it has reset since what it held), deletions of what was
+/// written before them, all else only where the cluster holds nothing later (COUNTEREXAMPLES 18,
 /// 27). A local FLUSHDB is not repeated.
 ///
 /// The writing is done aside, in a keyspace that holds of the cluster's state what concerns these
@@ -50,14 +51,17 @@ class Reissue {
   struct Theirs {
     Stamp latest;  ///< Of any item but slots.
     Stamp reset;   ///< Cut or base.
-    bool present = false;
     std::map<std::string, Stamp> elements;
     std::map<PartName, std::pair<Stamp, Number>> slots;  ///< Born, net.
   };
 
+  /// What the cluster last reset the key at.
+  Stamp ResetOf(const KeyName& key) const;
+  std::vector<Item> Cuts(const Origin& origin, HybridClock& clock) const;
   bool WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
   bool WriteSlot(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
 
+  VersionVector accepted_;  // what the cluster holds of this node's streams
   ItemList items_;
   std::map<KeyName, Theirs> theirs_;
   ItemList seen_;  // the cluster's items of these keys, and its database cuts

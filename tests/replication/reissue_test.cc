@@ -18,6 +18,14 @@ class ReissueTest : public ::testing::Test {
 
   static void Commit(OneStore& at) { ASSERT_TRUE(at.store->journal().Commit()); }
 
+  /// `to` takes what `from` has committed of its own.
+  static void Push(OneStore& from, OneStore& to) {
+    Commit(from);
+    const auto batches = from.store->ReadStream(from.store->origin(), {}, SIZE_MAX);
+    ASSERT_TRUE(batches);
+    for (const SharedBytes& batch : *batches) ASSERT_TRUE(to.Apply(batch));
+  }
+
   /// Enters as replication/joining does; `meanwhile` runs once the incarnation has risen.
   Reissue::Written Enter(const std::function<void()>& meanwhile = [] {}) {
     Commit(joiner_);
@@ -83,6 +91,51 @@ TEST_F(ReissueTest, WhatIsWrittenAgainIsAStreamThatPeersCanReadAndThatARestartFi
     ASSERT_TRUE(cluster_.Apply(std::make_shared<const std::string>(batch)));
   }
   EXPECT_EQ(cluster_.Get("k39"), std::string(100'000, 'v'));
+}
+
+TEST_F(ReissueTest, ADeletionStandsAlsoWhereTheClusterHoldsSomethingLater) {  // I8
+  cluster_.Add("set", "seen");
+  cluster_.Set("text", "seen");
+  Push(cluster_, joiner_);
+  ASSERT_TRUE(joiner_.Delete("set"));
+  ASSERT_TRUE(joiner_.Delete("text"));
+  cluster_.store->clock().Observe(joiner_.store->clock().last());
+  cluster_.Add("set", "later");
+  const Reissue::Written written = Enter();
+  EXPECT_EQ(joiner_.Members("set"), std::set<std::string>{"later"});
+  EXPECT_FALSE(joiner_.Get("text"));
+  for (const std::string& batch : written.stream) {
+    ASSERT_TRUE(cluster_.Apply(std::make_shared<const std::string>(batch)));
+  }
+  EXPECT_EQ(cluster_.Members("set"), std::set<std::string>{"later"});
+  EXPECT_FALSE(cluster_.Get("text"));
+}
+
+TEST_F(ReissueTest, ADeletionTakesNothingThatTheNodeWroteAfterIt) {
+  cluster_.Add("set", "seen");
+  cluster_.Increment("sum", 7);
+  Push(cluster_, joiner_);
+  ASSERT_TRUE(joiner_.Delete("set"));
+  ASSERT_TRUE(joiner_.Delete("sum"));
+  joiner_.Add("set", "mine");
+  joiner_.Increment("sum", 2);
+  Enter();
+  EXPECT_EQ(joiner_.Members("set"), std::set<std::string>{"mine"});
+  EXPECT_EQ(joiner_.Get("sum"), "2");
+}
+
+TEST_F(ReissueTest, WhatTheClusterHadOfACounterAndHasResetDoesNotComeBack) {  // I2
+  joiner_.Increment("sum", 5);
+  joiner_.Increment("kept", 5);
+  Push(joiner_, cluster_);
+  ASSERT_TRUE(cluster_.Delete("sum"));
+  Commit(cluster_);
+  ASSERT_EQ(cluster_.FreeAll(), 1u) << "nothing tells of the deletion any more";
+  joiner_.Increment("sum", 2);
+  joiner_.Increment("kept", 2);
+  Enter();
+  EXPECT_FALSE(joiner_.Get("sum")) << "five of the seven had been deleted";
+  EXPECT_EQ(joiner_.Get("kept"), "7");
 }
 
 TEST_F(ReissueTest, WithoutRoomForItsStampsNothingIsWritten) {
