@@ -62,26 +62,36 @@ Status Joining::WantAgain(const ClusterRecord& record) {
   return status;
 }
 
-Status Joining::CheckBegun(const std::vector<std::string>& pieces, const VersionVector& accepted) {
-  Keyspace aside({.shards = 1}, store_.clock());
-  for (const std::string& piece : pieces) {
-    const auto decoded = DecodedBatch::Decode(piece);
-    if (!decoded) return decoded.error();
-    std::vector<Item> items;
-    for (const Item& item : decoded->items()) {
-      if (item.database == kClusterDatabase) items.push_back(item);
-    }
-    aside.Merge(items);
+VersionVector Joining::HeldBeyond(const MemberList& theirs) const {
+  VersionVector beyond;
+  const VersionVector held = store_.vector();
+  for (const VersionVector::Entry& entry : held.entries()) {
+    const Origin& origin = entry.origin;
+    if (origin.node == store_.id() || entry.upto == VersionVector::kOver) continue;
+    const auto name = theirs.names().find(origin.node);
+    const auto end =
+        name == theirs.names().end() ? theirs.ends().end() : theirs.ends().find(name->second);
+    if (end == theirs.ends().end() || entry.upto <= theirs.AcceptedUpto(origin)) continue;
+    // It may have begun anew since, which that state does not know yet.
+    const uint64_t begin = list_.IsMember(name->second) ? list_.BeginOf(name->second) : 0;
+    if (begin > end->second.incarnation && origin.incarnation > begin) continue;
+    beyond.Set(origin, entry.upto);
   }
-  MemberList theirs(aside);
-  theirs.Refresh(target_);
+  return beyond;
+}
+
+Status Joining::CheckBegun(const MemberList& theirs, const VersionVector& accepted,
+                           const VersionVector& beyond) {
   const bool since = !ended_ || theirs.BeginOf(store_.name()) > *ended_;
   if (theirs.IsMember(store_.name()) && since) {
     const auto former = theirs.ends().find(store_.name());
-    const bool lacks =
+    bool lacks =
         ended_ && former != theirs.ends().end() && !accepted.Covers(former->second.streams);
+    for (const VersionVector::Entry& entry : beyond.entries()) {
+      lacks = lacks || !accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin));
+    }
     if (!lacks || ++lacking_ > kLackingStates) return {};
-    return Error{Code::kUnavailable, "that member does not hold all that counts of this node's"};
+    return Error{Code::kUnavailable, "that member does not hold all that counts of ended streams"};
   }
   const MemberList::End* end = theirs.EndOf(store_.name());
   if (end != nullptr && store_.origin().incarnation <= end->incarnation) {
@@ -114,20 +124,35 @@ Result<Joining::Rewritten> Joining::WriteAgain(const std::vector<std::string>& p
 Status Joining::Complete(WalkReceiver::Taken taken) {
   const ClusterRecord record = *target_;
   VersionVector accepted;
+  Keyspace aside({.shards = 1}, store_.clock());
   for (const std::string& piece : taken.pieces) {
     auto decoded = DecodedBatch::Decode(piece);
     if (!decoded) return decoded.error();
     accepted.MergeFrom(decoded->vector());
+    std::vector<Item> items;
+    for (const Item& item : decoded->items()) {
+      if (item.database == kClusterDatabase) items.push_back(item);
+    }
+    aside.Merge(items);
   }
-  if (Status begun = CheckBegun(taken.pieces, accepted); !begun) return begun;
+  MemberList theirs(aside);
+  theirs.Refresh(target_);
+  const VersionVector others = HeldBeyond(theirs);
+  if (Status begun = CheckBegun(theirs, accepted, others); !begun) return begun;
   // From here on every own stamp is after all that the state holds.
   store_.clock().Observe(accepted.Newest());
   if (Status status = store_.journal().Commit(); !status) return status;
   auto again = WriteAgain(taken.pieces, accepted);
   if (!again) return again.error();
 
-  // Covered there and absent there: that takes the own old writes out, in the same step.
+  // Covered there and absent there: that takes the own old writes out, in the same step, and what
+  // is held of others beyond their ends, which they write again.
   VersionVector own;
+  for (const VersionVector::Entry& entry : others.entries()) {
+    if (accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin))) {
+      own.Raise(entry.origin, entry.upto);
+    }
+  }
   std::map<Origin, Stamp> caps = list_.caps();
   std::erase_if(caps, [&](const auto& cap) {
     return accepted.Get(cap.first) == VersionVector::kOver;  // it says more than the cap

@@ -75,8 +75,12 @@ class Joining {
     Reissue::Written written;
   };
   /// Checks that this node is a member in the state's own list, and that the state has of its ended
-  /// streams what counts: what it lacks would be written again, and come from other members, too.
-  Status CheckBegun(const std::vector<std::string>& pieces, const VersionVector& accepted);
+  /// streams, and of those in `beyond`, what counts: what it lacks would be written again, or gone
+  /// here, and come from other members, too.
+  Status CheckBegun(const MemberList& theirs, const VersionVector& accepted,
+                    const VersionVector& beyond);
+  /// Of other members' streams, those that are held beyond where they have ended in that list.
+  VersionVector HeldBeyond(const MemberList& theirs) const;
   /// Raises the incarnation, and writes what counts of the former ones again.
   Result<Rewritten> WriteAgain(const std::vector<std::string>& pieces,
                                const VersionVector& accepted);

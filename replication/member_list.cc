@@ -232,8 +232,11 @@ Stamp MemberList::AcceptedUpto(const Origin& origin) const {
     return over->second.streams.Get(origin);
   }
   const auto end = ends_.find(name->second);
-  if (end != ends_.end() && origin.incarnation <= end->second.incarnation) {
-    return end->second.streams.Get(origin);
+  if (end != ends_.end()) {
+    // It begins anew with the incarnation that it has then, and writes as a later one; what it
+    // wrote up to there it writes again. Nobody who reported may have known of all of these.
+    const uint64_t last = std::max(end->second.incarnation, BeginOf(name->second));
+    if (origin.incarnation <= last) return end->second.streams.Get(origin);
   }
   if (!IsMember(name->second)) return Stamp{};
   return Stamp{~uint64_t{0}};

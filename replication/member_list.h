@@ -28,8 +28,10 @@ class MemberList {
  public:
   /// How a member ended.
   struct End {
-    uint64_t incarnation = 0;  ///< Streams up to this incarnation have ended...
-    VersionVector streams;     ///< ...here; those not named at none.
+    /// Streams up to this incarnation have ended, and up to that with which the member begins
+    /// anew...
+    uint64_t incarnation = 0;
+    VersionVector streams;  ///< ...here; those not named at none.
   };
 
   /// Where the streams of a member's earlier incarnations ended: everyone held them so far.

@@ -384,5 +384,45 @@ TEST_F(ForgettingClusterTest, TwoSidesDoNotForgetEachOther) {
   EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "1"); }));
 }
 
+// Each has what the other wrote beyond its end, and drops it: its author writes it again.
+TEST_F(ForgettingClusterTest, WhatTwoForgottenToldEachOtherCountsOnce) {
+  Begin({"a", "b", "c", "d"}, none_);
+  TestNode& leader = *Leader();
+  TestNode& beside = Other(leader, {});
+  std::vector<TestNode*> gone;
+  for (TestNode* node : nodes_) {
+    if (node != &leader && node != &beside) gone.push_back(node);
+  }
+  const Names names{gone[0]->name(), gone[1]->name()};
+  gone[0]->Incr("n");
+  cluster_.Run(100ms);
+  for (TestNode* node : gone) {
+    cluster_.Cut(leader, *node);
+    cluster_.Cut(beside, *node);
+  }
+  ASSERT_TRUE(WaitDead(leader, names[0]) && WaitDead(leader, names[1]));
+  gone[0]->Incr("n");
+  gone[1]->Incr("m");
+  ASSERT_TRUE(
+      cluster_.RunUntil([&] { return gone[1]->Get("n") == "2" && gone[0]->Get("m") == "1"; }));
+  ASSERT_EQ(Forget(leader, names), "OK");
+  ASSERT_TRUE(cluster_.RunUntil([&] {
+    return beside.Saw(EventEffect::Kind::kMemberForgotten, names[0]) &&
+           beside.Saw(EventEffect::Kind::kMemberForgotten, names[1]);
+  }));
+  cluster_.Heal();
+  bool twice = false;
+  const auto all_see_once = [&] {
+    for (TestNode* node : nodes_) {
+      twice = twice || node->Get("n") == "3" || node->Get("m") == "2";
+    }
+    return AllSee("n", "2") && AllSee("m", "1");
+  };
+  EXPECT_TRUE(cluster_.RunUntil(all_see_once));
+  cluster_.Run(5s);
+  EXPECT_TRUE(cluster_.RunUntil(all_see_once));
+  EXPECT_FALSE(twice);
+}
+
 }  // namespace
 }  // namespace starling
