@@ -71,7 +71,7 @@ inline constexpr FaultKind kFaults[] = {
     {"wild-clock", MakeWildClock, 0},
     {"clock-creep", MakeClockCreep, 0},
     {"script", MakeScript, 300},
-    {"forget", MakeForget, 0, /*apart=*/true},
+    {"forget", MakeForget, 250, /*apart=*/true},
 };
 
 }  // namespace starling::sim
