@@ -42,10 +42,30 @@ Status Forgetting::Load() {
   return {};
 }
 
-Status Forgetting::Stop(const std::set<std::string>& names) {
+MemberList::Asked Forgetting::Meant(const std::vector<std::string>& names,
+                                    const std::vector<uint64_t>& begun) const {
+  MemberList::Asked meant;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const uint64_t known = list_.BeginOf(names[i]);
+    const uint64_t then = i < begun.size() ? begun[i] : known;
+    if (then >= known) meant[names[i]] = then;
+  }
+  return meant;
+}
+
+std::vector<uint64_t> Forgetting::Begun() const {
+  std::vector<uint64_t> begun;
+  for (const std::string& name : list_.stopped()) {
+    const auto asked = list_.asked().find(name);
+    begun.push_back(asked == list_.asked().end() ? list_.BeginOf(name) : asked->second);
+  }
+  return begun;
+}
+
+Status Forgetting::Stop(const MemberList::Asked& added) {
   MemberList::Asked asked = list_.asked();
-  for (const std::string& name : names) {
-    if (list_.IsMember(name) && !list_.IsVoter(name)) asked[name] = list_.BeginOf(name);
+  for (const auto& [name, begun] : added) {
+    if (list_.IsMember(name) && !list_.IsVoter(name)) asked[name] = std::max(asked[name], begun);
   }
   if (asked == list_.asked()) return {};
   const std::string text = AskedText(asked);
@@ -91,7 +111,9 @@ VersionVector Forgetting::HeldOf(const std::set<std::string>& names) const {
 }
 
 Status Forgetting::Start(const std::set<std::string>& names, Instant now) {
-  if (Status status = Stop(names); !status) return status;
+  MemberList::Asked asked;
+  for (const std::string& name : names) asked[name] = list_.BeginOf(name);
+  if (Status status = Stop(asked); !status) return status;
   reports_.clear();
   ask_at_ = now;
   return {};
@@ -100,19 +122,23 @@ Status Forgetting::Start(const std::set<std::string>& names, Instant now) {
 void Forgetting::OnRequest(NodeId from, const ForgetRequest& request) {
   const std::set<std::string> names(request.names.begin(), request.names.end());
   if (names.contains(store_.name())) return;
-  if (const Status stopped = Stop(names); !stopped) {
+  const MemberList::Asked meant = Meant(request.names, request.begun);
+  if (meant.size() < names.size()) return;  // whoever asks is about to hear of it
+  if (const Status stopped = Stop(meant); !stopped) {
     log_->error("event=forget_refused error=\"{}\"", stopped.error().message);
     return;
   }
   // Whom this node knows to vote, or does not know, it has not stopped.
   const auto has_stopped = [this](const std::string& name) { return list_.IsStopped(name); };
   if (!std::all_of(names.begin(), names.end(), has_stopped)) return;
-  sender_.Send(from, Lane::kControl, ForgetReport{request.names, HeldOf(names)});
+  sender_.Send(from, Lane::kControl, ForgetReport{request.names, HeldOf(names), request.begun});
 }
 
 bool Forgetting::OnReport(const std::string& from, const ForgetReport& report,
                           const Standing& standing, Instant now) {
-  const std::set<std::string> names(report.names.begin(), report.names.end());
+  const MemberList::Asked meant = Meant(report.names, report.begun);
+  std::set<std::string> names;
+  for (const auto& [name, begun] : meant) names.insert(name);
   if (!list_.IsMember(from) || list_.IsStopped(from) || names.contains(from)) return false;
   if (names.contains(store_.name())) return true;
   if (standing.epoch == 0) return false;
@@ -120,7 +146,7 @@ bool Forgetting::OnReport(const std::string& from, const ForgetReport& report,
   const auto is_new = [this](const std::string& name) { return !list_.asked().contains(name); };
   if (std::any_of(names.begin(), names.end(), is_new)) {
     const std::set<std::string> before = list_.stopped();
-    if (!Stop(names)) return false;
+    if (!Stop(meant)) return false;
     if (list_.stopped() != before) reports_.clear();
   }
   const std::set<std::string>& stopped = list_.stopped();
@@ -165,7 +191,7 @@ bool Forgetting::OnTick(const Standing& standing, Instant now) {
   if (epoch_ == 0) {
     if (!standing.holder.empty() && !list_.IsStopped(store_.name())) {
       sender_.Send(NodeId::FromName(standing.holder), Lane::kControl,
-                   ForgetReport{std::move(words), HeldOf(names)});
+                   ForgetReport{std::move(words), HeldOf(names), Begun()});
     }
     return false;
   }
@@ -175,7 +201,7 @@ bool Forgetting::OnTick(const Standing& standing, Instant now) {
   }
   const std::vector<std::string> missing = Missing();
   for (const std::string& member : missing) {
-    sender_.Send(NodeId::FromName(member), Lane::kControl, ForgetRequest{words});
+    sender_.Send(NodeId::FromName(member), Lane::kControl, ForgetRequest{words, Begun()});
   }
   return missing.empty() && Propose(now);
 }

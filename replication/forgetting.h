@@ -27,9 +27,11 @@
 /// A round whose leaseholder has lost its lease is given up by it: what was reported to it counts
 /// no more. No member stays stopped: whoever has members stopped and does not lead tells the
 /// leaseholder so, once a second, and that one goes on with them; it stops them too, and asks all
-/// others. Who has become a voter meanwhile is stopped no longer (member_list.h): a later
-/// leaseholder, which would know of a decision, has let it vote. A leaseholder by the folder that
-/// hears that it is stopped itself leaves the lease to who told it so, who could not follow it.
+/// others. A member that has begun anew since somebody stopped it is not meant by that: messages
+/// say with which incarnation it had begun. Who has become a voter meanwhile is stopped no longer
+/// (member_list.h): a later leaseholder, which would know of a decision, has let it vote. A
+/// leaseholder by the folder that hears that it is stopped itself leaves the lease to who told it
+/// so, who could not follow it.
 ///
 /// A member that is alive after all is told that it has ended, and comes back by itself
 /// (joining.h). Not thread-safe.
@@ -87,7 +89,12 @@ class Forgetting {
   bool busy() const { return !list_.stopped().empty(); }
 
  private:
-  Status Stop(const std::set<std::string>& names);
+  Status Stop(const MemberList::Asked& asked);
+  /// Of those that a message names, the ones that have not begun anew since.
+  MemberList::Asked Meant(const std::vector<std::string>& names,
+                          const std::vector<uint64_t>& begun) const;
+  /// What all that are stopped began with, in their order.
+  std::vector<uint64_t> Begun() const;
   void Release(const MemberList::Asked& kept);
   void ReleaseVoters();
   void BeginRound(uint64_t epoch);

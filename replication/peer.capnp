@@ -155,10 +155,12 @@ struct PeerMessage {
     }
     forgetRequest :group {
       names @38 :List(Text);
+      begun @43 :List(UInt64);
     }
     forgetReport :group {
       names @39 :List(Text);
       held @40 :List(PeerVectorEntry);
+      begun @44 :List(UInt64);
     }
     lease @41 :PeerLease;
     forwarding @42 :PeerForwarding;

@@ -33,6 +33,11 @@ void BuildTexts(List list, const std::vector<std::string>& texts) {
   for (size_t i = 0; i < texts.size(); ++i) list.set(i, TextOf(texts[i]));
 }
 
+template <typename List>
+void BuildNumbers(List list, const std::vector<uint64_t>& numbers) {
+  for (size_t i = 0; i < numbers.size(); ++i) list.set(i, numbers[i]);
+}
+
 void BuildRecord(wire::PeerClusterRecord::Builder builder, const ClusterRecord& record) {
   builder.setId(record.id);
   BuildTexts(builder.initFirstMembers(record.first_members.size()), record.first_members);
@@ -156,12 +161,15 @@ struct Build {
     b.setIncarnation(m.incarnation);
   }
   void operator()(const ForgetRequest& m) {
-    BuildTexts(root.initForgetRequest().initNames(m.names.size()), m.names);
+    auto b = root.initForgetRequest();
+    BuildTexts(b.initNames(m.names.size()), m.names);
+    BuildNumbers(b.initBegun(m.begun.size()), m.begun);
   }
   void operator()(const ForgetReport& m) {
     auto b = root.initForgetReport();
     BuildTexts(b.initNames(m.names.size()), m.names);
     BuildVector(b.initHeld(m.held.entries().size()), m.held);
+    BuildNumbers(b.initBegun(m.begun.size()), m.begun);
   }
   void operator()(const LeaseMessage& m) { wire::BuildLease(root.initLease(), m); }
   void operator()(const ForwardingMessage& m) {
@@ -191,6 +199,14 @@ std::vector<std::string> ReadNames(List list) {
   std::vector<std::string> names;
   for (auto name : list) names.push_back(ReadName(name));
   return names;
+}
+
+template <typename List>
+std::vector<uint64_t> ReadNumbers(List list) {
+  Require(list.size() <= limits::kMembers, "too many numbers");
+  std::vector<uint64_t> numbers;
+  for (const uint64_t number : list) numbers.push_back(number);
+  return numbers;
 }
 
 ClusterRecord ReadRecord(wire::PeerClusterRecord::Reader reader) {
@@ -300,10 +316,12 @@ PeerMessage ReadStructured(wire::PeerMessage::Reader root) {
       return BeginRequest{ReadName(root.getBeginRequest().getName()),
                           root.getBeginRequest().getIncarnation()};
     case wire::PeerMessage::FORGET_REQUEST:
-      return ForgetRequest{ReadNames(root.getForgetRequest().getNames())};
+      return ForgetRequest{ReadNames(root.getForgetRequest().getNames()),
+                           ReadNumbers(root.getForgetRequest().getBegun())};
     case wire::PeerMessage::FORGET_REPORT:
       return ForgetReport{ReadNames(root.getForgetReport().getNames()),
-                          ReadVector(root.getForgetReport().getHeld())};
+                          ReadVector(root.getForgetReport().getHeld()),
+                          ReadNumbers(root.getForgetReport().getBegun())};
     case wire::PeerMessage::LEASE:
       return wire::ReadLease(root.getLease());
     default:

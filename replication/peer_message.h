@@ -177,10 +177,12 @@ struct BeginRequest {
 /// "Stop accepting the streams of these members and report."
 struct ForgetRequest {
   std::vector<std::string> names;
+  std::vector<uint64_t> begun;  ///< The incarnation that each began with, as the sender knows it.
 };
 struct ForgetReport {
   std::vector<std::string> names;
-  VersionVector held;  ///< Of these members' origins.
+  VersionVector held;           ///< Of these members' origins.
+  std::vector<uint64_t> begun;  ///< As in the request.
 };
 
 using PeerMessage =

@@ -44,8 +44,9 @@ class ForgettingTest : public testing::Test {
     Refresh();
     return changed;
   }
-  bool Reports(const std::string& from, Stamp held, uint64_t epoch, const Names& names = {"d"}) {
-    ForgetReport report{names, {}};
+  bool Reports(const std::string& from, Stamp held, uint64_t epoch, const Names& names = {"d"},
+               uint64_t begun = 0) {
+    ForgetReport report{names, {}, std::vector<uint64_t>(names.size(), begun)};
     report.held.Raise(Origin{NodeId::FromName("d"), 0}, held);
     return forgetting_->OnReport(from, report, {epoch, {}, {}}, now_);
   }
@@ -119,7 +120,7 @@ TEST_F(ForgettingTest, AProposalOfALostLeaseEndsNobodyAndIsGoneOnWithAsItWas) {
 }
 
 TEST_F(ForgettingTest, TellsTheLeaseholderWhatItHasStoppedUntilThatHasEnded) {
-  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}});
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}, {0}});
   EXPECT_TRUE(list_->IsStopped("d"));
   Restart();
   EXPECT_TRUE(list_->IsStopped("d")) << "durably";
@@ -149,7 +150,7 @@ TEST_F(ForgettingTest, TheLeaseholderGoesOnWithWhatItIsTold) {
 
 TEST_F(ForgettingTest, WhoVotesIsNotStoppedAndNotEnded) {
   list_->SetVoters({"b", "d"});
-  forgetting_->OnRequest(NodeId::FromName("b"), {{"c", "d"}});
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"c", "d"}, {0, 0}});
   EXPECT_THAT(list_->stopped(), ElementsAre("c"));
   EXPECT_THAT(sender_.sent, IsEmpty()) << "it has not stopped all that it was asked to";
   list_->SetVoters({"b", "c"});
@@ -168,12 +169,32 @@ TEST_F(ForgettingTest, WhoVotesIsNotStoppedAndNotEnded) {
 }
 
 TEST_F(ForgettingTest, WhoHasBegunAnewIsNotStopped) {
-  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}});
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}, {0}});
   list_->WriteEnding("d", {0, {}});
   list_->WriteBegin("d", 1);
   Refresh();
   EXPECT_TRUE(list_->IsMember("d"));
   EXPECT_FALSE(list_->IsStopped("d"));
+}
+
+TEST_F(ForgettingTest, WhoHasBegunAnewIsNotMeantByWhoHasNotHeardOfIt) {
+  list_->WriteEnd("d", {0, {}});
+  list_->WriteBegin("d", 1);
+  Refresh();
+  forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}, {0}});
+  EXPECT_FALSE(list_->IsStopped("d"));
+  EXPECT_THAT(sender_.sent, IsEmpty());
+  EXPECT_FALSE(Reports("b", {}, 5, {"d"}, 0));
+  EXPECT_FALSE(list_->IsStopped("d"));
+  list_->WriteBegin("a", 1);
+  Refresh();
+  EXPECT_FALSE(Reports("b", {}, 5, {"a"}, 0)) << "nor is this node";
+  EXPECT_FALSE(Reports("b", {}, 5, {"d"}, 1));
+  EXPECT_TRUE(list_->IsStopped("d"));
+  // Nor does what was said of its former streams count as a report of these.
+  EXPECT_THAT(forgetting_->Missing(), ElementsAre("c"));
+  EXPECT_FALSE(Reports("c", {}, 5, {"d"}, 0));
+  EXPECT_THAT(forgetting_->Missing(), ElementsAre("c"));
 }
 
 // --- all together ---

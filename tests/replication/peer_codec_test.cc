@@ -58,8 +58,8 @@ std::vector<PeerMessage> OneOfEach() {
           CreationProposal{record},
           CreationAccept{42},
           BeginRequest{"j", 12},
-          ForgetRequest{{"d", "e"}},
-          ForgetReport{{"d", "e"}, SomeVector()},
+          ForgetRequest{{"d", "e"}, {3, 4}},
+          ForgetReport{{"d", "e"}, SomeVector(), {3, 4}},
           LeaseMessage{LeaseGrant{false, 4, 77, SomeVector()}},
           ForwardingMessage{Orders{5, {{6, 2, "request"}, {7, 3, ""}}}}};
 }
