@@ -11,7 +11,7 @@ using Kind = KeyOperation::Kind;
 
 KeyOperation Op(Kind kind, std::string argument, std::optional<std::string> result, int64_t called,
                 int64_t returned) {
-  return {kind, std::move(argument), std::move(result), called, returned, false, 0};
+  return {kind, std::move(argument), std::move(result), called, returned, false, 0, {}};
 }
 
 bool Possible(const std::vector<KeyOperation>& operations) {
@@ -54,6 +54,17 @@ TEST(Linearizability, GivesAClaimToOneOfTwo) {
   EXPECT_TRUE(
       Possible({Op(Kind::kSetIfAbsent, "a", "OK", 1, 5), Op(Kind::kDeleteIfEqual, "a", "1", 3, 7),
                 Op(Kind::kSetIfAbsent, "b", "OK", 2, 6)}));
+}
+
+TEST(Linearizability, SetsByComparisonForOneOfTwo) {
+  const KeyOperation first = Op(Kind::kSet, "a", "OK", 1, 2);
+  KeyOperation one = Op(Kind::kSetIfEqual, "b", "1", 3, 6);
+  KeyOperation other = Op(Kind::kSetIfEqual, "c", "0", 4, 7);
+  one.expected = other.expected = "a";
+  EXPECT_TRUE(Possible({first, one, other, Op(Kind::kGet, "", "b", 8, 9)}));
+  EXPECT_FALSE(Possible({first, one, other, Op(Kind::kGet, "", "c", 8, 9)}));
+  other.result = "1";
+  EXPECT_FALSE(Possible({first, one, other}));
 }
 
 TEST(Linearizability, LetsWhatIsUnknownHappenLateOrNever) {

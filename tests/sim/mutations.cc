@@ -33,6 +33,7 @@ constexpr Mutation kMutations[] = {
     {"answers-wait-for-majority", "claims", "kill-leader,partition", 3},
     {"older-are-void", "claims", "kill-leader,partition", 3},
     {"epoch-begins-first", "claims", "slow-bulk,kill-leader", 3},
+    {"lease-before-reply", "leased", "pause", 3},
 };
 
 /// Of exclusion, of what a majority acknowledged, of order; or, since of two nodes one has told

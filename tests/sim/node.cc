@@ -75,6 +75,7 @@ void SimNode::Start() {
   trace_.Add(name(), "start");
   ++life_;
   paused_ = leaving_ = left_ = false;
+  NoteStill();
   timer_ = Instant::max();
   batches_.clear();
   deferred_.clear();
@@ -95,7 +96,7 @@ void SimNode::Start() {
   options.advertise = setup_.address;
   options.random_seed = random_.Next();
   replicator_ = std::make_unique<Replicator>(options, *store_, log_);
-  orders_ = std::make_unique<Orders>(*store_, *replicator_, random_.Fork(), [this] {
+  orders_ = std::make_unique<Orders>(*store_, *replicator_, random_.Fork(), setup_.leased, [this] {
     const uint64_t writes = store_->keyspace().writes();
     if (!store_->journal().Commit().ok() || disk_->crashed()) return false;
     logged_writes_ = writes;
@@ -179,6 +180,7 @@ void SimNode::Die(CrashKind kind, const std::string& dump_before) {
   script_.reset();
   ++life_;
   paused_ = leaving_ = false;
+  NoteStill();
   if (lossy) ++boots_;
   ProbeDisk(kind, dump_before, last);
   observer_.OnCrashed(*this, lossy);
@@ -231,12 +233,14 @@ void SimNode::Pause() {
   if (!up() || paused_) return;
   trace_.Add(name(), "pause");
   paused_ = true;
+  NoteStill();
 }
 
 void SimNode::Resume() {
   if (!paused_) return;
   trace_.Add(name(), "resume");
   paused_ = false;
+  NoteStill();
   const uint64_t life = life_;
   for (Step& step : std::exchange(deferred_, {})) {
     if (life_ != life) return;
@@ -248,6 +252,7 @@ void SimNode::BeginScript() {
   if (!serving() || script_) return;
   trace_.Add(name(), "script");
   script_ = {store_->keyspace().writes(), store_->journal().upto(), {}, {}};
+  NoteStill();
   Run([this](Effects& effects) { replicator_->SetSuspended(true, now(), effects); });
 }
 
@@ -258,6 +263,7 @@ void SimNode::EndScript() {
     observer_.OnViolation("I6", name() + " writes while a script has its keyspace");
   }
   Script script = *std::exchange(script_, std::nullopt);
+  NoteStill();
   const uint64_t life = life_;
   Run([this, orders = std::move(script.orders)](Effects& effects) {
     for (const Effect& effect : orders) orders_->OnEffect(effect, now(), effects);
@@ -303,43 +309,6 @@ bool SimNode::serving() const {
 }
 
 VersionVector SimNode::held() const { return up() ? store_->vector() : held_; }
-
-OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
-                           Duration commit_within, std::function<void()> acknowledged) {
-  const OperationId id = ledger_.Begin(index(), life_, store_->vector());
-  work(*store_, id);
-  const Duration delay = commit_within.count() == 0
-                             ? Duration::zero()
-                             : random_.Between(Duration::zero(), commit_within);
-  const bool majority = random_.Chance(300);
-  auto commit = [this, id, majority, acknowledged = std::move(acknowledged)](Effects& effects) {
-    const uint64_t writes = store_->keyspace().writes();
-    const Status status = store_->journal().Commit();
-    if (disk_->crashed()) return;
-    if (!status.ok()) {
-      trace_.Add(name(), "commit-failed", status.error().message);
-      return;
-    }
-    logged_writes_ = writes;
-    ledger_.Acknowledge(id, store_->origin(), store_->journal().upto());
-    if (const uint64_t epoch = majority ? replicator_->LeadsEpoch(now()) : 0) {
-      replicator_->AwaitMajority(epoch, store_->journal().upto(), now(), effects);
-    }
-    if (acknowledged) acknowledged();
-  };
-  if (delay.count() == 0) {
-    Run(std::move(commit));
-  } else {
-    LaterOnKeyspace(delay, std::move(commit));
-  }
-  return id;
-}
-
-void SimNode::Ask(const std::string& request, Orders::Done done) {
-  RunOnKeyspace([this, request, done = std::move(done)](Effects& effects) {
-    orders_->Ask(request, now(), effects, done);
-  });
-}
 
 void SimNode::Input(const std::function<void(Replicator&, Instant, Effects&)>& input) {
   RunOnKeyspace([this, input](Effects& effects) { input(*replicator_, now(), effects); });

@@ -6,8 +6,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "replication/replicator.h"
@@ -66,6 +69,7 @@ struct NodeSetup {
   ReplicatorOptions replicator;     ///< `advertise` and `random_seed` are filled in by the node.
   MeetingPlace* meeting = nullptr;  ///< Null: seeds, and named voters.
   ClaimRules claim_rules;
+  LeasedWatch* leased = nullptr;  ///< Null: nobody looks.
   AppendFsync appendfsync = AppendFsync::kEverySecond;
   uint64_t checkpoint_log_bytes = 16 << 10;  ///< Small: a run has many checkpoints.
   std::chrono::milliseconds clock_offset{0};
@@ -84,6 +88,9 @@ class NodeObserver {
   virtual void OnSend(SimNode& node, const SendEffect& send) = 0;
   virtual void OnEvent(SimNode& node, const EventEffect& event) = 0;
   virtual void OnMajority(SimNode& node, const MajorityEffect& majority) = 0;
+  /// A client's request has ended that one of the time limits applied to, `waited` after it was
+  /// asked by the node's clock; while the node stood still does not count.
+  virtual void OnWaited(SimNode& node, const std::string& request, Duration waited) = 0;
   /// The process has ended; node.held() tells what its disk still has. `lossy`: more than a kill.
   virtual void OnCrashed(SimNode& node, bool lossy) = 0;
   /// The node does something that no node may do.
@@ -132,6 +139,9 @@ class SimNode final : public Endpoint {
   /// A client of this node asks (orders.h); `done` is called once, also where the process dies or
   /// the connection waits for too long. Must be serving().
   void Ask(const std::string& request, Orders::Done done);
+  /// Of those who wait with a time limit, the one who has waited longest, as OnWaited counts;
+  /// nullopt: nobody waits.
+  std::optional<std::pair<std::string, Duration>> LongestWait();
 
   /// Feeds the replicator an input outside the usual ones (FORGET, JOIN).
   void Input(const std::function<void(Replicator&, Instant, Effects&)>& input);
@@ -162,6 +172,10 @@ class SimNode final : public Endpoint {
 
  private:
   using Step = std::function<void(Effects&)>;
+  struct Wait {
+    std::string request;
+    Duration since{};  // of RunningTime
+  };
 
   StoreOptions MakeStoreOptions() const;
   void WatchDisk();
@@ -182,6 +196,10 @@ class SimNode final : public Endpoint {
   void CarryOut(Effects effects);
   void ArmOrders();
   void ArmTimer();
+  /// What its clock has shown while it could run.
+  Duration RunningTime() { return (still_since_ ? *still_since_ : now()) - still_; }
+  /// Notes whether it stands still from now on.
+  void NoteStill();
   void Maintain(uint64_t round);
   void FinishLeaving();
   /// Takes the process down after the disk has crashed. `dump_before`: what it must come back with.
@@ -224,6 +242,10 @@ class SimNode final : public Endpoint {
   CrashKind planned_ = CrashKind::kKill;
   Instant timer_{Instant::max()};
   Instant orders_timer_{Instant::max()};
+  std::map<uint64_t, Wait> waits_;  // in the order in which they began
+  uint64_t last_wait_ = 0;
+  Duration still_{0};                   // so long it has stood still...
+  std::optional<Instant> still_since_;  // ...until now, and since then
   bool paused_ = false;
   bool leaving_ = false;
   bool left_ = false;

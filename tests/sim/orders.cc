@@ -11,7 +11,6 @@
 namespace starling::sim {
 namespace {
 
-constexpr std::chrono::nanoseconds kAnswerWithin = std::chrono::seconds(3);
 constexpr std::chrono::nanoseconds kHeldBackAtMost = std::chrono::seconds(4);
 
 std::vector<std::string> Split(const std::string& request) {
@@ -19,6 +18,21 @@ std::vector<std::string> Split(const std::string& request) {
   std::vector<std::string> words;
   for (std::string word; in >> word;) words.push_back(word);
   return words;
+}
+
+std::string Incremented(Access access, const KeyRef& key) {
+  (void)access.Increment(key, 1);
+  std::string buffer;
+  const auto view = access.Find(key);
+  return view ? std::string(view->Text(buffer)) : "nil";
+}
+
+/// The number that a request at level `leased` begins with, which is taken off; 0: it is not.
+uint64_t TakeLeased(std::vector<std::string>& words) {
+  if (words[0] != "leased") return 0;
+  const uint64_t number = std::stoull(words[1]);
+  words.erase(words.begin(), words.begin() + 2);
+  return number;
 }
 
 /// Runs it on the keyspace; the shards of its keys are held.
@@ -31,11 +45,22 @@ std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) 
     (void)keyspace.Lock(counter).Increment(counter, 1);
     return "OK " + std::to_string(token->value);
   }
+  if (words[0] == "exec") {
+    keyspace.Lock(key).SetString(key, words[2]);
+    const KeyRef counter = keyspace.Ref(Orders::kDatabase, words[3]);
+    return "OK " + Incremented(keyspace.Lock(counter), counter);
+  }
   Access access = keyspace.Lock(key);
   const auto view = access.Find(key);
   std::string buffer;
   const auto text = view ? std::optional<std::string>(view->Text(buffer)) : std::nullopt;
   if (words[0] == "get") return text.value_or("nil");
+  if (words[0] == "incr") return Incremented(std::move(access), key);
+  if (words[0] == "swap") {
+    if (text != words[2]) return "0";
+    access.SetString(key, words[3]);
+    return "1";
+  }
   if (words[0] == "claim") {
     if (view) return "nil";
     const auto token = access.Claim(key, words[2], std::stoll(words[3]));
@@ -65,7 +90,9 @@ void Orders::Ask(const std::string& request, Instant now, Effects& effects, Done
   Order order;
   order.client = id;
   order.request = request;
-  order.repeatable = request.starts_with("get ");
+  std::vector<std::string> words = Split(request);
+  (void)TakeLeased(words);
+  order.repeatable = words[0] == "get";
   order.timeout = kAnswerWithin;
   std::vector<std::pair<uint64_t, Order>> orders;
   orders.emplace_back(id, std::move(order));
@@ -143,16 +170,21 @@ void Orders::Continue(Running order, Instant) {
 }
 
 Orders::Progress Orders::RunOnce(Running& order) {
-  const std::vector<std::string> words = Split(order.request);
+  std::vector<std::string> words = Split(order.request);
+  order.leased = TakeLeased(words);
+  if (order.leased != 0 && watch_ != nullptr) watch_->OnTurn(store_, order.epoch);
   Keyspace& keyspace = store_.keyspace();
   const KeyRef key = keyspace.Ref(Orders::kDatabase, words[1]);
   DecidingDesk desk(keyspace, order.epoch, claims_.Begun(order.epoch));
   std::vector<KeyRef> keys = {key, keyspace.records().key()};
-  if (words[0] == "once") keys.push_back(keyspace.Ref(Orders::kDatabase, words[3]));
+  if (words[0] == "once" || words[0] == "exec") {
+    keys.push_back(keyspace.Ref(Orders::kDatabase, words[3]));
+  }
   const HeldShards held(keyspace, keys);
   Speculation speculation(keyspace);
-  desk.RequireMajority();
+  if (order.leased == 0) desk.RequireMajority();
   order.reply = RunWords(keyspace, words);
+  const bool wrote = speculation.wrote();
   std::string_view refusal;
   desk.Conclude(speculation, refusal);
   if (desk.undone()) return Progress::kHeldBack;
@@ -160,6 +192,7 @@ Orders::Progress Orders::RunOnce(Running& order) {
     order.reply = "refused";
     return Progress::kDone;
   }
+  if (order.leased != 0 && watch_ != nullptr) watch_->OnRan(order.leased, order.epoch, wrote);
   order.saw_claim = desk.saw_claim();
   if (!desk.written()) return Progress::kDone;
   claims_.Add(*desk.written());
@@ -235,6 +268,9 @@ void Orders::HandBack(Instant now, Effects& effects) {
     if (outcome == OrderOutcome::kDone && !committed) outcome = OrderOutcome::kForgotten;
     if (outcome == OrderOutcome::kDone && !claims_.StillOrdered(order.epoch, epoch)) {
       outcome = order.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
+    }
+    if (order.leased != 0 && committed && watch_ != nullptr) {
+      watch_->OnReply(order.leased, store_.origin(), upto, outcome == OrderOutcome::kDone);
     }
     if (order.peer) {
       replicator_.OnExecuted(*order.peer, {{order.id, outcome, order.reply}}, upto, now, effects);

@@ -27,24 +27,43 @@ enum class Outcome : uint8_t {
   kUnknown,  ///< Nobody can say what it has done.
 };
 
+/// Hears what leaseholders do with requests at level `leased`, as they do it.
+class LeasedWatch {
+ public:
+  virtual ~LeasedWatch() = default;
+  /// The node of `store` is about to run one in `epoch`.
+  virtual void OnTurn(Store& store, uint64_t epoch) = 0;
+  /// The client's request `number` has been run; `wrote`: and has changed something.
+  virtual void OnRan(uint64_t number, uint64_t epoch, bool wrote) = 0;
+  /// The log of the stream `origin` holds it up to `upto`, and its reply goes out; `ordered`: as
+  /// that of a leaseholder.
+  virtual void OnReply(uint64_t number, const Origin& origin, Stamp upto, bool ordered) = 0;
+};
+
 /// Runs the requests of one life of one node. Requests are words with single spaces between them:
 /// "get key", "claim key value millis" (SET NX PX; 0: no time to live; answers "OK token"),
 /// "release key value" (the compare-and-delete script), "set key value", "delete key", "once key
 /// value counter" (a script: SET NX and, where that granted, INCR). Absent is answered by "nil".
-/// All at level `majority`.
+/// All at level `majority`; those at level `leased` begin with "leased number": "get key", "set key
+/// value", "incr key", "swap key old new" (a compare-and-set), "exec key value counter" (MULTI,
+/// SET, INCR, EXEC).
 class Orders {
  public:
   /// Where all keys are.
   static constexpr uint8_t kDatabase = 5;
+  /// How long a client whose node does not lead waits for its answer.
+  static constexpr std::chrono::nanoseconds kAnswerWithin = std::chrono::seconds(3);
 
   using Done = std::function<void(Outcome outcome, const std::string& reply)>;
 
   /// `commit` commits the journal; false: it did not, or the process has died in it. `random` draws
-  /// how long replies wait for the disk.
-  Orders(Store& store, Replicator& replicator, Random random, std::function<bool()> commit)
+  /// how long replies wait for the disk. `watch` may be null.
+  Orders(Store& store, Replicator& replicator, Random random, LeasedWatch* watch,
+         std::function<bool()> commit)
       : store_(store),
         replicator_(replicator),
         random_(random),
+        watch_(watch),
         commit_(std::move(commit)),
         claims_(store.keyspace()) {}
 
@@ -69,6 +88,7 @@ class Orders {
     uint64_t epoch = 0;
     Instant began{};
     std::string reply;
+    uint64_t leased = 0;  // its client's number for it, where that is its level
     bool saw_claim = false;
     Stamp record;  // that it waits for
   };
@@ -90,6 +110,7 @@ class Orders {
   Store& store_;
   Replicator& replicator_;
   Random random_;
+  LeasedWatch* watch_;
   std::function<bool()> commit_;
   ClaimDecider claims_;
   std::deque<Running> held_back_;

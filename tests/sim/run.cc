@@ -22,9 +22,13 @@ class Run {
  public:
   explicit Run(const RunOptions& options)
       : options_(options), random_(options.seed ^ 0x5ca1ab1e), world_(ChooseWorld()) {
+    Random drawn_apart(options.seed ^ 0x1ea5ed);
     for (const WorkloadKind& kind : kWorkloads) {
-      Random own = random_.Fork();
-      if (Chosen(random_, options.workloads, kind.name, 600)) workloads_.push_back(kind.make(own));
+      Random& drawn = kind.apart ? drawn_apart : random_;
+      Random own = drawn.Fork();
+      const uint64_t per_mille = kind.apart ? 300 : 600;
+      if (Chosen(drawn, options.workloads, kind.name, per_mille))
+        workloads_.push_back(kind.make(own));
     }
     if (workloads_.empty()) workloads_.push_back(MakeCounters(random_.Fork()));
     Random apart(options.seed ^ 0xf1edf1ed);

@@ -34,10 +34,13 @@ std::unique_ptr<Workload> MakeTransactions(Random random);
 std::unique_ptr<Workload> MakeNumericElements(Random random);
 std::unique_ptr<Workload> MakeLists(Random random);
 std::unique_ptr<Workload> MakeClaims(Random random);
+std::unique_ptr<Workload> MakeLeased(Random random);
 
 struct WorkloadKind {
   const char* name;
   std::unique_ptr<Workload> (*make)(Random random);
+  /// Drawn apart from the others, so that the seeds without it stay what they were before it.
+  bool apart = false;
 };
 /// All of them, in the order in which a seed chooses.
 inline constexpr WorkloadKind kWorkloads[] = {
@@ -50,6 +53,7 @@ inline constexpr WorkloadKind kWorkloads[] = {
     {"numeric-elements", MakeNumericElements},
     {"lists", MakeLists},
     {"claims", MakeClaims},
+    {"leased", MakeLeased, /*apart=*/true},
 };
 
 /// A client's reply waits at most this long for its batch in a simulation.

@@ -23,9 +23,9 @@ World::World(const WorldOptions& options)
       random_(options.seed),
       trace_(scheduler_, options.print),
       network_(scheduler_, trace_, random_.Fork()),
-      streams_([this](const std::string& invariant, const std::string& text) {
-        Fail(invariant, text);
-      }) {
+      streams_(
+          [this](const std::string& invariant, const std::string& text) { Fail(invariant, text); }),
+      leased_(*this) {
   for (int i = 0; i < options.nodes; ++i) AddNode(std::string(1, static_cast<char>('A' + i)));
 }
 
@@ -44,6 +44,7 @@ SimNode& World::AddNode(const std::string& name) {
   setup.replicator.forget_after = options_.forget_after;
   setup.replicator.lease_rules = options_.lease_rules;
   setup.claim_rules = options_.claim_rules;
+  setup.leased = &leased_;
   if (options_.folder) setup.meeting = &meeting_;
   setup.appendfsync = options_.appendfsync;
   setup.checkpoint_log_bytes = options_.checkpoint_log_bytes;
@@ -65,6 +66,7 @@ void World::RunFor(Duration time) {
   const Instant end = now() + time;
   while (!failed() && scheduler_.RunNext(end)) {
     lease_.Look(*this);
+    waits_.Look(*this);
   }
 }
 
@@ -138,6 +140,10 @@ void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
   lease_.OnMajority(*this, node.store().origin(), majority.epoch, majority.upto);
 }
 
+void World::OnWaited(SimNode& node, const std::string& request, Duration waited) {
+  waits_.OnWaited(*this, node, request, waited);
+}
+
 void World::OnCrashed(SimNode&, bool lossy) {
   if (!lossy) return;
   std::vector<VersionVector> held;
@@ -153,6 +159,7 @@ void World::OnCrashed(SimNode&, bool lossy) {
   }
   lease_.OnLost(held, sound);
   ledger_.Lost(held);
+  leased_.OnLost(held);
 }
 
 void World::OnViolation(const std::string& invariant, const std::string& text) {

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "tests/sim/checkers/lease_checker.h"
+#include "tests/sim/checkers/leased_checker.h"
 #include "tests/sim/checkers/stream_checker.h"
+#include "tests/sim/checkers/wait_checker.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 #include "tests/sim/node.h"
@@ -70,6 +72,8 @@ class World final : public NodeObserver {
   Ledger& ledger() { return ledger_; }
   StreamChecker& streams() { return streams_; }
   const LeaseChecker& lease() const { return lease_; }
+  LeasedChecker& leased() { return leased_; }
+  const WaitChecker& waits() const { return waits_; }
   const WorldOptions& options() const { return options_; }
   /// Randomness of its own for a workload or a fault.
   Random Fork() { return random_.Fork(); }
@@ -102,6 +106,7 @@ class World final : public NodeObserver {
   void OnSend(SimNode& node, const SendEffect& send) override;
   void OnEvent(SimNode& node, const EventEffect& event) override;
   void OnMajority(SimNode& node, const MajorityEffect& majority) override;
+  void OnWaited(SimNode& node, const std::string& request, Duration waited) override;
   void OnCrashed(SimNode& node, bool lossy) override;
   void OnViolation(const std::string& invariant, const std::string& text) override;
 
@@ -114,6 +119,8 @@ class World final : public NodeObserver {
   Ledger ledger_;
   StreamChecker streams_;
   LeaseChecker lease_;
+  LeasedChecker leased_;
+  WaitChecker waits_;
   MeetingPlace meeting_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::optional<Violation> violation_;

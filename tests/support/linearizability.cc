@@ -36,6 +36,10 @@ Outcome Step(const Value& value, const KeyOperation& operation) {
       const std::string sum = std::to_string((value ? std::stoll(*value) : 0) + 1);
       return if_answered(sum, sum);
     }
+    case Kind::kSetIfEqual: {
+      const bool equal = value == operation.expected;
+      return if_answered(equal ? "1" : "0", equal ? Value(operation.argument) : value);
+    }
   }
   return {};
 }
@@ -172,10 +176,11 @@ Linearization CheckLinearizable(const std::vector<KeyOperation>& operations, uin
 
 std::string ToString(const KeyOperation& operation) {
   static constexpr const char* kNames[] = {
-      "get", "set", "set-if-absent", "delete", "delete-if-equal", "increment"};
+      "get", "set", "set-if-absent", "delete", "delete-if-equal", "increment", "set-if-equal"};
   std::string text = "client " + std::to_string(operation.client) + " " +
                      kNames[static_cast<size_t>(operation.kind)];
   if (!operation.argument.empty()) text += " " + operation.argument;
+  if (operation.kind == KeyOperation::Kind::kSetIfEqual) text += " for " + operation.expected;
   text += operation.unknown ? " -> unknown" : " -> " + operation.result.value_or("none");
   text += " [" + std::to_string(operation.called) + ", ";
   text += operation.returned == KeyOperation::kNever ? "never" : std::to_string(operation.returned);

@@ -24,6 +24,7 @@ struct KeyOperation {
     kDelete,         ///< Result: "1" or "0".
     kDeleteIfEqual,  ///< The compare-and-delete script. Result: "1" or "0".
     kIncrement,      ///< By one. Result: the sum.
+    kSetIfEqual,     ///< To `argument` where it is `expected`. Result: "1" or "0".
   };
   static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
@@ -34,6 +35,7 @@ struct KeyOperation {
   int64_t returned = kNever;
   bool unknown = false;  ///< Its outcome: `result` says nothing, it counts as never returned.
   int client = 0;        ///< For people.
+  std::string expected;  ///< Of kSetIfEqual.
 };
 
 struct Linearization {

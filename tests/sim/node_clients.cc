@@ -1,0 +1,71 @@
+// What clients do at a simulated node, and how long they wait for it.
+#include <utility>
+
+#include "tests/sim/node.h"
+
+namespace starling::sim {
+
+OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
+                           Duration commit_within, std::function<void()> acknowledged) {
+  const OperationId id = ledger_.Begin(index(), life_, store_->vector());
+  work(*store_, id);
+  const Duration delay = commit_within.count() == 0
+                             ? Duration::zero()
+                             : random_.Between(Duration::zero(), commit_within);
+  const bool majority = random_.Chance(300);
+  auto commit = [this, id, majority, acknowledged = std::move(acknowledged)](Effects& effects) {
+    const uint64_t writes = store_->keyspace().writes();
+    const Status status = store_->journal().Commit();
+    if (disk_->crashed()) return;
+    if (!status.ok()) {
+      trace_.Add(name(), "commit-failed", status.error().message);
+      return;
+    }
+    logged_writes_ = writes;
+    ledger_.Acknowledge(id, store_->origin(), store_->journal().upto());
+    if (const uint64_t epoch = majority ? replicator_->LeadsEpoch(now()) : 0) {
+      replicator_->AwaitMajority(epoch, store_->journal().upto(), now(), effects);
+    }
+    if (acknowledged) acknowledged();
+  };
+  if (delay.count() == 0) {
+    Run(std::move(commit));
+  } else {
+    LaterOnKeyspace(delay, std::move(commit));
+  }
+  return id;
+}
+
+void SimNode::Ask(const std::string& request, Orders::Done done) {
+  // At the leaseholder itself what waits for a majority waits as long as the lease lasts.
+  if (request.starts_with("leased ") || replicator_->LeadsEpoch(now()) == 0) {
+    const uint64_t wait = ++last_wait_;
+    waits_[wait] = {request, RunningTime()};
+    done = [this, wait, done = std::move(done)](Outcome outcome, const std::string& reply) {
+      const Wait ended = std::move(waits_.extract(wait).mapped());
+      observer_.OnWaited(*this, ended.request, RunningTime() - ended.since);
+      done(outcome, reply);
+    };
+  }
+  RunOnKeyspace([this, request, done = std::move(done)](Effects& effects) {
+    orders_->Ask(request, now(), effects, done);
+  });
+}
+
+std::optional<std::pair<std::string, Duration>> SimNode::LongestWait() {
+  if (waits_.empty()) return std::nullopt;
+  const Wait& longest = waits_.begin()->second;
+  return std::pair(longest.request, RunningTime() - longest.since);
+}
+
+void SimNode::NoteStill() {
+  const bool still = paused_ || script_;
+  if (still == still_since_.has_value()) return;
+  if (still) {
+    still_since_ = now();
+  } else {
+    still_ += now() - *std::exchange(still_since_, std::nullopt);
+  }
+}
+
+}  // namespace starling::sim
