@@ -167,12 +167,12 @@ class ReplicationHost final : private TransportHandler {
   std::atomic<bool> called_in_ = false;  // this thread has a place inside that it has not taken yet
 
   // Guards the four below. Recursive, since what Ask runs may begin a burst.
-  std::recursive_timed_mutex engine_mutex_;
+  std::recursive_mutex engine_mutex_;
   std::unique_ptr<Replicator> replicator_;
   Effects effects_;         // left here by AwaitAtOnce: the thread carries them out
   bool suspended_ = false;  // the engine
   Instant armed_ = Instant::max();
-  std::unique_lock<std::recursive_timed_mutex> burst_{engine_mutex_, std::defer_lock};
+  std::unique_lock<std::recursive_mutex> burst_{engine_mutex_, std::defer_lock};
 
   int scans_ = 0;
   bool scan_failed_ = false;
