@@ -128,7 +128,8 @@ class ReplicationHost final : private TransportHandler {
   void BeginBurst();
   /// After the last input of a burst: sends, leaves the gate, sets the timer, lets the engine go.
   void EndBurst();
-  /// AwaitMajority on the caller's thread. False: the engine is in use, and nothing was done.
+  /// AwaitMajority on the caller's thread. False: it is left to the thread, since the engine is in
+  /// use, or had no answer at once.
   bool AwaitAtOnce(uint64_t epoch, Stamp upto);
   void OnCalledIn();
   void ArmTimer();

@@ -327,14 +327,24 @@ TEST(Forwarding, AsksByIdWhenTheAnswerWasLost) {
   EXPECT_EQ(world.fates[order].runs, 1);
 }
 
+/// A write and a read that have reached a leaseholder, from which their node is cut off since.
+struct CutOff {
+  CutOff() {
+    world.Lead(1);
+    world.Run(100ms);
+    writes = world.Submit(0, false);
+    reads = world.Submit(0, true);
+    world.Carry();
+    world.Cut(0, 1);
+  }
+  World world{1};
+  uint64_t writes = 0;
+  uint64_t reads = 0;
+};
+
 TEST(Forwarding, SaysThatTheOutcomeIsUnknownWhereTheLeaseholderIsLost) {
-  World world(1);
-  world.Lead(1);
-  world.Run(100ms);
-  const uint64_t writes = world.Submit(0, false);
-  const uint64_t reads = world.Submit(0, true);
-  world.Carry();
-  world.Cut(0, 1);
+  CutOff orders;
+  auto& [world, writes, reads] = orders;
   world.Lead(2);
   world.Run(limits::kOrderGrace + 200ms);
   EXPECT_EQ(world.fates[writes].result, OrderResult::kUnknown);
@@ -342,13 +352,8 @@ TEST(Forwarding, SaysThatTheOutcomeIsUnknownWhereTheLeaseholderIsLost) {
 }
 
 TEST(Forwarding, WaitsNoLongerForAProcessThatHasEnded) {
-  World world(1);
-  world.Lead(1);
-  world.Run(100ms);
-  const uint64_t writes = world.Submit(0, false);
-  const uint64_t reads = world.Submit(0, true);
-  world.Carry();
-  world.Cut(0, 1);
+  CutOff orders;
+  auto& [world, writes, reads] = orders;
   EXPECT_FALSE(world.fates[writes].result);
   world.at(0).asking->OnProcessEnded(world.at(1).session, world.now);
   EXPECT_EQ(world.fates[writes].result, OrderResult::kUnknown);
