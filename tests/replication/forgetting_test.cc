@@ -202,18 +202,7 @@ TEST_F(ForgettingTest, WhoHasBegunAnewIsNotMeantByWhoHasNotHeardOfIt) {
 class ForgettingClusterTest : public testing::Test {
  protected:
   void Begin(const Names& names, const Names& voters) {
-    if (voters.empty()) {
-      nodes_ = cluster_.StartInFolder(names);
-    } else {
-      for (const std::string& name : names) {
-        TestNode& node = cluster_.Add(name);
-        node.options().voters = voters;
-        node.options().expect = static_cast<int>(names.size());
-        for (const std::string& other : names) node.options().seeds.push_back(other + ":1");
-        nodes_.push_back(&node);
-      }
-      for (TestNode* node : nodes_) node->Start();
-    }
+    nodes_ = voters.empty() ? cluster_.StartInFolder(names) : cluster_.StartSeeded(names, voters);
     ASSERT_TRUE(cluster_.RunUntil([&] {
       return Leader() != nullptr && std::all_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
                return node->lease().holder == Leader()->name() &&

@@ -86,14 +86,7 @@ TEST(EpochRecords, SayWhoVotes) {
 class VoterChangeTest : public testing::Test {
  protected:
   void Begin(const Names& names, const Names& voters) {
-    for (const std::string& name : names) {
-      TestNode& node = cluster_.Add(name);
-      node.options().voters = voters;
-      node.options().expect = static_cast<int>(names.size());
-      for (const std::string& other : names) node.options().seeds.push_back(other + ":1");
-      nodes_.push_back(&node);
-    }
-    for (TestNode* node : nodes_) node->Start();
+    nodes_ = cluster_.StartSeeded(names, voters);
     ASSERT_TRUE(cluster_.RunUntil([&] { return AllFollow(); }));
   }
 
