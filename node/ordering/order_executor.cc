@@ -151,7 +151,6 @@ void OrderExecutor::Serve() {
       wake_.wait(lock, awaited);
     }
     auto arrived = std::exchange(arrived_, {});
-    const bool touched = std::exchange(touched_, false);
     const bool lease_changed = std::exchange(lease_changed_, false);
     const bool majority = std::exchange(majority_advanced_, false);
     lock.unlock();
@@ -162,9 +161,11 @@ void OrderExecutor::Serve() {
     DecideEarlier();
     if (majority) DecideHeld();
     RetryHeldBack(lease_changed);
-    // Who has waited longer comes first.
-    if (touched) blocked_.ServeTouched([this](uint64_t order) { return Retry(order); });
+    // Who has waited longer comes first: also where a majority has just decided what was touched,
+    // or an order of this round touches it.
+    ServeTouched();
     for (auto& one : arrived) {
+      if (!blocked_.empty()) ServeTouched();
       if (const auto* drop = std::get_if<Drop>(&one)) {
         Apply(*drop);
       } else {

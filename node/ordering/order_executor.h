@@ -181,6 +181,8 @@ class OrderExecutor final : private OrderRunner {
   void AwaitMajority();
   void Watch(Running& order, Arguments words, CommandContext& context);
   void Block(RunningPtr order, BlockRequest request);
+  /// Tries those again whose keys have changed since the last call.
+  void ServeTouched();
   /// Tries a waiting order again; true: it is done.
   bool Retry(uint64_t sequence);
   /// Of the keys that it waits for, the first that has what it wants.

@@ -36,6 +36,14 @@ void OrderExecutor::Block(RunningPtr order, BlockRequest request) {
   Retry(sequence);
 }
 
+void OrderExecutor::ServeTouched() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(touched_, false)) return;
+  }
+  blocked_.ServeTouched([this](uint64_t order) { return Retry(order); });
+}
+
 std::optional<std::string_view> OrderExecutor::FindReady(const Running& order) {
   Keyspace& keyspace = runtime_.store().keyspace();
   for (const std::string& name : order.block.keys) {

@@ -63,6 +63,26 @@ TEST_F(LocksTest, WhoeverWaitsLongerComesFirst) {
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2, 3}));
 }
 
+TEST_F(LocksTest, WhoeverReleasesItAndAsksAgainComesLast) {
+  Node node = Open(Ephemeral("a"));
+  for (int i = 0; i < 50; ++i) {
+    std::optional<Lock> held = *node.locks().Acquire("lock");
+    uint64_t waited = 0;
+    std::thread waiting([&] {
+      const Result<Lock> mine = node.locks().Acquire("lock", {.wait = seconds(20)});
+      ASSERT_TRUE(mine.ok()) << mine.error().message;
+      waited = mine->fencing_token();
+    });
+    ASSERT_TRUE(Eventually([&] { return node.Statistics().requests_waiting == 1; }));
+    held.reset();
+    Result<Lock> again = node.locks().Acquire("lock", {.wait = seconds(20)});
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    ASSERT_TRUE(again->Release().ok());
+    waiting.join();
+    ASSERT_LT(waited, again->fencing_token()) << "it has overtaken who waited, in turn " << i;
+  }
+}
+
 TEST_F(LocksTest, ItsTimeIsBegunAnewWhileItIsHeld) {
   Node node = Open(Ephemeral("a"));
   const Result<Lock> held = node.locks().Acquire("lock", {.ttl = seconds(1)});
