@@ -28,7 +28,7 @@ DOORS = (
     ("Cap'n Proto", re.compile(r"^(capnp|kj)/|\.capnp\.h$|_codec_parts\.h$"),
      re.compile(r"^(storage|replication)/[^/]*(codec[^/]*\.cc|_codec_parts\.h)$")),
     ("hiredis", re.compile(r"^hiredis/"), re.compile(r"^redis_bridge/[^/]*codec[^/]*\.cc$")),
-    ("CLI11", re.compile(r"^CLI/"), re.compile(r"^server/")),
+    ("CLI11", re.compile(r"^CLI/"), re.compile(r"^(server|cluster-test)/")),
     ("toml++", re.compile(r"^toml\+\+/"), re.compile(r"^server/")),
 )
 FREE_OF_DOORS = {"tests", "bench", "cmake"}
