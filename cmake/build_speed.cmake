@@ -2,6 +2,10 @@
 # mold or lld in place of the GNU linker. Only for starling's own builds, never for a project that
 # adds it as a subdirectory.
 find_program(STARLING_CCACHE ccache)
+if(STARLING_CCACHE AND STARLING_SANITIZE)  # it takes precompiled headers into account if told so
+  set(STARLING_CCACHE
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${STARLING_CCACHE})
+endif()
 if(STARLING_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${STARLING_CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${STARLING_CCACHE})
