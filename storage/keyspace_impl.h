@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <bitset>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -27,7 +28,8 @@ struct Keyspace::Impl {
   VersionVector floor;
 
   std::mutex spare_mutex;
-  std::unique_ptr<Generation> spare;  // emptied buffers for the next generation
+  std::unique_ptr<Generation> spare;        // emptied buffers for the next generation
+  std::bitset<kAllDatabases> cuts_on_disk;  // databases whose cut the state may have; checkpoints'
 
   size_t ShardIndex(uint64_t hash) const { return (hash >> 32) & (shards.size() - 1); }
   uint64_t AllShards() const { return ~uint64_t{0} >> (64 - shards.size()); }

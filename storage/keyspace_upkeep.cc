@@ -412,10 +412,15 @@ bool Keyspace::EncodeChanged(Changed& changed, size_t limit,
     std::lock_guard lock(impl_->shards[0]->mutex);
     for (uint8_t database = 0; database < kAllDatabases; ++database) {
       const Shard& shard = *impl_->shards[0];
-      if (shard.database_cut(database).none()) continue;
+      const Stamp cut = shard.database_cut(database);
+      if (cut.none() && !impl_->cuts_on_disk[database]) continue;
+      std::optional<std::string> value;  // none: another state was taken, which has no such cut
+      if (!cut.none()) {
+        value = EncodeDatabaseCut(cut, shard.database_cut_version(database), impl_->origins);
+      }
+      impl_->cuts_on_disk.set(database);
       writes.push_back({StateName{StateName::Kind::kDatabaseCut, database, {}, {}, {}}.Encode(),
-                        EncodeDatabaseCut(shard.database_cut(database),
-                                          shard.database_cut_version(database), impl_->origins)});
+                        std::move(value)});
     }
   }
   const std::string records = impl_->records->StatePrefix();
@@ -462,6 +467,7 @@ Status Keyspace::RestoreRecord(std::string_view name, std::string_view value) {
     Version version;
     const Status status = DecodeDatabaseCut(value, impl_->origins, cut, version);
     if (!status) return status;
+    impl_->cuts_on_disk.set(parsed->database);
     for (const auto& shard : impl_->shards) {
       std::lock_guard lock(shard->mutex);
       shard->MergeDatabaseCut(parsed->database, cut, version);

@@ -182,6 +182,11 @@ void Records::Forget(const RecordId& id) {
   records_.erase(found);
 }
 
+void Records::Settle(const RecordId& id) {
+  const Record& record = records_.at(id);
+  if (record.removed && record.known && record.verdict != Verdict::kNone) Forget(id);
+}
+
 void Records::Clear() {
   std::lock_guard lock(mutex_);
   while (!records_.empty()) Forget(records_.begin()->first);
@@ -191,6 +196,13 @@ bool Records::IsReserved(const KeyRef& key) const {
   if (!AnyUndecided()) return false;
   std::lock_guard lock(mutex_);
   return reserved_.contains(key.hash) || reserved_whole_[key.database] > 0;
+}
+
+bool Records::AnyUnsettled() const {
+  if (!AnyUndecided()) return false;
+  std::lock_guard lock(mutex_);
+  return std::any_of(open_.begin(), open_.end(),
+                     [&](const RecordId& id) { return records_.at(id).removed; });
 }
 
 std::vector<Records::Undecided> Records::undecided() const {
@@ -320,7 +332,10 @@ void Records::Arrived(const Item& item) {
   if (!id) return;
   if (item.removed) {
     std::lock_guard lock(mutex_);
-    return Forget(*id);
+    const auto found = records_.find(*id);
+    if (found == records_.end()) return;
+    found->second.removed = true;
+    return Settle(*id);
   }
   Content value;
   if (item.value.kind != Value::Kind::kBytes ||
@@ -328,9 +343,11 @@ void Records::Arrived(const Item& item) {
     return;  // what comes from outside has been checked
   }
   std::string commit;
+  const std::optional<Element> known = FindElement(*id);
   {
     std::lock_guard lock(mutex_);
-    const Record& record = records_[*id];
+    Record& record = records_[*id];
+    if (known && !known->live() && known->value.version.stamp > item.stamp) record.removed = true;
     if (value.verdict == Verdict::kNone) {
       if (record.known) return;
       // The verdict may have come first, by another stream.
@@ -343,6 +360,7 @@ void Records::Arrived(const Item& item) {
       }
       NoteVerdict(*id, value, item.origin, item.stamp);
     }
+    Settle(*id);
   }
   if (!commit.empty()) Apply(commit);
   decisions_.fetch_add(1, std::memory_order_acq_rel);
@@ -366,6 +384,17 @@ Status Records::Restored(const Element& element, const Origin& origin) {
   return {};
 }
 
+void Records::NoteHeld(const VersionVector& held) {
+  std::lock_guard lock(mutex_);
+  for (auto it = records_.begin(); it != records_.end();) {
+    const RecordId id = it->first;
+    Record& record = it++->second;
+    if (record.known || !held.Covers(record.origin, record.stamp)) continue;
+    record.known = true;
+    Settle(id);
+  }
+}
+
 std::string Records::StatePrefix() const {
   return StateName{StateName::Kind::kElement, kClusterDatabase, kKeyName, {}, {}}.ElementPrefix();
 }
@@ -373,12 +402,19 @@ std::string Records::StatePrefix() const {
 std::vector<Engine::StateWrite> Records::EncodeUndecided() const {
   std::vector<Engine::StateWrite> writes;
   for (const Undecided& record : undecided()) {
-    const std::optional<Element> element = FindElement(record.id);
-    STARLING_CHECK(element.has_value());
-    writes.push_back({StateName{StateName::Kind::kElement, kClusterDatabase, kKeyName,
-                                ElementType::kHash, element->id}
-                          .Encode(),
-                      EncodeElement(element->value, impl().origins), false});
+    const std::string field = FieldOf(record.id);
+    Register value;
+    std::string bytes(1, kRecordTag);
+    {
+      std::lock_guard lock(mutex_);
+      bytes += records_.at(record.id).items;
+    }
+    value.version = {record.stamp, impl().origins.IndexOf(record.origin)};
+    value.base = Value::Bytes(bytes);
+    writes.push_back(
+        {StateName{StateName::Kind::kElement, kClusterDatabase, kKeyName, ElementType::kHash, field}
+             .Encode(),
+         EncodeElement(value, impl().origins), false});
   }
   return writes;
 }

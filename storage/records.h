@@ -87,6 +87,10 @@ class Records {
     std::vector<Key> keys;
   };
   std::vector<Undecided> undecided() const;
+  /// Whether one was removed whose verdict has not come. Who removed it had heard that all hold the
+  /// verdict: it is on its way in another stream, or was lost here since. Where it does not come in
+  /// a stream only the whole state has what the record wrote.
+  bool AnyUnsettled() const;
   bool AnyUndecided() const { return undecided_.load(std::memory_order_relaxed) != 0; }
   bool HasUndecidedOf(NodeId node) const;
   /// Whether an undecided record writes to the key. One relaxed load where there is none. Stays
@@ -109,6 +113,9 @@ class Records {
   void Arrived(const Item& item);
   /// An element as it stood on disk. kCorruption.
   Status Restored(const Element& element, const Origin& origin);
+  /// What a checkpoint or a walk brought is complete: records in streams that are held so far have
+  /// been here, and what they wrote, where their verdict has.
+  void NoteHeld(const VersionVector& held);
   /// The whole state is about to be taken.
   void Clear();
   /// The undecided ones as records of the state family; all shards are locked. A checkpoint holds
@@ -123,8 +130,9 @@ class Records {
  private:
   enum class Verdict : uint8_t { kNone, kCommit, kVoid };
   struct Record {
-    bool known = false;  ///< The record itself has been here.
-    Origin origin;       ///< Its.
+    bool known = false;    ///< The record itself has been here.
+    bool removed = false;  ///< Removed from the hash: once it is decided nothing is left to know.
+    Origin origin;         ///< Its.
     Stamp first;
     Stamp stamp;
     std::string items;  ///< While it is undecided; its element may be a later form already.
@@ -150,6 +158,7 @@ class Records {
   void NoteVerdict(const RecordId& id, const Content& value, const Origin& origin, Stamp stamp);
   void Reserve(const RecordId& id, const Record& record, int by);
   void Forget(const RecordId& id);
+  void Settle(const RecordId& id);  ///< Forgets it if it was removed and is decided.
 
   /// Merges a committed record's items; all shards are locked, mutex_ is not.
   void Apply(std::string_view items);

@@ -448,6 +448,8 @@ void Shard::Clear() {
     Erase(entry);
   }
   tombstones_.clear();
+  database_cuts_ = {};
+  database_cut_versions_ = {};
   watches.TouchAll();
 }
 

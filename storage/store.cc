@@ -235,6 +235,7 @@ Status Store::MergeWalk(const std::vector<DecodedBatch>& chunks, bool whole_stat
   } else {
     keyspace_->MergeAll(lists);
   }
+  keyspace_->records().NoteHeld(reached);
   if (journal_) reached.Set(origin(), Stamp{});  // the own stream is the journal's
   std::lock_guard lock(mutex_);
   vector_.MergeFrom(reached);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "storage/records.h"
 #include "storage/state_records.h"
 #include "storage/store.h"
 
@@ -84,6 +85,7 @@ Status Store::Recover() {
   if (!reason) return reason.error();
   if (Status status = ReadState(); !status) return status;
   keyspace_->EndRestore();
+  keyspace_->records().NoteHeld(vector_);
   if (Status status = ReplayLog(); !status) return status;
 
   incarnation_ = *identity ? (*identity)->incarnation : 0;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "storage/held_shards.h"
 #include "storage/item_list.h"
 #include "storage/speculation.h"
@@ -115,6 +117,60 @@ TEST(Records, AreAppliedOnceInWhateverOrderTheyAndTheirVerdictsCome) {
     peer.Take(verdict);
     EXPECT_EQ(peer.Get("d"), std::nullopt);
   }
+}
+
+/// A record, its verdict and its removal, each in a stream of its own.
+struct ThreeStreams {
+  ThreeStreams() {
+    const RecordId id = RecordLock(first).id;
+    const SharedBytes record = first.Flush();
+    second.Take(record);
+    Decide(second.keyspace, id);
+    const SharedBytes verdict = second.Flush();
+    third.Take(record);
+    third.Take(verdict);
+    third.keyspace.records().Remove({&id, 1});
+    batches = {record, verdict, third.Flush()};
+  }
+  OneNode first{1}, second{2}, third{3};
+  std::vector<SharedBytes> batches;
+};
+
+TEST(Records, AreAppliedOnceWhereverTheirRemovalIsReplayed) {  // I10
+  ThreeStreams streams;
+  Keyspace::Stability stable;
+  for (int node = 1; node <= 3; ++node) stable.covered.Set(OriginOf(node), Stamp{UINT64_MAX});
+  stable.passed = Stamp{UINT64_MAX};
+  std::vector<size_t> order = {0, 1, 2};
+  do {
+    OneNode node(4);
+    for (const size_t next : order) node.Take(streams.batches[next]);
+    const std::string names = testing::PrintToString(order);
+    ExpectApplied(node, true);
+    EXPECT_TRUE(node.keyspace.records().undecided().empty()) << names;
+    EXPECT_FALSE(node.keyspace.records().IsReserved(node.Ref("l"))) << names;
+    EXPECT_TRUE(node.keyspace.records().Removable(stable).empty()) << names;
+    EXPECT_EQ(WalkText(node.keyspace), WalkText(streams.third.keyspace)) << names;
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(Records, RemovedBeforeTheirVerdictWaitForItAcrossACheckpoint) {  // I10
+  ThreeStreams streams;
+  OneStore one;
+  ASSERT_TRUE(one.Open());
+  const Records* records = &one.store->keyspace().records();
+  ASSERT_TRUE(one.Apply(streams.batches[0]));
+  EXPECT_FALSE(records->AnyUnsettled());
+  ASSERT_TRUE(one.Apply(streams.batches[2]));
+  EXPECT_TRUE(records->AnyUnsettled()) << "its verdict was lost here, or is on its way";
+  ASSERT_TRUE(one.store->Checkpoint());
+  ASSERT_TRUE(one.Open());
+  records = &one.store->keyspace().records();
+  EXPECT_EQ(records->undecided().size(), 1u);
+  ExpectApplied(one, false);
+  ASSERT_TRUE(one.Apply(streams.batches[1]));
+  ExpectApplied(one, true);
+  EXPECT_FALSE(records->AnyUnsettled());
 }
 
 TEST(Records, LeaveAnOwnSlotToItsRecord) {

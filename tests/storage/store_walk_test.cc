@@ -136,6 +136,30 @@ TEST_F(TwoStores, AWholeStateDropsWhatTheSenderHasDroppedAndIsReplayed) {  // co
   }
 }
 
+TEST_F(TwoStores, AWholeStateTakesOutADatabasesCutThatItCoversAndLacks) {  // I8, I10
+  a_.Set("k", "v");
+  ASSERT_TRUE(b_.Apply(Commit(a_)));
+  b_.store->keyspace().FlushDatabase(0);
+  Commit(b_);
+  ASSERT_EQ(b_.Get("k"), std::nullopt);
+  // What b wrote alone counts for nothing: it takes a's state, covered there and absent there.
+  VersionVector own;
+  own.Set(b_.store->origin(), b_.store->journal().upto());
+  ASSERT_TRUE(b_.store->RaiseIncarnation("entering a cluster"));
+  std::vector<std::string> chunks = OneStore::WalkOf(*a_.store, {});
+  chunks.push_back(EncodeChunk({}, own));
+  ASSERT_TRUE(b_.store->Checkpoint());  // which has the cut
+  ASSERT_TRUE(b_.store->ApplyWalk(chunks, /*whole_state=*/true));
+  for (const bool reopened : {false, true}) {
+    if (reopened) {
+      ASSERT_TRUE(b_.store->Checkpoint());
+      ASSERT_TRUE(b_.Open());
+    }
+    EXPECT_EQ(b_.Get("k"), "v") << reopened;
+    EXPECT_EQ(b_.Walk(), a_.Walk()) << reopened;
+  }
+}
+
 TEST_F(TwoStores, AnOldWalkAfterItsTombstoneWasFreedBringsNothingBack) {  // counterexample 15, I8
   a_.Set("k", "v");
   a_.Add("s", "m");
