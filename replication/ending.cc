@@ -62,8 +62,10 @@ bool Ending::Mark() {
     if (all_held || marked >= over.incarnation) store_.MarkOver(last, over.at);
   }
   for (const MemberList::Ended& each : beyond) {
-    log_->warn("event=beyond_end node={} stream={} detail=\"takes the whole state\"", store_.name(),
-               each.beyond.entries().front().origin.ToString());
+    const VersionVector::Entry& first = each.beyond.entries().front();
+    log_->warn("event=beyond_end node={} stream={} held={} end={} detail=\"takes the whole state\"",
+               store_.name(), first.origin.ToString(), first.upto.value,
+               each.over.streams.Get(first.origin).value);
   }
   return beyond.empty();
 }

@@ -329,7 +329,9 @@ Status FolderLeasing::TakeOver(const EpochContent& earlier) {
   }
   if (taken) {
     lacking_since_.reset();
-    return {};
+    if (node_.belongs()) return {};
+    // Its snapshot would have what it wrote beyond its end.
+    return Error{Code::kRefused, "this node was forgotten, or is about to be: another one leads"};
   }
   if (taken.error().code != Code::kNotFound) return taken;
   // Nobody can have more than this node, but who is still about to start.

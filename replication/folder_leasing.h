@@ -55,6 +55,9 @@ class FolderLeasing final : private FolderLeaseHost {
     const Stability& stability;
     std::function<uint64_t()> known_epoch;
     std::function<Status(uint64_t epoch)> write_epoch;
+    /// Whether this node is a member, and not about to end, by what the keyspace has now: `list` is
+    /// not read anew before it leads or has failed to.
+    std::function<bool()> belongs;
   };
 
   FolderLeasing(EpochFolder& folder, const EpochHolder& self, Node node,

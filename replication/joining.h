@@ -58,6 +58,8 @@ class Joining {
   /// begun since is not enough, its sender may not have heard of the end yet. Errors: the store's.
   Status NoteEnd(uint64_t incarnation);
   void Abandon() { target_.reset(); }
+  /// Whether own streams have ended since this node last entered.
+  bool after_end() const { return ended_.has_value(); }
   const std::optional<ClusterRecord>& target() const { return target_; }
 
   /// Takes the state and enters: afterwards the record is persisted and the target cleared. Errors:

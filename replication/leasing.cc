@@ -47,7 +47,7 @@ void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
   VoterSet voters = ReadVoters(store_.keyspace());
   if (voters.version == 0) voters = {1, record.voters};
   lease_.Start(known, incarnation_, voters, now);
-  cluster_ = record.id;
+  cluster_ = record;
   RefreshEpochs(now);
   BeginFolder();
 }
@@ -60,14 +60,21 @@ void Leasing::UseFolder(EpochFolder& folder, uint64_t cluster, const std::string
 }
 
 void Leasing::BeginFolder() {
-  if (!begun_ || folder_ || voting_.folder == nullptr || voting_.cluster != cluster_) return;
+  if (!begun_ || folder_ || voting_.folder == nullptr || voting_.cluster != cluster_.id) return;
   if (!lease_.voters().names.empty()) return;
   folder_ = std::make_unique<FolderLeasing>(
       *voting_.folder, EpochHolder{store_.name(), options_.session, voting_.boot_id},
       FolderLeasing::Node{store_, list_, streams_, stability_, [this] { return HighestKnown(); },
-                          [this](uint64_t epoch) { return WriteEpoch(epoch, {}); }},
+                          [this](uint64_t epoch) { return WriteEpoch(epoch, {}); },
+                          [this] { return Belongs(); }},
       log_);
   look_ = true;
+}
+
+bool Leasing::Belongs() const {
+  MemberList list(store_.keyspace());
+  list.Refresh(cluster_);
+  return list.IsMember(store_.id()) && !list.IsStopped(store_.id());
 }
 
 /// Who is about to enter or to end, or cannot write, would only keep those who can from leading.

@@ -118,6 +118,8 @@ class Leasing final : private LeaseHost {
   void AcknowledgeBeginning();
   void BeginFolder();
   bool MayLead(Instant now) const;
+  /// Whether this node is a member, and not about to end, by what the keyspace has now.
+  bool Belongs() const;
   uint64_t leads() const { return folder_ ? folder_->leads() : lease_.leads(); }
   uint64_t HighestKnown() const;
   std::optional<Stamp> AdvanceMajority(Instant now);
@@ -148,7 +150,7 @@ class Leasing final : private LeaseHost {
   bool look_ = false;                      // at the folder, at the end of this input
   bool suspended_ = false;
   Instant abstains_until_{};
-  uint64_t cluster_ = 0;
+  ClusterRecord cluster_;
   Majority majority_;
   std::map<NodeId, Peer> peers_;
   uint64_t known_epoch_ = 0;         // of the latest record held here

@@ -114,7 +114,7 @@ bool MemberList::Refresh(const std::optional<ClusterRecord>& record) {
   ends_ = std::move(ends);
   overs_ = std::move(overs);
   std::erase_if(endings, [this](const auto& ending) {
-    return !IsMember(ending.first) || BeginOf(ending.first) > ending.second.incarnation;
+    return HasEndedSince(ending.first, ending.second.incarnation);
   });
   endings_ = std::move(endings);
   CountStopped();
@@ -196,6 +196,12 @@ uint64_t MemberList::BeginOf(const std::string& name) const {
   return begin == begins_.end() ? 0 : begin->second;
 }
 
+/// That it has begun anew is not enough: another wrote that, and where the end is is not known yet.
+bool MemberList::HasEndedSince(const std::string& name, uint64_t incarnation) const {
+  const auto end = ends_.find(name);
+  return end != ends_.end() && end->second.incarnation >= incarnation;
+}
+
 bool MemberList::IsStopped(NodeId id) const {
   const auto name = names_.find(id);
   return name != names_.end() && stopped_.contains(name->second);
@@ -214,9 +220,8 @@ void MemberList::SetVoters(const std::vector<std::string>& voters) {
 }
 
 void MemberList::CountStopped() {
-  std::erase_if(asked_, [this](const auto& asked) {
-    return !IsMember(asked.first) || BeginOf(asked.first) > asked.second;
-  });
+  std::erase_if(asked_,
+                [this](const auto& asked) { return HasEndedSince(asked.first, asked.second); });
   stopped_.clear();
   for (const auto& [name, begin] : asked_) stopped_.insert(name);
   for (const auto& [name, ending] : endings_) stopped_.insert(name);

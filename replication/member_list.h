@@ -86,7 +86,7 @@ class MemberList {
   void Cap(const std::map<Origin, Stamp>& caps) { caps_ = caps; }
   const std::map<Origin, Stamp>& caps() const { return caps_; }
   /// Members whose streams this node was asked to accept no longer, with the incarnation that each
-  /// had begun with then: until they have ended, or have begun anew.
+  /// had begun with then: until they have ended.
   using Asked = std::map<std::string, uint64_t>;
   void SetAsked(Asked asked);
   const Asked& asked() const { return asked_; }
@@ -107,6 +107,8 @@ class MemberList {
 
  private:
   void CountStopped();
+  /// Whether an end is known of `name` of this incarnation or a later one.
+  bool HasEndedSince(const std::string& name, uint64_t incarnation) const;
 
   Keyspace& keyspace_;
   std::map<std::string, uint64_t> begins_;

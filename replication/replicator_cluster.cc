@@ -5,6 +5,7 @@
 #include "replication/limits.h"
 #include "replication/peer_codec.h"
 #include "replication/replicator_impl.h"
+#include "storage/records.h"
 
 namespace starling {
 
@@ -134,6 +135,7 @@ void Replicator::Impl::Announce(NodeId peer) {
 /// the stream that it reports.
 void Replicator::Impl::SilenceStreams() {
   for (const auto& [peer, cluster] : peer_cluster_) streams_.RemovePeer(peer);
+  walk_sender_.AbortAll(kEntersItself);
 }
 
 void Replicator::Impl::Activate(NodeId peer, Instant now) {
@@ -176,7 +178,11 @@ void Replicator::Impl::RefreshList(Instant now) {
 
 void Replicator::Impl::MarkOver() {
   if (!record_ || joining_.target()) return;
-  if (ending_.Mark()) return;
+  if (!ending_.Mark()) TakeStateAnew();
+}
+
+/// The node holds what only the cluster's whole state can mend: it enters once more.
+void Replicator::Impl::TakeStateAnew() {
   if (const Status wanted = joining_.WantAgain(*record_); !wanted) {
     log_->error("event=reentry_not_persisted error=\"{}\"", wanted.error().message);
     return;
@@ -286,6 +292,10 @@ void Replicator::Impl::AdvanceJoining(Instant now) {
   walk_receiver_.Begin(asked, {}, /*whole=*/true, now);
 }
 
+bool Replicator::Impl::GivesWalks(NodeId peer) const {
+  return list_.EndOf(NameOfPeer(peer)) == nullptr && !list_.IsStopped(peer);
+}
+
 void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   Stamp newest;
   for (const std::string& piece : taken.pieces) {
@@ -300,8 +310,8 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   }
   const auto target = joining_.target();
   const bool whole = target || taken.whole;
-  // What it has of its own stream may lie beyond the end that is being agreed on.
-  if (!target && list_.IsStopped(taken.from)) return;
+  // What it has of its own stream may lie beyond its end, decided already or being agreed on.
+  if (!target && !GivesWalks(taken.from)) return;
   const Status status = target
                             ? joining_.Complete({taken.from, taken.whole, std::move(taken.pieces)})
                             : store_.ApplyWalk(taken.pieces, taken.whole);
@@ -323,6 +333,9 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   if (target) {
     Adopt(*target, /*persisted=*/true, /*created=*/false, now);
     forgetting_.OnEntered();
+  } else if (store_.keyspace().records().AnyUnsettled()) {
+    log_->warn("event=record_unsettled node={} detail=\"takes the whole state\"", store_.name());
+    TakeStateAnew();
   }
   leasing_.OnProgress(now);
   streams_.ReportToAll(now);

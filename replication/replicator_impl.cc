@@ -279,12 +279,18 @@ void Replicator::Impl::NoticeLostWrites(NodeId from, const Report& report) {
 }
 
 void Replicator::Impl::On(NodeId from, const WalkHint&, Instant now) {
-  if (walk_receiver_.busy() || !record_ || joining_.target() || list_.IsStopped(from)) return;
+  if (walk_receiver_.busy() || !record_ || joining_.target() || !GivesWalks(from)) return;
   walk_receiver_.Begin(from, streams_.Visible(), /*whole=*/false, now);
 }
 
 void Replicator::Impl::On(NodeId from, const WalkRequest& message, Instant now) {
-  if (record_) walk_sender_.OnRequest(from, message, now);
+  if (!record_) return;
+  // What it has may be its own beyond its end, over what counts. Only where writes were lost, and
+  // nobody may have a state without such, is one given whole; joining.h sorts it out.
+  if (joining_.target() && (!message.whole || joining_.after_end())) {
+    return walk_sender_.Refuse(from, message, kEntersItself);
+  }
+  walk_sender_.OnRequest(from, message, now);
 }
 
 void Replicator::Impl::On(NodeId from, const WalkPart& message, Instant now) {

@@ -83,6 +83,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void On(NodeId, const Fragment&, Instant) {}
 
   // --- which cluster ---
+  static constexpr const char* kEntersItself = "this node is entering the cluster itself";
   void LoadRecords();
   /// This node is in `record`'s cluster from now on; `persisted`: its record is on disk already.
   /// `created`: in a creation that it took part in.
@@ -95,8 +96,11 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void RefreshList(Instant now);
   void AdvanceJoining(Instant now);
   void TakeWalk(WalkReceiver::Taken taken, Instant now);
+  /// Whether to take from `peer` what the log no longer has.
+  bool GivesWalks(NodeId peer) const;
   void SilenceStreams();
   void MarkOver();
+  void TakeStateAnew();
   void EndEarlierStreams();
   void Enter(const ClusterRecord& record, std::optional<uint64_t> ended);
   bool OutgrownEnd(const ClusterAnnounce& announce) const;

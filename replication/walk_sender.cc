@@ -79,7 +79,7 @@ bool WalkSender::Pump(NodeId peer, Walk& walk, Instant now) {
     const Status read = walk.phase == Phase::kKeys ? ReadKeys(walk, part) : ReadStreams(walk, part);
     if (!read) {
       // Mostly: the log was cut meanwhile. The peer asks again and gets a walk from the beginning.
-      Abort(peer, walk, read.error().message);
+      Abort(peer, walk.number, read.error().message);
       return false;
     }
     walk.window_bytes += part.bytes;
@@ -101,10 +101,18 @@ void WalkSender::SendPart(NodeId peer, const Walk& walk, uint32_t index) {
   sender_.Send(peer, Lane::kBulk, message);
 }
 
-void WalkSender::Abort(NodeId peer, const Walk& walk, const std::string& reason) {
+void WalkSender::Abort(NodeId peer, uint64_t number, const std::string& reason) {
   log_->info("event=walk_aborted peer={} reason=\"{}\"", peer.ToString(), reason);
-  sender_.Send(peer, Lane::kControl,
-               WalkAbort{walk.number, reason.substr(0, limits::kReasonBytes)});
+  sender_.Send(peer, Lane::kControl, WalkAbort{number, reason.substr(0, limits::kReasonBytes)});
+}
+
+void WalkSender::Refuse(NodeId peer, const WalkRequest& request, const std::string& reason) {
+  Abort(peer, request.walk, reason);
+}
+
+void WalkSender::AbortAll(const std::string& reason) {
+  for (const auto& [peer, walk] : walks_) Abort(peer, walk.number, reason);
+  walks_.clear();
 }
 
 void WalkSender::OnCredit(NodeId peer, const WalkCredit& credit, Instant now) {
@@ -141,7 +149,7 @@ void WalkSender::OnTick(Instant now) {
   for (auto it = walks_.begin(); it != walks_.end();) {
     Walk& walk = it->second;
     if (now >= std::max(walk.progress + limits::kWalkIdle, LostAt(walk))) {
-      Abort(it->first, walk, "no progress");
+      Abort(it->first, walk.number, "no progress");
       it = walks_.erase(it);
       continue;
     }

@@ -168,10 +168,14 @@ TEST_F(ForgettingTest, WhoVotesIsNotStoppedAndNotEnded) {
   EXPECT_FALSE(list_->IsStopped("d"));
 }
 
-TEST_F(ForgettingTest, WhoHasBegunAnewIsNotStopped) {
+TEST_F(ForgettingTest, WhoHasBegunAnewIsStoppedUntilItsEndIsKnown) {
   forgetting_->OnRequest(NodeId::FromName("b"), {{"d"}, {0}});
   list_->WriteEnding("d", {0, {}});
   list_->WriteBegin("d", 1);
+  Refresh();
+  EXPECT_TRUE(list_->IsMember("d"));
+  EXPECT_TRUE(list_->IsStopped("d")) << "whoever let it begin knows its end, this node does not";
+  list_->WriteEnd("d", {0, {}});
   Refresh();
   EXPECT_TRUE(list_->IsMember("d"));
   EXPECT_FALSE(list_->IsStopped("d"));

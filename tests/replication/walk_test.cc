@@ -241,6 +241,24 @@ TEST_F(Walking, SendsOnlyWhatThePeerLacksAndTheWholeStateBelowTheFloor) {
   EXPECT_TRUE(taken->whole);
 }
 
+TEST_F(Walking, IsRefusedOrEndedByWhoMayNotGiveItAndTheReceiverLooksElsewhere) {
+  for (int i = 0; i < 200; ++i) Set(*a, "k" + std::to_string(i), std::string(10'000, 'v'));
+  receiver.Begin(kA, {}, /*whole=*/true, 0s);
+  ASSERT_TRUE(Exchange(0s)) << "the first parts";
+  sender.AbortAll("it enters the cluster itself");
+  EXPECT_FALSE(sender.Walking(kB));
+  while (Exchange(0s)) {
+  }
+  EXPECT_FALSE(receiver.busy());
+  receiver.Begin(kA, {}, /*whole=*/true, 0s);
+  const auto asked = from_b.Take();
+  ASSERT_FALSE(asked.empty());
+  sender.Refuse(kB, std::get<WalkRequest>(asked.back().held.message), "it enters itself");
+  ASSERT_TRUE(Exchange(0s));
+  EXPECT_FALSE(receiver.busy());
+  EXPECT_FALSE(taken);
+}
+
 TEST_F(Walking, StartsOverWhenTheLogIsCutMeanwhile) {
   for (int i = 0; i < 600; ++i) Set(*a, "k" + std::to_string(i), std::string(10'000, 'x'));
   receiver.Begin(kA, {}, false, 0s);
