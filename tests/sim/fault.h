@@ -71,9 +71,7 @@ inline constexpr FaultKind kFaults[] = {
     {"wild-clock", MakeWildClock, 0},
     {"clock-creep", MakeClockCreep, 0},
     {"script", MakeScript, 300},
-    // Only where it is asked for (--faults forget,...): beside deaths and cuts a member that
-    // returns is not right in all of its cases yet. README.md has the seeds.
-    {"forget", MakeForget, 0, /*apart=*/true},
+    {"forget", MakeForget, 250, /*apart=*/true},
 };
 
 }  // namespace starling::sim
