@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 
 from harness.node import Node
-from harness.waiting import eventually
+from harness.waiting import TimedOut, eventually
 
 
 class Cluster:
@@ -67,10 +67,16 @@ class Cluster:
 
     def wait_converged(self, timeout=30.0):
         """Until every running node shows the same keys with the same values; returns them (I1)."""
+        states = []
+
         def same():
-            states = [visible_state(node) for node in self.running()]
-            return states if all(state == states[0] for state in states) else None
-        return eventually("the same visible state everywhere", same, timeout)[0]
+            states[:] = [visible_state(node) for node in self.running()]
+            return all(state == states[0] for state in states)
+        try:
+            eventually("the same visible state everywhere", same, timeout)
+        except TimedOut as reason:
+            raise TimedOut(f"{reason}; {differences(states)}") from None
+        return states[0]
 
     def close(self):
         for node in self.nodes:
@@ -88,6 +94,14 @@ def cluster_id(node):
     """The cluster that `node` is in; b"none" as long as it is in none."""
     lines = node.call("INFO", "starling").split(b"\r\n")
     return next(line.partition(b":")[2] for line in lines if line.startswith(b"cluster_id:"))
+
+
+def differences(states, most=10):
+    """The keys whose values differ, with the value of each state."""
+    keys = sorted(set().union(*states))
+    values = {key: [state.get(key) for state in states] for key in keys}
+    differ = [f"{key}: {each}" for key, each in values.items() if each.count(each[0]) < len(each)]
+    return f"{len(differ)} keys differ: " + "; ".join(differ[:most])
 
 
 def visible_state(node, database=0):
