@@ -29,6 +29,15 @@ void OrderBook::OnPeerLost(NodeId peer, Instant now) {
   known->second.lost = now;
 }
 
+void OrderBook::OnProcessEnded(uint64_t session) {
+  std::erase_if(askers_, [&](const auto& one) {
+    const auto& [peer, asker] = one;
+    if (asker.session != session) return false;
+    Forget(peer, asker);
+    return true;
+  });
+}
+
 /// The peer has the answers.
 void OrderBook::DropDone(Asker& asker) {
   auto it = asker.entries.begin();

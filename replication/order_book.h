@@ -36,6 +36,8 @@ class OrderBook {
 
   void OnPeer(const PeerProcess& peer);
   void OnPeerLost(NodeId peer, Instant now);
+  /// The process has ended: nobody waits for what it asked for, and what waits for it goes.
+  void OnProcessEnded(uint64_t session);
   /// `leading`: orders that arrive now are run; else they are refused.
   void OnOrders(const PeerProcess& from, const Orders& orders, bool leading);
   void OnClientsGone(const PeerProcess& from, const ClientsGone& gone);

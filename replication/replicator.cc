@@ -220,6 +220,7 @@ void Replicator::OnProcessEnded(uint64_t session, Instant now, Effects& effects)
   Impl::Input input(*impl_, effects, now);
   impl_->leasing_.OnProcessEnded(session, now);
   impl_->forwarding_.OnProcessEnded(session, now);
+  impl_->order_book_.OnProcessEnded(session);
 }
 
 void Replicator::UseEpochFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id,

@@ -2,7 +2,8 @@
 
 Contenders at every node of three, whose folder votes or who are named voters. First each asks when
 the one before it is known to wait: they are served in that order. Then each asks again as soon as
-it has released: all get the lock equally often.
+it has released: all get the lock equally often. Who waits at a node that is killed does not keep
+others waiting.
 """
 
 import collections
@@ -81,6 +82,27 @@ def in_order(cluster, leader):
     assert [number for _, number in sorted(turns)] == list(range(CONTENDERS)), sorted(turns)
 
 
+def without_the_dead(context, cluster, leader):
+    """A node is killed at which some wait; the one that waits behind them is next."""
+    dead, living = [node for node in cluster.nodes if node is not leader]
+    turns = []
+    with leader.client(level=None) as holder:
+        assert holder.call("STARLING", "ACQUIRE", "first", TTL, 0, "lock")
+        contenders = []
+        for number, node in enumerate((dead, dead, living)):
+            contenders.append(Contender(node, number, turns, lambda: True))
+            contenders[-1].start()
+            eventually(f"{number + 1} wait", lambda: blocked(leader) == len(contenders))
+        dead.kill()
+        eventually("the dead wait no longer", lambda: blocked(leader) == 1)
+        began = time.monotonic()
+        assert holder.call("STARLING", "RELEASE", "lock", "first") == 1
+        finish(contenders[2:])
+        context.report("the next one's turn", f"{(time.monotonic() - began) * 1000:.0f} ms")
+    assert [number for _, number in turns] == [2]
+    dead.start()
+
+
 def equally_often(context, cluster, seconds):
     turns = []
     end = time.monotonic() + seconds
@@ -102,5 +124,7 @@ def run(context):
         leader, _ = wait_leader(cluster.nodes)
         wait_known(cluster.nodes, leader)
         in_order(cluster, leader)
+        without_the_dead(context, cluster, leader)
+        cluster.wait_agreed()
         equally_often(context, cluster, 10 if context.long else 2)
         cluster.close()

@@ -26,7 +26,7 @@ struct Node final : OrderTaker, OrderRunner {
                const OrderPosition& position) override;
   void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
   void DropClients(const PeerProcess&, const std::vector<uint64_t>&) override {}
-  void DropProcess(const PeerProcess&) override {}
+  void DropProcess(const PeerProcess& process) override { dropped.push_back(process); }
   /// A new process on the same store.
   void Restart();
   NodeId id() const { return store->id(); }
@@ -40,6 +40,7 @@ struct Node final : OrderTaker, OrderRunner {
   bool leads = false;
   std::unique_ptr<Forwarding> asking;
   std::unique_ptr<OrderBook> running;
+  std::vector<PeerProcess> dropped;
 };
 
 /// Three nodes, a network that loses, doubles, delays and cuts, a lease that moves.
@@ -361,6 +362,23 @@ TEST(Forwarding, WaitsNoLongerForAProcessThatHasEnded) {
   world.Lead(2);
   world.Run(100ms);
   EXPECT_EQ(world.fates[reads].result, OrderResult::kDone);  // by the next one
+}
+
+TEST(Forwarding, DropsWhatAProcessWaitsForThatHasEnded) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  world.Submit(0, false);
+  world.Run(100ms);
+  world.Cut(0, 1);
+  Node& leader = world.at(1);
+  leader.running->OnProcessEnded(world.at(0).session + 1);
+  EXPECT_TRUE(leader.dropped.empty());
+  const PeerProcess gone{world.at(0).id(), world.at(0).session};
+  leader.running->OnProcessEnded(gone.session);
+  EXPECT_EQ(leader.dropped, std::vector{gone});
+  leader.running->OnTick(world.now + limits::kAskerKept);
+  EXPECT_EQ(leader.dropped.size(), 1u) << "once";
 }
 
 TEST(Forwarding, KeepsAnAnswerUntilWhatItTellsOfIsHeld) {
