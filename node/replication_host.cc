@@ -20,10 +20,10 @@ namespace {
 /// Own batches that wait for the thread; beyond it they are left to anti-entropy, which reads the
 /// log.
 constexpr size_t kMaxLocalBytes = size_t{64} << 20;
-/// How long those wait that follow others closely. A batch of one small write takes a member as
-/// long to be woken for as to apply; answers to other nodes, and named voters, wait for none of
-/// this.
-constexpr auto kGatherTime = std::chrono::microseconds(500);
+/// How long those wait that follow others closely: a member is woken for all of them once. For each
+/// by itself two members of a host took more time than who wrote it. Answers to other nodes, and
+/// named voters, wait for none of this.
+constexpr auto kGatherTime = std::chrono::microseconds(2000);
 /// So many wake the thread even where nobody is connected.
 constexpr size_t kGathered = 1024;
 /// Processes whose links have dropped and that may be ending.
