@@ -5,11 +5,11 @@
 /// hands the replies back, so that the costs of a commit are shared as widely as the load allows
 /// (as in server/io_thread.h). That is this object's own thread; where little has arrived and it
 /// sleeps, the thread that brings an order may serve instead (RunHere), since two changes of
-/// threads cost more than most orders. What a client of another node watches lives here between its WATCH and its
-/// EXEC, for as long as the epoch lasts; who waits for a key waits here. When the lease ends, those
-/// who wait are given back unrun, and wait at the next leaseholder. While a script runs, the
-/// keyspace's gate is closed (keyspace_gate.h); orders that come while it runs for too long are
-/// answered at once that the node is busy.
+/// threads cost more than most orders. What a client of another node watches lives here between its
+/// WATCH and its EXEC, for as long as the epoch lasts; who waits for a key waits here. When the
+/// lease ends, those who wait are given back unrun, and wait at the next leaseholder. While a
+/// script runs, the keyspace's gate is closed (keyspace_gate.h); orders that come while it runs for
+/// too long are answered at once that the node is busy.
 ///
 /// Thread-safe. Invariants: I7; I9 (requests are bounded by replication/order_book.h and by their
 /// clients' limits, watches here).
@@ -244,7 +244,7 @@ class OrderExecutor final : private OrderRunner {
   bool wants_to_serve_ = false;   // this object's thread, while another does
   std::optional<std::chrono::nanoseconds> next_timer_;    // as of the last round
   std::optional<std::chrono::nanoseconds> sleeps_until_;  // this object's thread; none: for ever
-  std::deque<std::variant<RunningPtr, Drop>> arrived_;  // in the order of their arrival
+  std::deque<std::variant<RunningPtr, Drop>> arrived_;    // in the order of their arrival
   std::map<uint64_t, Sink> sinks_;
   bool touched_ = false;  // a key that somebody waits for has changed
   bool lease_changed_ = false;
