@@ -23,7 +23,7 @@ constexpr size_t kMaxLocalBytes = size_t{64} << 20;
 /// How long those wait that follow others closely: a member is woken for all of them once. For each
 /// by itself two members of a host took more time than who wrote it. Answers to other nodes, and
 /// named voters, wait for none of this.
-constexpr auto kGatherTime = std::chrono::microseconds(2000);
+constexpr auto kGatherTime = std::chrono::microseconds(1000);
 /// So many wake the thread even where nobody is connected.
 constexpr size_t kGathered = 1024;
 /// Processes whose links have dropped and that may be ending.
