@@ -70,6 +70,8 @@ inline constexpr size_t kRecentBytes = 1 << 20;
 inline constexpr size_t kPushToAll = 12;
 inline constexpr size_t kPushFanout = 4;
 inline constexpr auto kRoundInterval = 1s;
+/// How long a peer may not have heard that this node has begun anew, before it does so once more.
+inline constexpr auto kBeginDisputed = 10s;
 /// How often members are asked in between, while somebody waits for what they hold.
 inline constexpr auto kAskHoldings = 20ms;
 /// Without progress for this long, what was pushed counts as lost.

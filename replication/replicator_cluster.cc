@@ -208,6 +208,14 @@ bool Replicator::Impl::OutgrownEnd(const ClusterAnnounce& announce) const {
   return list_.IsMember(store_.id()) && list_.BeginOf(store_.name()) > announce.ended;
 }
 
+/// It says that this node has ended, and not that it has begun anew. Mostly it is about to hear of
+/// that. But who wrote it may have ended itself by then, and it counts for nobody: then this node
+/// has to enter once more, by whoever may say so. That does no harm to one that need not.
+bool Replicator::Impl::IsDisputedForLong(NodeId peer, Instant now) {
+  const auto [since, fresh] = disputed_.try_emplace(peer, now);
+  return now >= since->second + limits::kBeginDisputed;
+}
+
 void Replicator::Impl::On(NodeId from, const ClusterAnnounce& message, Instant now) {
   creation_->RemovePeer(NameOfPeer(from));
   if (record_ && record_->id != message.record.id) {
@@ -220,7 +228,9 @@ void Replicator::Impl::On(NodeId from, const ClusterAnnounce& message, Instant n
   }
   peer_cluster_[from] = message.record.id;
   if (!record_) return Meet(message.record, now);
-  if (message.forgotten && !OutgrownEnd(message)) return Enter(message.record, message.ended);
+  const bool ended = message.forgotten && (!OutgrownEnd(message) || IsDisputedForLong(from, now));
+  if (ended || !message.forgotten) disputed_.erase(from);
+  if (ended) return Enter(message.record, message.ended);
   Activate(from, now);
 }
 

@@ -189,6 +189,7 @@ void Replicator::Impl::OnPeerLost(NodeId peer, const std::string& name, Instant 
   walk_receiver_.RemovePeer(peer);
   clocks_.Remove(peer);
   peer_cluster_.erase(peer);
+  disputed_.erase(peer);
   if (creation_) creation_->RemovePeer(name);
   forwarding_.OnPeerLost(peer, now);
   order_book_.OnPeerLost(peer, now);

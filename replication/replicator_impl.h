@@ -104,6 +104,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void EndEarlierStreams();
   void Enter(const ClusterRecord& record, std::optional<uint64_t> ended);
   bool OutgrownEnd(const ClusterAnnounce& announce) const;
+  bool IsDisputedForLong(NodeId peer, Instant now);
 
   // --- upkeep ---
   /// Whatever works on the keyspace, by time.
@@ -170,6 +171,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   };
   std::map<NodeId, Process> peer_process_;
   std::map<NodeId, uint64_t> peer_cluster_;  // what established peers are in; 0: none
+  std::map<NodeId, Instant> disputed_;       // peers that do not know that this node has begun anew
   std::map<NodeId, Origin> peer_origin_;     // as last reported
   std::set<std::string> refused_folder_;     // logged once each
   Instant next_upkeep_{};

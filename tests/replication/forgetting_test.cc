@@ -398,6 +398,27 @@ TEST_F(ForgettingClusterTest, TwoSidesDoNotForgetEachOther) {
   EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "1"); }));
 }
 
+// Simulator, seed 750: who let it begin had ended itself, and nobody else ever heard of that.
+TEST_F(ForgettingClusterTest, WhoseBeginningCountsForNobodyBeginsOnceMore) {
+  Begin(three_, none_);
+  TestNode& leader = *Leader();
+  TestNode& gone = Other(leader, {});
+  Isolate(gone);
+  gone.Incr("n");
+  ASSERT_TRUE(WaitDead(leader, gone.name()));
+  ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
+  ASSERT_TRUE(WaitForgotten(gone.name()));
+  const uint64_t incarnation = gone.store().origin().incarnation;
+  MemberList list(gone.store().keyspace());
+  list.WriteEnd(gone.name(), {incarnation, {}});
+  list.WriteBegin(gone.name(), incarnation + 1);
+  ASSERT_TRUE(gone.store().journal().Commit().ok());
+  cluster_.Run(2s);
+  cluster_.Heal();
+  EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "1"); }));
+  EXPECT_TRUE(cluster_.RunUntil([&] { return leader.replicator().members().size() == 3; }));
+}
+
 // Each has what the other wrote beyond its end, and drops it: its author writes it again.
 TEST_F(ForgettingClusterTest, WhatTwoForgottenToldEachOtherCountsOnce) {
   Begin({"a", "b", "c", "d"}, none_);
