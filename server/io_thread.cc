@@ -7,6 +7,9 @@ namespace starling {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
+/// Whether this thread runs the few orders that it brings. Off: the server's tests once did not end
+/// beside other load with it, and why is not known yet.
+constexpr bool kServesOrders = false;
 /// How often a turn tries again what could not be appended to the log.
 constexpr std::chrono::milliseconds kRetryAppend{100};
 
@@ -293,8 +296,8 @@ uint64_t IoThread::RunOwnOrder(const Session& session, Order order, bool leased,
                           .without_lease = without_lease,
                           .watched = std::move(watched),
                           .written = std::move(written)},
-                         /*here=*/true);
-  brought_orders_ = true;
+                         /*here=*/kServesOrders);
+  brought_orders_ = kServesOrders;
   return number;
 }
 
