@@ -9,9 +9,10 @@
 /// It is let go for the commit and to look at other threads' sessions, so that no thread ever holds
 /// two.
 ///
-/// After a turn that brought orders to the executor the thread runs them itself if they are few and
-/// the executor is idle (OrderExecutor::RunHere). While a script among them runs for too long, the
-/// thread takes turns within that: clients hear that the node is busy, and can kill the script.
+/// After a turn that brought orders to the executor the thread can run them itself if they are few
+/// and the executor is idle (OrderExecutor::RunHere; switched off, see io_thread.cc). While a
+/// script among them runs for too long, the thread takes turns within that: clients hear that the
+/// node is busy, and can kill the script.
 #pragma once
 
 #include <atomic>
