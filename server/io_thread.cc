@@ -30,6 +30,10 @@ IoThread::~IoThread() { Stop(); }
 
 void IoThread::Start() {
   const auto sink = [this](std::vector<OrderEffect> ended) {
+    if (std::this_thread::get_id() == id_) {
+      std::move(ended.begin(), ended.end(), std::back_inserter(ended_here_));
+      return;
+    }
     // Tasks must be copyable.
     auto shared = std::make_shared<std::vector<OrderEffect>>(std::move(ended));
     loop_.Post([this, shared] { TakeOrderEnds(std::move(*shared)); });
@@ -55,14 +59,16 @@ const Settings& IoThread::settings() {
 }
 
 void IoThread::Run() {
+  id_ = std::this_thread::get_id();
   next_tick_ = Now() + kTick;
+  const auto meanwhile = [this] {
+    runs_script_ = true;
+    Turn(std::chrono::milliseconds(0));
+    runs_script_ = false;
+  };
   while (!stopping_) {
-    std::span<const EventLoop::Ready> ready = loop_.Wait(UntilNextWork());
-    BeginTurn();
-    loop_.RunPosted();
-    ServeReady(ready);
-    FinishTurn();
-    if (services_.turn_began() >= next_tick_) Tick();
+    Turn(UntilNextWork());
+    if (std::exchange(brought_orders_, false)) shared_.orders->RunHere(meanwhile);
   }
   std::lock_guard lock(mutex_);
   for (auto& [id, session] : sessions_) session->Close();
@@ -70,8 +76,18 @@ void IoThread::Run() {
   statistics_.clients.Set(0);
 }
 
+void IoThread::Turn(std::chrono::milliseconds wait) {
+  const std::span<const EventLoop::Ready> ready = loop_.Wait(wait);
+  BeginTurn();
+  loop_.RunPosted();
+  if (!ended_here_.empty()) TakeOrderEnds(std::exchange(ended_here_, {}));
+  ServeReady(ready);
+  FinishTurn();
+  if (services_.turn_began() >= next_tick_) Tick();
+}
+
 std::chrono::milliseconds IoThread::UntilNextWork() const {
-  if (!more_.empty()) return std::chrono::milliseconds(0);
+  if (!more_.empty() || !ended_here_.empty()) return std::chrono::milliseconds(0);
   std::chrono::nanoseconds next = next_tick_;
   if (!paused_.empty()) next = std::min(next, shared_.pause.until());
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Now());
@@ -118,6 +134,7 @@ void IoThread::FinishTurn() {
 
 bool IoThread::EnterKeyspace() {
   if (EnterAtOnce()) return true;
+  if (runs_script_) return false;  // it would wait for itself
   mutex_.unlock();
   inside_ = shared_.runtime.gate().Enter();
   mutex_.lock();
@@ -269,12 +286,15 @@ uint64_t IoThread::RunOwnOrder(const Session& session, Order order, bool leased,
                                std::unique_ptr<ClientTransaction> watched, VersionVector written) {
   const uint64_t number = order_base_ + ++last_order_;
   orders_.emplace(number, session.id());
+  const bool without_lease = leased && turn_order_.epoch == 0 && !turn_order_.lone;
   shared_.orders->RunOwn({.number = number,
                           .order = std::move(order),
                           .epoch = leased ? turn_order_.epoch : 0,
-                          .without_lease = leased && turn_order_.epoch == 0 && !turn_order_.lone,
+                          .without_lease = without_lease,
                           .watched = std::move(watched),
-                          .written = std::move(written)});
+                          .written = std::move(written)},
+                         /*here=*/true);
+  brought_orders_ = true;
   return number;
 }
 

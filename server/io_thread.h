@@ -8,6 +8,10 @@
 /// mutex guards the sessions: this thread holds it while it works on them, others to look at them.
 /// It is let go for the commit and to look at other threads' sessions, so that no thread ever holds
 /// two.
+///
+/// After a turn that brought orders to the executor the thread runs them itself if they are few and
+/// the executor is idle (OrderExecutor::RunHere). While a script among them runs for too long, the
+/// thread takes turns within that: clients hear that the node is busy, and can kill the script.
 #pragma once
 
 #include <atomic>
@@ -127,6 +131,7 @@ class IoThread {
 
  private:
   void Run();
+  void Turn(std::chrono::milliseconds wait);
   void Open(Accepted accepted);
   void BeginTurn();
   void ServeReady(std::span<const EventLoop::Ready> ready);
@@ -162,18 +167,22 @@ class IoThread {
   std::mutex mutex_;  // guards sessions_ and what is in them
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> turn_;
-  bool inside_ = false;  // the keyspace's gate
+  bool inside_ = false;       // the keyspace's gate
+  bool runs_script_ = false;  // this thread itself; the turn is within that
   std::vector<std::unique_ptr<ClientTransaction>> retired_;
   bool turn_without_log_ = false;
   TurnOrder turn_order_;
   uint64_t order_base_ = 0;  // what the numbers of this thread's orders begin with
   uint64_t last_order_ = 0;
   std::unordered_map<uint64_t, uint64_t> orders_;          // their numbers, and whose they are
+  bool brought_orders_ = false;                            // to the executor, in this turn
+  std::vector<OrderEffect> ended_here_;                    // on this thread; for the next turn
   std::vector<std::pair<uint64_t, Order>> unsent_orders_;  // of this turn
   std::vector<uint64_t> more_;                             // have requests for the next turn
   std::vector<uint64_t> paused_;
   std::vector<uint64_t> dead_;
   std::thread thread_;
+  std::thread::id id_;  // its; set before it brings an order
 };
 
 }  // namespace starling

@@ -1,7 +1,5 @@
 #include "node/ordering/order_executor.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -23,9 +21,6 @@ namespace {
 constexpr size_t kMostWatchers = 65'536;
 /// What one of them may take for it.
 constexpr size_t kMostWatchedBytes = size_t{16} << 20;
-/// How often members are asked what they hold while somebody waits for it.
-constexpr std::chrono::milliseconds kAskHolders{2};
-constexpr std::chrono::milliseconds kLookForLate{500};
 
 size_t Replies(const DecodedOrder& order) {
   size_t replies = 0;
@@ -64,30 +59,6 @@ OrderExecutor::~OrderExecutor() {
 
 // --- any thread ---
 
-void OrderExecutor::Wake(bool& reason) {
-  {
-    const std::lock_guard lock(mutex_);
-    reason = true;
-  }
-  wake_.notify_one();
-}
-
-void OrderExecutor::Push(std::vector<RunningPtr> orders) {
-  {
-    const std::lock_guard lock(mutex_);
-    for (RunningPtr& order : orders) arrived_.emplace_back(std::move(order));
-  }
-  wake_.notify_one();
-}
-
-void OrderExecutor::Push(Drop drop) {
-  {
-    const std::lock_guard lock(mutex_);
-    arrived_.emplace_back(std::move(drop));
-  }
-  wake_.notify_one();
-}
-
 void OrderExecutor::Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) {
   std::vector<RunningPtr> arrived;
   for (RemoteOrder& order : orders) {
@@ -112,7 +83,7 @@ void OrderExecutor::SetSink(uint64_t base, Sink sink) {
   sinks_[base >> kOrderSinkShift] = std::move(sink);
 }
 
-void OrderExecutor::RunOwn(OwnOrder own) {
+void OrderExecutor::RunOwn(OwnOrder own, bool here) {
   auto running = std::make_unique<Running>();
   running->id = own.number;
   running->client = {PeerProcess{}, own.order.client};
@@ -123,7 +94,7 @@ void OrderExecutor::RunOwn(OwnOrder own) {
   running->written = std::move(own.written);
   std::vector<RunningPtr> arrived;
   arrived.push_back(std::move(running));
-  Push(std::move(arrived));
+  Push(std::move(arrived), here);
 }
 
 void OrderExecutor::DropOwnClient(uint64_t client) {
@@ -136,73 +107,7 @@ std::chrono::nanoseconds OrderExecutor::Now() {
 
 uint64_t OrderExecutor::LeadsEpoch() { return runtime_.lease().Leads(Now()); }
 
-// --- the thread ---
-
-void OrderExecutor::Serve() {
-  pthread_setname_np(pthread_self(), "starling-orders");
-  std::unique_lock lock(mutex_);
-  const auto awaited = [this] {
-    return stop_ || touched_ || lease_changed_ || majority_advanced_ || !arrived_.empty();
-  };
-  while (!stop_) {
-    if (const auto next = NextTimer()) {
-      wake_.wait_for(lock, std::max(std::chrono::nanoseconds(0), *next - Now()), awaited);
-    } else {
-      wake_.wait(lock, awaited);
-    }
-    auto arrived = std::exchange(arrived_, {});
-    const bool lease_changed = std::exchange(lease_changed_, false);
-    const bool majority = std::exchange(majority_advanced_, false);
-    lock.unlock();
-    if (lease_changed) {
-      claims_.SetLease(runtime_.lease().view());
-      GiveBackWaiting();
-    }
-    DecideEarlier();
-    if (majority) DecideHeld();
-    RetryHeldBack(lease_changed);
-    // Who has waited longer comes first: also where a majority has just decided what was touched,
-    // or an order of this round touches it.
-    ServeTouched();
-    for (auto& one : arrived) {
-      if (!blocked_.empty()) ServeTouched();
-      if (const auto* drop = std::get_if<Drop>(&one)) {
-        Apply(*drop);
-      } else {
-        Begin(std::move(std::get<RunningPtr>(one)));
-      }
-    }
-    gate_.Open();
-    if (LeadsEpoch() == claims_.lease().epoch) claims_.EndLapsed(Now());
-    EndWaits(Now());
-    EndHeldBack(Now());
-    // Before anybody hears that it waits no longer.
-    waiting_count_.store(waiting_.size());
-    HandBack();
-    AwaitMajority();
-    lock.lock();
-  }
-}
-
-std::optional<std::chrono::nanoseconds> OrderExecutor::NextTimer() const {
-  std::optional<std::chrono::nanoseconds> next = blocked_.NextTimer();
-  const auto sooner = [&](std::optional<std::chrono::nanoseconds> other) {
-    if (other && (!next || *other < *next)) next = other;
-  };
-  sooner(claims_.NextLapse());
-  // What an earlier leaseholder wrote may surface late.
-  const bool undecided = runtime_.store().keyspace().records().AnyUndecided();
-  if (claims_.lease().leading && undecided) {
-    sooner(runtime_.store().clock().time().Monotonic() + kLookForLate);
-  }
-  if (!held_back_.empty()) {
-    sooner(std::max(*held_back_.front()->begun, decided_at_) + kHeldBackAtMost);
-  }
-  for (const auto& [sequence, order] : waiting_) {
-    if (order->block.holders) return runtime_.store().clock().time().Monotonic() + kAskHolders;
-  }
-  return next;
-}
+// --- whoever serves ---
 
 void OrderExecutor::Apply(const Drop& drop) {
   const auto dropped = [&](const ClientKey& client) {
@@ -247,6 +152,7 @@ bool OrderExecutor::Prepare(Running& order) {
 
 void OrderExecutor::WhileScriptRuns() {
   if (!gate_.busy()) return;
+  if (meanwhile_ != nullptr) (*meanwhile_)();
   std::deque<std::variant<RunningPtr, Drop>> arrived;
   {
     const std::lock_guard lock(mutex_);

@@ -1,13 +1,15 @@
 /// Runs orders: those of other nodes' clients while this node holds the lease, and those of its own
 /// that may have to wait, and all scripts.
 ///
-/// One thread takes what has arrived, runs it, commits once for all of it and hands the replies
-/// back, so that the costs of a commit are shared as widely as the load allows (as in
-/// server/io_thread.h). What a client of another node watches lives here between its WATCH and its
-/// EXEC, for as long as the epoch lasts; who waits for a key waits here. When the lease ends, those
-/// who wait are given back unrun, and wait at the next leaseholder. While a script runs, the
-/// keyspace's gate is closed (keyspace_gate.h); orders that come while it runs for too long are
-/// answered at once that the node is busy.
+/// One thread at a time serves: it takes what has arrived, runs it, commits once for all of it and
+/// hands the replies back, so that the costs of a commit are shared as widely as the load allows
+/// (as in server/io_thread.h). That is this object's own thread; where little has arrived and it
+/// sleeps, the thread that brings an order may serve instead (RunHere), since two changes of
+/// threads cost more than most orders. What a client of another node watches lives here between its
+/// WATCH and its EXEC, for as long as the epoch lasts; who waits for a key waits here. When the
+/// lease ends, those who wait are given back unrun, and wait at the next leaseholder. While a
+/// script runs, the keyspace's gate is closed (keyspace_gate.h); orders that come while it runs for
+/// too long are answered at once that the node is busy.
 ///
 /// Thread-safe. Invariants: I7; I9 (requests are bounded by replication/order_book.h and by their
 /// clients' limits, watches here).
@@ -68,7 +70,13 @@ class OrderExecutor final : private OrderRunner {
     std::unique_ptr<ClientTransaction> watched{};  ///< By its transaction; null: nothing.
     VersionVector written{};  ///< WAIT: up to where its client's writes stand, by their streams.
   };
-  void RunOwn(OwnOrder order);
+  /// `here`: this thread is going to call RunHere.
+  void RunOwn(OwnOrder order, bool here = false);
+  /// Serves what has arrived on the calling thread, if it is little and no other thread serves: its
+  /// sinks may be called before this returns. The caller is not inside the keyspace's gate and
+  /// holds no lock. `meanwhile` is called again and again where a script runs for so long that
+  /// others are told that the node is busy; it must not call this object's RunHere.
+  void RunHere(const std::function<void()>& meanwhile);
   void DropOwnClient(uint64_t client);
   /// Which keys become claims where this node decides.
   const ClaimPatterns& claim_patterns() const { return patterns_; }
@@ -135,14 +143,28 @@ class OrderExecutor final : private OrderRunner {
   void DropProcess(const PeerProcess& peer) override;
 
   // Any thread:
-  void Push(std::vector<RunningPtr> orders);
+  void Push(std::vector<RunningPtr> orders, bool here = false);
   void Push(Drop drop);
   void Wake(bool& reason);
   uint64_t LeadsEpoch();
   std::chrono::nanoseconds Now();
 
-  // This object's:
+  // This object's thread:
   void Serve();
+  /// A round as soon as no other thread serves: that may be so when this one has just begun, too.
+  void OwnRound(std::unique_lock<std::mutex>& lock);
+
+  /// Whether something is to be done before this object's thread would wake.
+  bool TimerIsSooner() const {
+    return next_timer_ && (!sleeps_until_ || *next_timer_ < *sleeps_until_);
+  }
+
+  // Whichever serves:
+  /// One round: all that has arrived. `lock` holds the mutex, and is let go meanwhile.
+  void Round(std::unique_lock<std::mutex>& lock);
+  bool Awaited() const {
+    return touched_ || lease_changed_ || majority_advanced_ || !arrived_.empty();
+  }
   std::optional<std::chrono::nanoseconds> NextTimer() const;
   void Apply(const Drop& drop);
   void Begin(RunningPtr order);
@@ -216,9 +238,15 @@ class OrderExecutor final : private OrderRunner {
   LeaseWatch::Subscription subscription_ = 0;
   LeaseWatch::Subscription majority_subscription_ = 0;
 
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  std::deque<std::variant<RunningPtr, Drop>> arrived_;  // in the order of their arrival
+  const std::function<void()>* meanwhile_ = nullptr;  // of RunHere
+
+  std::mutex mutex_;              // guards what follows
+  std::condition_variable wake_;  // for this object's thread alone
+  bool serving_ = false;          // some thread does: what is above is its own
+  bool wants_to_serve_ = false;   // this object's thread, while another does
+  std::optional<std::chrono::nanoseconds> next_timer_;    // as of the last round
+  std::optional<std::chrono::nanoseconds> sleeps_until_;  // this object's thread; none: for ever
+  std::deque<std::variant<RunningPtr, Drop>> arrived_;    // in the order of their arrival
   std::map<uint64_t, Sink> sinks_;
   bool touched_ = false;  // a key that somebody waits for has changed
   bool lease_changed_ = false;
