@@ -419,8 +419,9 @@ bool ReplicationHost::AwaitAtOnce(uint64_t epoch, Stamp upto) {
   if (suspended_) return false;
   const bool alone = effects_.empty();
   replicator_->AwaitMajority(epoch, upto, Now(), effects_);
-  const bool answered = effects_.size() == 1 && std::holds_alternative<MajorityEffect>(effects_[0]);
-  if (!alone || !answered) return false;
+  // What a majority holds may have advanced by less than that: the rest is to be sent.
+  const auto* held = effects_.size() == 1 ? std::get_if<MajorityEffect>(&effects_[0]) : nullptr;
+  if (!alone || held == nullptr || held->epoch != epoch || held->upto < upto) return false;
   CarryOut();
   if (replicator_->NextTimer() < armed_) asio::post(io_, [this] { Feed([] {}); });
   return true;
