@@ -36,27 +36,30 @@ void FolderLease::OnChange(Instant now) {
     seen_since_ = now;
   }
   highest_ = std::max({highest_, newest, host_.KnownEpoch()});
-  if (IsVacant(newest, now)) TakeOver(highest_ + 1, /*goes_on=*/false, now);
+  const std::string_view after = EndedBy(newest, now);
+  if (!after.empty()) TakeOver(highest_ + 1, /*goes_on=*/false, after, now);
 }
 
-bool FolderLease::IsVacant(uint64_t epoch, Instant now) {
-  if (epoch == 0) return true;
+std::string_view FolderLease::EndedBy(uint64_t epoch, Instant now) {
+  if (epoch == 0) return "nobody";
   const Result<EpochContent> content = folder_.ReadHead(epoch);
-  if (!content) return false;  // dropped meanwhile, or unreadable: look again
+  if (!content) return {};  // dropped meanwhile, or unreadable: look again
   if (!content->holder) {
     // Killed as it was created, or being created now.
     seen_holder_.clear();
-    return now >= seen_since_ + options_.length;
+    return now >= seen_since_ + options_.length ? "lapse" : "";
   }
   seen_holder_ = content->holder->name;
   // A stamp from the future is none: then the lease is counted from when it was seen.
   const Instant renewed = content->renewed > now ? seen_since_ : content->renewed;
-  return *content->holder == options_.self || content->renewed == Instant{} ||
-         content->holder->boot_id != options_.self.boot_id || now >= renewed + options_.length ||
-         folder_.HasEnded(*content->holder);
+  if (*content->holder == options_.self) return "itself";
+  if (content->renewed == Instant{}) return "resignation";
+  if (content->holder->boot_id != options_.self.boot_id) return "death";
+  if (folder_.HasEnded(*content->holder)) return "death";
+  return now >= renewed + options_.length ? "lapse" : "";
 }
 
-void FolderLease::TakeOver(uint64_t epoch, bool goes_on, Instant now) {
+void FolderLease::TakeOver(uint64_t epoch, bool goes_on, std::string_view after, Instant now) {
   const Status created = folder_.Create(epoch, options_.self, now);
   if (!created) {
     if (created.error().code != Code::kAlreadyExists && !std::exchange(create_failed_, true)) {
@@ -80,7 +83,7 @@ void FolderLease::TakeOver(uint64_t epoch, bool goes_on, Instant now) {
   seen_holder_ = options_.self.name;
   if (!Confirm(now)) return;
   folder_.DropEarlier();
-  log_->info("event=lease_taken epoch={}", epoch);
+  log_->info("event=lease_taken epoch={} after={}", epoch, after);
 }
 
 void FolderLease::FailToBegin(uint64_t epoch, const Error& error, Instant now) {
@@ -157,7 +160,7 @@ Status FolderLease::KeepSnapshot(Instant now) {
 
 void FolderLease::BeginNext(Instant now) {
   if (!Holding(now) || !Confirm(now)) return;
-  TakeOver(epoch_ + 1, /*goes_on=*/true, now);
+  TakeOver(epoch_ + 1, /*goes_on=*/true, "itself", now);
 }
 
 void FolderLease::Resign() {

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <spdlog/logger.h>
@@ -91,9 +92,12 @@ class FolderLease {
   const std::string& holder() const { return seen_holder_; }
 
  private:
-  bool IsVacant(uint64_t epoch, Instant now);
-  /// `goes_on`: from an epoch that this process holds.
-  void TakeOver(uint64_t epoch, bool goes_on, Instant now);
+  /// By what the lease of this epoch, the newest one, is over: `death` of its holder,
+  /// `resignation`, `lapse`; `itself`: it was this process's; `nobody`: none has held it; empty: it
+  /// is held.
+  std::string_view EndedBy(uint64_t epoch, Instant now);
+  /// `goes_on`: from an epoch that this process holds. `after`: for the log.
+  void TakeOver(uint64_t epoch, bool goes_on, std::string_view after, Instant now);
   /// Error: nothing was decided in the epoch.
   Status Prepare(uint64_t epoch, bool goes_on);
   void FailToBegin(uint64_t epoch, const Error& error, Instant now);

@@ -181,6 +181,7 @@ void Lease::BeginAttempt(bool trial, Instant now) {
   attempt.sent = now;
   LeaseRequest own{trial, attempt.epoch, attempt.id, voters_.version};
   if (!trial) {
+    attempt.after = holding_ ? "itself" : voter_.ended_by();
     // From here on the epoch that this node may have held is over.
     if (holding_) StepDown("asks for a higher epoch");
     confirmed_.clear();
@@ -262,7 +263,8 @@ void Lease::Advance(Instant now) {
     return Fail(now);
   }
   voters_ = stated;
-  log_->info("event=lease_taken node={} epoch={}", options_.name, attempt_->epoch);
+  log_->info("event=lease_taken node={} epoch={} after={}", options_.name, attempt_->epoch,
+             attempt_->after);
   attempt_.reset();
   stand_.reset();
   holding_ = true;

@@ -18,6 +18,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include <spdlog/logger.h>
 
@@ -119,6 +120,7 @@ class Lease {
     uint64_t id = 0;
     Instant sent{};
     Instant resend{};
+    std::string_view after;  // by what the lease before ended, as the own voter knows it
     std::map<std::string, VersionVector> granted;
     std::map<std::string, LeaseDenial::Reason> denied;
   };

@@ -6,6 +6,7 @@ void LeaseVoter::Restore(uint64_t promised, Instant now) {
   promised_ = promised;
   session_.reset();
   forgotten_ = promised != 0;
+  ended_by_ = forgotten_ ? "lapse" : "nobody";
   until_ = forgotten_ ? now + length_ : now;
 }
 
@@ -27,6 +28,7 @@ void LeaseVoter::Grant(uint64_t epoch, uint64_t session, Instant now) {
   session_ = session;
   forgotten_ = false;
   until_ = now + length_;
+  ended_by_ = "lapse";
 }
 
 bool LeaseVoter::Renew(uint64_t epoch, uint64_t session, Instant now) {
@@ -34,17 +36,21 @@ bool LeaseVoter::Renew(uint64_t epoch, uint64_t session, Instant now) {
   session_ = session;
   forgotten_ = false;
   until_ = now + length_;
+  ended_by_ = "lapse";
   return true;
 }
 
 void LeaseVoter::Release(uint64_t epoch, uint64_t session) {
-  if (epoch == promised_) OnProcessEnded(session);
+  if (epoch == promised_) End(session, "resignation");
 }
 
-void LeaseVoter::OnProcessEnded(uint64_t session) {
+void LeaseVoter::OnProcessEnded(uint64_t session) { End(session, "death"); }
+
+void LeaseVoter::End(uint64_t session, std::string_view by) {
   if (session != session_) return;
   session_.reset();
   until_ = Instant{};
+  ended_by_ = by;
 }
 
 }  // namespace starling

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "replication/lease_message.h"
 #include "replication/replicator.h"
@@ -38,13 +39,19 @@ class LeaseVoter {
   /// When the lease lapses here, unless it is prolonged.
   Instant until() const { return until_; }
   bool Lapsed(Instant now) const { return now >= until_; }
+  /// By what the lease that was given last is over, if it is: `death` of the holder's process,
+  /// `resignation`, else `lapse`; `nobody`: none was given yet. For the log.
+  std::string_view ended_by() const { return ended_by_; }
 
  private:
+  void End(uint64_t session, std::string_view by);
+
   std::chrono::nanoseconds length_;
   uint64_t promised_ = 0;
   std::optional<uint64_t> session_;  // of the process that has the epoch
   bool forgotten_ = false;           // a restart has forgotten the session
   Instant until_{};
+  std::string_view ended_by_ = "nobody";
 };
 
 }  // namespace starling

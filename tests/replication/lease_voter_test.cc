@@ -52,6 +52,19 @@ TEST_F(LeaseVoterTest, IsFreeWhenItsHolderGivesTheEpochBackOrHasEnded) {
   EXPECT_TRUE(voter.Lapsed(2s));
 }
 
+TEST_F(LeaseVoterTest, SaysByWhatTheLeaseBeforeEnded) {
+  EXPECT_EQ(voter.ended_by(), "nobody");
+  voter.Grant(1, kOne, 0s);
+  EXPECT_EQ(voter.ended_by(), "lapse");
+  voter.Release(1, kOne);
+  EXPECT_EQ(voter.ended_by(), "resignation");
+  voter.Grant(2, kTwo, 1s);
+  voter.OnProcessEnded(kOne);
+  EXPECT_EQ(voter.ended_by(), "lapse");
+  voter.OnProcessEnded(kTwo);
+  EXPECT_EQ(voter.ended_by(), "death");
+}
+
 TEST_F(LeaseVoterTest, GivesAHolderAHigherEpochAtOnce) {
   voter.Grant(1, kOne, 0s);
   EXPECT_EQ(voter.Against(For(5), kOne, 0, 1s), std::nullopt);
