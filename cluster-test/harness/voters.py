@@ -18,10 +18,10 @@ def seeded(context, names, voters, cluster="voting"):
     return nodes
 
 
-def refused(node, *words):
+def refused(node, *words, level="local"):
     """The error that `node` answers `words` with."""
     try:
-        answer = node.call(*words)
+        answer = node.call(*words, level=level)
     except RespError as error:
         return str(error)
     raise AssertionError(f"{words} was answered with {answer!r}")

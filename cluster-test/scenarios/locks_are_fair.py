@@ -11,7 +11,7 @@ import itertools
 import threading
 import time
 
-from harness.lease import wait_known, wait_leader
+from harness.lease import blocked, wait_known, wait_leader
 from harness.waiting import eventually
 
 CONTENDERS = 6
@@ -50,13 +50,6 @@ class Contender(threading.Thread):
             released, token = token, f"{self.number}:{len(self.turns)}"
             commands = [("STARLING", "RELEASE", "lock", released),
                         ("STARLING", "ACQUIRE", token, TTL, WAIT, "lock")]
-
-
-def blocked(node):
-    """How many wait at this leaseholder."""
-    lines = node.call("INFO", "clients").split(b"\r\n")
-    return next(int(line.partition(b":")[2]) for line in lines
-                if line.startswith(b"blocked_clients:"))
 
 
 def finish(contenders):

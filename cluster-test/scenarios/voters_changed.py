@@ -1,4 +1,4 @@
-"""The operator changes who votes: one more, another, one less, by force, and from the folder.
+"""The operator changes who votes: another, one more, one less, by force, and from the folder.
 
 A client increments at the leaseholder between the steps, which lose nothing and need no new epoch.
 A voter that was outvoted by force hears of it when it is back, and does not lead.
@@ -30,7 +30,12 @@ def named(context):
     assert refused(other, "STARLING", "VOTERS", "ADD", "v4").startswith(
         f"NOTLEADER '{leader.name}'")
     assert "no member 'v9'" in refused(leader, "STARLING", "VOTERS", "ADD", "v9")
-    assert leader.call("STARLING", "VOTERS", "ADD", "v4") == "OK"
+    refused_text = refused(leader, "STARLING", "VOTERS", "REPLACE", "v4", other.name)
+    assert "'v4'" in refused_text, refused_text
+    assert leader.call("STARLING", "VOTERS", "REPLACE", other.name, "v4") == "OK"
+    wait_voters(nodes, sorted({"v1", "v2", "v3", "v4"} - {other.name}))
+    increment()
+    assert leader.call("STARLING", "VOTERS", "ADD", other.name) == "OK"
     wait_voters(nodes, ["v1", "v2", "v3", "v4"])
     increment()
     gone = next(node for node in nodes[:3] if node is not leader)
@@ -52,9 +57,15 @@ def named(context):
     old.kill()
     eventually("nobody leads", lambda: lease(heir)["holder"] is None)
     assert refused(heir, "STARLING", "VOTERS", "ADD", heir.name).startswith("NOQUORUM")
-    assert bytes(heir.call("STARLING", "VOTERS", "FORCE", heir.name)).startswith(b"WARNING")
+    warning = bytes(heir.call("STARLING", "VOTERS", "FORCE", heir.name)).decode()
+    assert warning.startswith(
+        f"WARNING the voters are now {heir.name} (before: {old.name}). "), warning
+    assert "Locks and other claims that only the voters before held are lost." in warning
+    assert "two holders of one lock are possible until then" in warning, warning
     wait_leader([heir])
-    assert "event=voters_forced" in heir.log()
+    logged = next(line for line in heir.log().splitlines() if "event=voters_forced" in line)
+    assert f'before="{old.name}" voters="{heir.name}"' in logged, logged
+    assert "what only the voters before held is lost" in logged, logged
     assert heir.call("INCR", "n", level="leased") == count + 1
     old.start()
     wait_voters(nodes, [heir.name])

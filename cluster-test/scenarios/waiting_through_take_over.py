@@ -6,7 +6,7 @@ of the blocking commands waits on, at the next leaseholder, and is served there,
 
 import threading
 
-from harness.lease import wait_leader
+from harness.lease import blocked, wait_leader
 from harness.resp import Disconnected, RespError
 from harness.waiting import eventually
 
@@ -41,13 +41,6 @@ class Waiter(threading.Thread):
             self.answer = error
 
 
-def waiting(nodes):
-    """How many clients wait, as the nodes say it."""
-    return sum(int(line.partition(b":")[2]) for node in nodes
-               for line in node.call("INFO", "clients").splitlines()
-               if line.startswith(b"blocked_clients:"))
-
-
 def run(context):
     cluster = context.cluster(3, ["--on-unreachable", "refuse"])
     leader, _ = wait_leader(cluster.nodes, timeout=30)
@@ -63,7 +56,7 @@ def run(context):
         for pair in waiters.values():
             for waiter in pair:
                 waiter.start()
-        eventually("all of them wait", lambda: waiting([leader]) == 2 * len(BLOCKING))
+        eventually("all of them wait", lambda: blocked(leader) == 2 * len(BLOCKING))
 
         leader.kill()
         heir, _ = wait_leader(others, timeout=30)
@@ -77,7 +70,7 @@ def run(context):
         replies = watching.pipeline([("MULTI",), ("SET", "balance", 2), ("EXEC",)])
         assert replies == ["OK", "QUEUED", ["OK"]], replies
 
-    eventually("they wait at the next one", lambda: waiting([heir]) == 2 * len(BLOCKING))
+    eventually("they wait at the next one", lambda: blocked(heir) == 2 * len(BLOCKING))
     for name, (_, push, expected) in BLOCKING.items():
         served = []
         for _ in waiters[name]:
@@ -89,4 +82,4 @@ def run(context):
             assert waiter.answer == expected, f"{name}: {waiter.answer!r}"
         assert others[0].call("EXISTS", name, level=None) == 0, f"{name}: something is left"
     assert others[0].call("LLEN", "to", level=None) == 4  # of BLMOVE and BRPOPLPUSH
-    assert waiting([heir]) == 0
+    assert blocked(heir) == 0
