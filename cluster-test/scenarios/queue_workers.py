@@ -1,17 +1,31 @@
-"""Workers at all nodes wait for jobs; the leaseholder is killed and stopped meanwhile.
+"""Workers at all nodes wait for jobs, with whichever command; the leaseholder is killed meanwhile.
 
-While one node leads, each job is taken once, by whoever has waited longest. A worker that waits is
-served after a take-over too, without having asked again. No job is given to two workers; one that
-was on its way to a worker when its leaseholder died may be lost with it, as with Redis.
+While one node leads, each job is taken once, by who was first to ask of those who wait: at any
+node, by any of the commands that wait for a list. A worker that waits is served after a take-over
+too, without having asked again. No job is given to two workers; one that was on its way to a worker
+when its leaseholder died may be lost with it, as with Redis.
 """
 
+import collections
+import itertools
 import threading
 import time
 
+from harness.lease import blocked, wait_known, wait_leader
 from harness.resp import Disconnected, RespError
 from harness.waiting import eventually
 
 WORKERS = 6
+
+# Requests that wait for a list, from which end they take, and where in the answer that stands.
+TAKING = (
+    (("BLPOP", "turns", 0), collections.deque.popleft, lambda answer: answer[1]),
+    (("BRPOP", "turns", 0), collections.deque.pop, lambda answer: answer[1]),
+    (("BLMOVE", "turns", "done", "LEFT", "RIGHT", 0), collections.deque.popleft,
+     lambda answer: answer),
+    (("BLMPOP", 0, 2, "none", "turns", "LEFT"), collections.deque.popleft,
+     lambda answer: answer[1][0]),
+)
 
 
 class Worker(threading.Thread):
@@ -34,14 +48,43 @@ class Worker(threading.Thread):
             self.failure = reason
 
 
-def leaseholder(cluster):
-    """The node that answers as the leaseholder."""
-    def find():
-        for node in cluster.running():
-            if "event=lease_taken" in node.log().rpartition("event=lease_lost")[2]:
-                return node
-        return None
-    return eventually("somebody leads", find, 30)
+class Waiter(threading.Thread):
+    """A client that asks once, and says when it was its turn."""
+
+    def __init__(self, node, number, turns):
+        super().__init__(daemon=True)
+        self.client, self.number, self.turns = node.client(timeout=60, level=None), number, turns
+
+    def run(self):
+        request, _, element = TAKING[self.number % len(TAKING)]
+        try:
+            self.turns[self.number] = element(self.client.call(*request))
+        except Exception as reason:  # seen in what it took
+            self.turns[self.number] = reason
+        finally:
+            self.client.close()
+
+
+def in_order(cluster, leader):
+    """Each asks at the next node once the one before it is known to wait; then half of them are
+    served one by one, and the others by one push, from which they take in their order."""
+    turns = {}
+    nodes = itertools.cycle(cluster.nodes)
+    half = 2 * len(TAKING)
+    for number in range(2 * half):
+        Waiter(next(nodes), number, turns).start()
+        eventually(f"{number + 1} wait", lambda: blocked(leader) == number + 1)
+    for number in range(half):
+        assert next(nodes).call("RPUSH", "turns", number, level=None) == 1
+        eventually(f"number {number} is served", lambda: number in turns)
+        assert turns == {each: b"%d" % each for each in range(number + 1)}, turns
+    pushed = collections.deque(b"%d" % each for each in range(half))
+    assert next(nodes).call("RPUSH", "turns", *pushed, level=None) == half
+    eventually("all are served", lambda: len(turns) == 2 * half)
+    for number in range(half, 2 * half):
+        _, take, _ = TAKING[number % len(TAKING)]
+        assert turns[number] == take(pushed), f"{number}: {turns}"
+    assert blocked(leader) == 0
 
 
 def push(node, jobs):
@@ -59,14 +102,14 @@ def push(node, jobs):
 
 def run(context):
     cluster = context.cluster(3, seeds=True)
-    leader = leaseholder(cluster)
-    eventually("all know it", lambda: all(
-        node.call("SET", "probe", 1, level=None) for node in cluster.nodes), 10)
-    time.sleep(0.5)
+    leader, _ = wait_leader(cluster.nodes, timeout=30)
+    wait_known(cluster.nodes, leader)
+    in_order(cluster, leader)
     others = [node for node in cluster.nodes if node is not leader]
     workers = [Worker(others[index % 2]) for index in range(WORKERS)]
     for worker in workers:
         worker.start()
+    eventually("all of them wait", lambda: blocked(leader) == WORKERS)
     count = 3000 if context.long else 600
     push(others[0], range(count))
     eventually("all jobs are taken", lambda: sum(len(w.taken) for w in workers) == count, 30)
