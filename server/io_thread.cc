@@ -39,7 +39,8 @@ void IoThread::Start() {
     loop_.Post([this, shared] { TakeOrderEnds(std::move(*shared)); });
   };
   order_base_ = shared_.runtime.AddOrderSink(sink);
-  shared_.orders->SetSink(order_base_, sink);
+  shared_.orders->SetSink(order_base_, sink,
+                          [this] { loop_.Post([this] { brought_orders_ = true; }); });
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -164,7 +165,8 @@ void IoThread::RemoveDead() {
 }
 
 Status IoThread::Commit() {
-  if (turn_without_log_ || !inside_) return {};  // nothing has run
+  // Where nothing has run there is nothing to be told: what others wrote is for them to commit.
+  if (turn_without_log_ || !std::exchange(has_run_, false)) return {};
   Journal& journal = shared_.store.journal();
   const std::chrono::milliseconds threshold = settings().latency_monitor_threshold;
   if (threshold.count() == 0) return journal.Commit();

@@ -116,6 +116,8 @@ class IoThread {
   /// command is to be refused. What this turn has done is committed before a script can begin.
   /// The sessions' mutex, which the caller holds, is let go meanwhile: who is inside may want it.
   bool EnterKeyspace();
+  /// A command has run here: what it read or wrote is committed before its client is told.
+  void NoteRun() { has_run_ = true; }
   /// Destroys a transaction that watches keys, as soon as no script runs.
   void Retire(std::unique_ptr<ClientTransaction> transaction) {
     retired_.push_back(std::move(transaction));
@@ -168,14 +170,15 @@ class IoThread {
   std::unordered_map<uint64_t, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> turn_;
   bool inside_ = false;       // the keyspace's gate
+  bool has_run_ = false;      // a command, in this turn
   bool runs_script_ = false;  // this thread itself; the turn is within that
   std::vector<std::unique_ptr<ClientTransaction>> retired_;
   bool turn_without_log_ = false;
   TurnOrder turn_order_;
   uint64_t order_base_ = 0;  // what the numbers of this thread's orders begin with
   uint64_t last_order_ = 0;
-  std::unordered_map<uint64_t, uint64_t> orders_;          // their numbers, and whose they are
-  bool brought_orders_ = false;                            // to the executor, in this turn
+  std::unordered_map<uint64_t, uint64_t> orders_;  // their numbers, and whose they are
+  bool brought_orders_ = false;  // to the executor, in this turn; or a majority has what it brought
   std::vector<OrderEffect> ended_here_;                    // on this thread; for the next turn
   std::vector<std::pair<uint64_t, Order>> unsent_orders_;  // of this turn
   std::vector<uint64_t> more_;                             // have requests for the next turn

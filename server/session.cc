@@ -245,6 +245,7 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
       AddToOrder(*resolved.row, words, {.ordered = true});
       return false;
     }
+    if (!beside) thread_.NoteRun();
   }
   thread_.counters().commands_processed.Add(1);
   const bool above = reply.cut() || (hard != 0 && output_pending() > hard);

@@ -45,7 +45,7 @@ OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scr
   runtime_.SetOrderRunner(this);
   subscription_ = runtime_.lease().Subscribe([this](const LeaseView&) { Wake(lease_changed_); });
   majority_subscription_ =
-      runtime_.lease().SubscribeMajority([this](uint64_t, Stamp) { Wake(majority_advanced_); });
+      runtime_.lease().SubscribeMajority([this](uint64_t, Stamp) { OnMajority(); });
   Wake(lease_changed_);
 }
 
@@ -78,9 +78,9 @@ void OrderExecutor::DropClients(const PeerProcess& peer, const std::vector<uint6
 
 void OrderExecutor::DropProcess(const PeerProcess& peer) { Push(Drop{peer, std::nullopt}); }
 
-void OrderExecutor::SetSink(uint64_t base, Sink sink) {
+void OrderExecutor::SetSink(uint64_t base, Sink sink, std::function<void()> serve) {
   const std::lock_guard lock(mutex_);
-  sinks_[base >> kOrderSinkShift] = std::move(sink);
+  sinks_[base >> kOrderSinkShift] = {std::move(sink), std::move(serve)};
 }
 
 void OrderExecutor::RunOwn(OwnOrder own, bool here) {
@@ -389,7 +389,8 @@ void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
   for (auto& [peer, orders] : by_peer) runtime_.OnExecuted(peer, std::move(orders), upto);
   const std::lock_guard lock(mutex_);
   for (auto& [sink, ends] : by_sink) {
-    if (const auto found = sinks_.find(sink); found != sinks_.end()) found->second(std::move(ends));
+    if (const auto found = sinks_.find(sink); found != sinks_.end())
+      found->second.end(std::move(ends));
   }
 }
 

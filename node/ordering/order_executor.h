@@ -57,8 +57,10 @@ class OrderExecutor final : private OrderRunner {
   // --- orders of this node's own clients ---
   using Sink = std::function<void(std::vector<OrderEffect> ended)>;
   /// Where the ends of orders go whose numbers begin as `base` does (Runtime::AddOrderSink); called
-  /// on this object's thread, must not block. Before the first of them.
-  void SetSink(uint64_t base, Sink sink);
+  /// on the thread that serves, must not block. Before the first of them. `serve`, where there is
+  /// one, has the thread that brings them call RunHere: it is called, on any thread, where nobody
+  /// else waits for what a majority holds now; must not block.
+  void SetSink(uint64_t base, Sink sink, std::function<void()> serve = {});
   struct OwnOrder {
     uint64_t number = 0;
     Order order;
@@ -146,6 +148,8 @@ class OrderExecutor final : private OrderRunner {
   void Push(std::vector<RunningPtr> orders, bool here = false);
   void Push(Drop drop);
   void Wake(bool& reason);
+  /// The same for whoever waits for it.
+  void OnMajority();
   uint64_t LeadsEpoch();
   std::chrono::nanoseconds Now();
 
@@ -166,6 +170,8 @@ class OrderExecutor final : private OrderRunner {
     return touched_ || lease_changed_ || majority_advanced_ || !arrived_.empty();
   }
   std::optional<std::chrono::nanoseconds> NextTimer() const;
+  /// Whose few orders are all that waits for a majority: the first bits of their numbers.
+  std::optional<uint64_t> OneWhoAwaitsMajority() const;
   void Apply(const Drop& drop);
   void Begin(RunningPtr order);
   /// Reads the request; false: it has ended.
@@ -247,8 +253,13 @@ class OrderExecutor final : private OrderRunner {
   std::optional<std::chrono::nanoseconds> next_timer_;    // as of the last round
   std::optional<std::chrono::nanoseconds> sleeps_until_;  // this object's thread; none: for ever
   std::deque<std::variant<RunningPtr, Drop>> arrived_;    // in the order of their arrival
-  std::map<uint64_t, Sink> sinks_;
-  bool touched_ = false;  // a key that somebody waits for has changed
+  struct OrderSink {
+    Sink end;
+    std::function<void()> serve;  // perhaps none
+  };
+  std::map<uint64_t, OrderSink> sinks_;      // by the first bits of their numbers
+  std::optional<uint64_t> awaits_majority_;  // as of the last round: one of them, alone
+  bool touched_ = false;                     // a key that somebody waits for has changed
   bool lease_changed_ = false;
   bool majority_advanced_ = false;
   bool stop_ = false;

@@ -30,6 +30,18 @@ void OrderExecutor::Wake(bool& reason) {
   wake_.notify_one();
 }
 
+void OrderExecutor::OnMajority() {
+  {
+    const std::lock_guard lock(mutex_);
+    majority_advanced_ = true;
+    if (serving_) return;
+    // Its thread would be woken next, to tell its clients.
+    const auto one = awaits_majority_ ? sinks_.find(*awaits_majority_) : sinks_.end();
+    if (one != sinks_.end() && one->second.serve) return one->second.serve();
+  }
+  wake_.notify_one();
+}
+
 void OrderExecutor::Push(std::vector<RunningPtr> orders, bool here) {
   {
     const std::lock_guard lock(mutex_);
@@ -115,9 +127,21 @@ void OrderExecutor::Round(std::unique_lock<std::mutex>& lock) {
   HandBack();
   AwaitMajority();
   const auto next = NextTimer();
+  const auto awaits_majority = OneWhoAwaitsMajority();
   lock.lock();
   next_timer_ = next;
+  awaits_majority_ = awaits_majority;
   serving_ = false;
+}
+
+std::optional<uint64_t> OrderExecutor::OneWhoAwaitsMajority() const {
+  const bool few = !pending_.empty() && pending_.size() <= kFew;
+  if (!few || !held_back_.empty() || !waiting_.empty()) return std::nullopt;
+  const uint64_t sink = pending_.front()->id >> kOrderSinkShift;
+  for (const RunningPtr& order : pending_) {
+    if (order->peer != PeerProcess{} || order->id >> kOrderSinkShift != sink) return std::nullopt;
+  }
+  return sink;
 }
 
 std::optional<std::chrono::nanoseconds> OrderExecutor::NextTimer() const {
