@@ -381,6 +381,26 @@ TEST(Forwarding, DropsWhatAProcessWaitsForThatHasEnded) {
   EXPECT_EQ(leader.dropped.size(), 1u) << "once";
 }
 
+TEST(Forwarding, DropsWhatAProcessWaitsForThatIsAwayForAMinute) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  world.Submit(0, false);
+  world.Run(100ms);
+  Node& leader = world.at(1);
+  const PeerProcess away{world.at(0).id(), world.at(0).session};
+  world.Cut(0, 1);
+  leader.running->OnTick(world.now + 59s);
+  world.Heal(0, 1);
+  leader.running->OnTick(world.now + 60s);
+  EXPECT_TRUE(leader.dropped.empty()) << "it was back in time";
+  world.Cut(0, 1);
+  leader.running->OnTick(world.now + 60s - 1ns);
+  EXPECT_TRUE(leader.dropped.empty());
+  leader.running->OnTick(world.now + 60s);
+  EXPECT_EQ(leader.dropped, std::vector{away});
+}
+
 TEST(Forwarding, KeepsAnAnswerUntilWhatItTellsOfIsHeld) {
   World world(1);
   world.Lead(1);

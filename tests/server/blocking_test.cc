@@ -122,7 +122,7 @@ TEST(Blocking, NeverWaitsWithinATransactionOrScript) {
   TestClient client = daemon.Connect();
   client.Send(
       "MULTI\r\nBLPOP a 0\r\nBLMOVE a b LEFT LEFT 0\r\nBLMPOP 0 1 a LEFT\r\nBZPOPMIN z 0\r\n"
-      "WAIT 0 0\r\nEXEC\r\n");
+      "WAIT 1 0\r\nEXEC\r\n");
   for (int i = 0; i < 6; ++i) client.ReceiveReply();
   EXPECT_EQ(client.ReceiveReply(), "*5\r\n*-1\r\n$-1\r\n*-1\r\n*-1\r\n:0\r\n");
   EXPECT_EQ(client.Ask({"EVAL", "return {redis.pcall('blmpop', 0, 1, 'q', 'LEFT')}", "0"}),

@@ -285,6 +285,23 @@ TEST_F(ClaimTest, IsWaitedForInTurn) {
   EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt3\r\n");
 }
 
+TEST_F(ClaimTest, IsTakenBeforeThoseWhoWaitByWhoeverComesAsItIsFree) {
+  EXPECT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"}).starts_with("*2"));
+  TestClient waits = daemon_.Connect();
+  waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
+  EXPECT_TRUE(Eventually([&] {
+    return Ask({"INFO", "clients"}).find("blocked_clients:1\r\n") != std::string::npos;
+  }));
+  EXPECT_EQ(Ask({"MULTI"}), kOk);
+  EXPECT_EQ(Ask({"DEL", "lock"}), "+QUEUED\r\n");
+  EXPECT_EQ(Ask({"SET", "lock", "t3", "NX"}), "+QUEUED\r\n");
+  EXPECT_EQ(Ask({"EXEC"}), "*2\r\n:1\r\n+OK\r\n");
+  EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt3\r\n");
+  EXPECT_EQ(Ask({"DEL", "lock"}), ":1\r\n");
+  EXPECT_TRUE(waits.ReceiveReply().starts_with("*2"));
+  EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt2\r\n");
+}
+
 TEST_F(ClaimTest, RefusesLocksThatMakeNoSense) {
   EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "t", "0", "0", "lock"}),
             "-ERR a time to live is 1 to 31622400000000 milliseconds\r\n");
