@@ -27,9 +27,18 @@ class Clients:
     def run(self, servers, seed):
         """Runs all parts in both languages against `servers` ("host:port"), each connection to one
         of them at random; returns what they said. Fails with what they said."""
-        arguments = ["--servers", ",".join(servers), "--seed", str(seed)]
-        return (self._run(["node", CLIENTS / "javascript" / "run.js", *arguments]) +
-                self._run([self._python, CLIENTS / "python" / "run.py", *arguments]))
+        return (self.run_node(servers, seed) +
+                self._run([self._python, CLIENTS / "python" / "run.py",
+                           *self._arguments(servers, seed)]))
+
+    def run_node(self, servers, seed, parts=()):
+        """The same of these parts for Node; of all where none is named."""
+        return self._run(["node", CLIENTS / "javascript" / "run.js",
+                          *self._arguments(servers, seed), *parts])
+
+    @staticmethod
+    def _arguments(servers, seed):
+        return ["--servers", ",".join(servers), "--seed", str(seed)]
 
     def _run(self, line):
         try:

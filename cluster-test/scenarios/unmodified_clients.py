@@ -3,7 +3,7 @@
 ioredis, node-redis and redis-py (commands, pipelines, transactions, scripts), locks by redlock and
 redis-py, limits by rate-limiter-flexible and rate-limit-redis, and counts that come out exactly
 when requests arrive everywhere at once. The same assertions hold of Debian's redis-server, which is
-asked first.
+asked first. redlock's locks, which are plain writes, are taken at level `majority` too.
 """
 
 import random
@@ -31,21 +31,26 @@ def run(context):
     clients = Clients(context.program.parent.parent / "clients")
     redis = RedisServer(context.folder / "redis")
     context.on_close(redis.close)
+
+    def three(name, *options, seeds=True):
+        refuse = ["--on-unreachable", "refuse", *options]
+        return ordered(context.cluster(3, refuse, name=name, seeds=seeds)).nodes
+    voters = ["--voters", "n1,n2,n3"]
     kinds = {
-        "redis-server": lambda: [redis],
-        "one node": lambda: ordered(context.cluster(1, name="one")).nodes,
-        "three nodes, the folder votes": lambda: ordered(
-            context.cluster(3, ["--on-unreachable", "refuse"], name="folder")).nodes,
-        "three nodes, named voters": lambda: ordered(context.cluster(
-            3, ["--on-unreachable", "refuse", "--voters", "n1,n2,n3"], name="voters",
-            seeds=True)).nodes,
+        "redis-server": (lambda: [redis], clients.run),
+        "one node": (lambda: ordered(context.cluster(1, name="one")).nodes, clients.run),
+        "three nodes, the folder votes": (lambda: three("folder", seeds=False), clients.run),
+        "three nodes, named voters": (lambda: three("voters", *voters), clients.run),
+        "three nodes, named voters, redlock at majority": (
+            lambda: three("majority", *voters, "--level", "lock:*=majority"),
+            lambda servers, seed: clients.run_node(servers, seed, ("redlock_4", "redlock_5"))),
     }
     seed = random.randrange(1 << 30) if context.long else 1
-    for name, start in kinds.items():
+    for name, (start, run_clients) in kinds.items():
         servers = [f"{node.host}:{node.port}" for node in start()]
         began = time.monotonic()
         try:
-            said = clients.run(servers, seed)
+            said = run_clients(servers, seed)
         except AssertionError as reason:
             raise AssertionError(f"{name}, seed {seed}: {reason}") from None
         context.report(name, f"{len(said.splitlines())} parts in "
