@@ -8,10 +8,13 @@ A cut is silent, as a lost cable is: packets leave for a hardware address that n
 """
 
 import os
+import pathlib
 import subprocess
+import uuid
 
 ENTERED = "CLUSTER_TEST_NAMESPACES"
 NOBODY = "02:00:00:00:00:fe"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class NotPermitted(Exception):
@@ -41,11 +44,15 @@ def enter_private_namespaces(arguments):
 
 
 class Network:
-    """`size` hosts, 10.77.0.1 and on; this process reaches them all from 10.77.0.254."""
+    """`size` hosts, 10.77.0.1 and on; this process reaches them all from 10.77.0.254.
 
-    def __init__(self, size):
+    What runs on them knows by the kernel's boot id that it shares one machine. With `own_kernels`
+    each host has a boot id of its own, as hosts have that really are apart.
+    """
+
+    def __init__(self, size, own_kernels=False):
         assert os.environ.get(ENTERED), "call enter_private_namespaces first"
-        self.size = size
+        self.size, self.own_kernels = size, own_kernels
         _run("mount -t tmpfs tmpfs /run")
         _run("ip link set lo up")
         _run("ip link add bridge0 type bridge")
@@ -63,10 +70,14 @@ class Network:
     def address(host):
         return f"10.77.0.{host}"
 
-    @staticmethod
-    def launcher(host):
+    def launcher(self, host):
         """What to put before a program so that it runs on `host`."""
-        return ["ip", "netns", "exec", f"host{host}"]
+        line = ["ip", "netns", "exec", f"host{host}"]
+        if not self.own_kernels:
+            return line
+        boot_id = pathlib.Path(f"/run/boot_id{host}")
+        boot_id.write_text(f"{uuid.uuid4()}\n")
+        return [*line, "sh", "-c", f'mount --bind "$0" {BOOT_ID} && exec "$@"', str(boot_id)]
 
     def cut(self, one, other):
         """Neither of the two hosts hears the other from now on."""

@@ -8,9 +8,9 @@ from harness.network import Network
 from harness.node import Node
 
 
-def cluster_on_network(context, size, options=(), start=True):
+def cluster_on_network(context, size, options=(), start=True, own_kernels=False):
     """A network of `size` hosts and a (started) cluster with one node on each, by a seed list."""
-    network = Network(size)
+    network = Network(size, own_kernels)
     cluster = Cluster(context.program, context.folder / "network", 0)
     seeds = ",".join(f"{network.address(host)}:7100" for host in range(1, size + 1))
     cluster.nodes = [

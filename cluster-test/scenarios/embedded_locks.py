@@ -10,7 +10,7 @@ import collections
 import time
 
 from harness.faults import LASTS
-from harness.lock_workers import LockWorkers
+from harness.lock_workers import TTL, LockWorkers
 from harness.waiting import eventually
 
 WORKERS = 4
@@ -38,10 +38,13 @@ class Steps:
             assert counts[worker.name] >= len(grants) / WORKERS / 2, f"{worker.name}: {counts}"
 
     def kill_holder(self, worker):
-        """kill -9 of a process that holds the lock: it lapses."""
-        worker.stop_when_holding("stop-after-look")
+        """kill -9 of a process that holds the lock: it lapses, when its time is up."""
+        token = worker.stop_when_holding("stop-after-look")
         worker.kill()
         self._others_go_on(worker, "after kill -9")
+        kept, following = [grant for grant in self.workers.grants() if grant.token >= token][:2]
+        assert kept.token == token
+        assert following.told >= kept.asked + TTL * 1e9, f"{following} has the lock of {kept}"
         worker.start()
         self.workers.wait_progress([worker])
 
