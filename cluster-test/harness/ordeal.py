@@ -5,6 +5,7 @@ count on claims and write at `majority`, and their history is checked for linear
 key; others increment a counter. I2, I3, I4.
 """
 
+import itertools
 import random
 import time
 
@@ -15,6 +16,7 @@ from harness.history import History
 from harness.waiting import eventually
 
 OPTIONS = ("--on-unreachable", "refuse", "--level", MAJORITY)
+LONG_S = 60  # what the faults last in the long form, at least
 FILE_WORKERS, CLAIM_WORKERS, HIT_WORKERS = 8, 4, 2
 
 
@@ -34,21 +36,16 @@ class Ordeal:
                         for number in range(CLAIM_WORKERS)]
 
     def run(self, faults):
-        """Does the faults while all work, then checks everything."""
+        """Does the faults while all work, then checks everything. In the long form it begins with
+        the first one again until a minute is over."""
         self.faults.leader()
         workers = [*self._files, *self._claims, *self._hits]
         for worker in workers:
             worker.start()
         time.sleep(0.5)
         try:
-            for fault in faults:
-                if callable(fault):
-                    fault()
-                else:
-                    self.faults.run([fault])
-                if any(worker.failure for worker in workers):
-                    break
-            else:
+            end = time.monotonic() + (LONG_S if self.context.long else 0)
+            if self._go_through(faults, end, workers):
                 self._wait_for_progress()
         finally:
             for worker in workers:
@@ -57,6 +54,18 @@ class Ordeal:
         for worker in sorted(workers, key=lambda each: each.failed_at):
             worker.finish()
         self._check()
+
+    def _go_through(self, faults, end, workers):
+        """Each of them, and then again until that time; False: a worker has failed."""
+        for number, fault in enumerate(itertools.cycle(faults)):
+            if any(worker.failure for worker in workers):
+                return False
+            if number >= len(faults) and time.monotonic() >= end:
+                return True
+            if callable(fault):
+                fault()
+            else:
+                self.faults.run([fault])
 
     def _wait_for_progress(self):
         """Locks can be taken again, by all who want to."""

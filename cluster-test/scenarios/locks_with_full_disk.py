@@ -15,6 +15,7 @@ from harness.waiting import eventually
 
 NEEDS_NETWORK = True  # and mounts of its own, which come with it
 DISK = 64 << 20
+LONG_DISK = 256 << 20  # more than the log that a node keeps: only what is filled is full
 BULK = "x" * (1 << 18)
 
 
@@ -22,7 +23,8 @@ class Disk:
     """A small disk under a node's folder: a tmpfs."""
 
     def __init__(self, context, folder):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], check=True)
+        size = LONG_DISK if context.long else DISK
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
         context.on_close(lambda: subprocess.run(["umount", "--lazy", folder], check=True))
         self._filler = folder / "filler"
 
