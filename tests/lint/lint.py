@@ -12,6 +12,7 @@ import argparse
 import pathlib
 import sys
 
+import guarantee_rules
 import include_rules
 import text_rules
 from tree import Tree
@@ -31,6 +32,7 @@ RULES = {
     "header-comments": text_rules.check_header_comments,
     "links": text_rules.check_links,
     "quotes": text_rules.check_quotes,
+    "guarantees": guarantee_rules.check_guarantees,
 }
 SKIPPED = 77
 

@@ -19,6 +19,13 @@ GOOD = {
     "include/README.md": "# include\n",
     "include/starling/node.h": HEAD + '\n#include <string>\n\n#include "starling/result.h"\n',
     "tests/README.md": "# tests\n",
+    "docs/README.md": "# docs\n",
+    "docs/CONCEPTS.md": "| I3 | a claim has one holder |\n",
+    "docs/GUARANTEES.md": "It holds. *(tests/storage: Stamp, Stamp.GrowsOverRestarts_I10; sim: I3, "
+                          "leased, whose\n  answers are checked; cluster: dev_run)*\n",
+    "cluster-test/README.md": "# cluster-test\n",
+    "cluster-test/scenarios/dev_run.py": '"""Runs."""\n',
+    "tests/sim/workload.h": HEAD + 'Row kRows[] = {\n    {"leased", nullptr},\n};\n',
     "tests/storage/stamp_test.cc": "TEST(Stamp, GrowsOverRestarts_I10) { EXPECT_TRUE(Grows()); }\n",
 }
 
@@ -60,6 +67,14 @@ PLANTED = {
     "header comment": ("header-comments", "storage/bad.h", "#pragma once\n"),
     "header pragma": ("header-comments", "storage/bad.h", "/// A value.\n"),
     "links": ("links", "storage/README.md", "[gone](../nowhere/README.md)\n"),
+    "guarantees no test": ("guarantees", "docs/GUARANTEES.md", "*(tests/storage: Stamps)*\n"),
+    "guarantees other folder": ("guarantees", "docs/GUARANTEES.md", "*(tests/node: Stamp)*\n"),
+    "guarantees no such test": ("guarantees", "docs/GUARANTEES.md",
+                                "*(tests/storage: Stamp, Stamp.Shrinks)*\n"),
+    "guarantees no scenario": ("guarantees", "docs/GUARANTEES.md", "*(sim: I3; cluster: dev)*\n"),
+    "guarantees no workload": ("guarantees", "docs/GUARANTEES.md", "*(sim: I4)*\n"),
+    "guarantees only prose": ("guarantees", "docs/GUARANTEES.md", "*(sim: seen under faults)*\n"),
+    "guarantees no kind": ("guarantees", "docs/GUARANTEES.md", "*(sim: I3; seen elsewhere)*\n"),
     "quotes differ": ("quotes", "storage/README.md",
                       "<!-- file: storage/stamp.h -->\n```cpp\nint other;\n```\n"),
     "quotes missing": ("quotes", "storage/README.md",
