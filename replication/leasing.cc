@@ -133,6 +133,11 @@ void Leasing::Resign(Instant now) {
   if (folder_) folder_->Resign();
 }
 
+void Leasing::OnPeerSilent(NodeId peer) {
+  const auto known = peers_.find(peer);
+  if (known != peers_.end()) known->second.leads = 0;
+}
+
 void Leasing::OnPeerLost(NodeId peer) {
   peers_.erase(peer);
   look_ = true;  // its process may have ended

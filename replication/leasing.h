@@ -70,6 +70,9 @@ class Leasing final : private LeaseHost {
   // --- what others say, and what others hear ---
   void OnReport(NodeId from, const Report& report);
   void OnPeerLost(NodeId peer);
+  /// It is taken for dead, though the link to it stands yet: it leads nobody who cannot hear it,
+  /// until it says so again.
+  void OnPeerSilent(NodeId peer);
   /// The cluster's database may have changed.
   void RefreshEpochs(Instant now);
   /// See Replicator::AwaitMajority.

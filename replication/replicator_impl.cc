@@ -103,7 +103,12 @@ void Replicator::Impl::Emit(EventEffect::Kind kind, const std::string& member,
 }
 
 void Replicator::Impl::FlushEvents() {
-  for (EventEffect& event : swim_.TakeEvents()) effects_->emplace_back(std::move(event));
+  for (EventEffect& event : swim_.TakeEvents()) {
+    if (event.kind == EventEffect::Kind::kMemberDown) {
+      leasing_.OnPeerSilent(NodeId::FromName(event.member));
+    }
+    effects_->emplace_back(std::move(event));
+  }
 }
 
 std::string Replicator::Impl::NameOfPeer(NodeId peer) const {

@@ -122,6 +122,16 @@ TEST_F(LeasingTest, AHolderWhoseLinkIsDownIsNotKnown) {
   EXPECT_TRUE(cluster_.RunUntil([&] { return other.lease().holder.empty(); }, 1s));
 }
 
+TEST_F(LeasingTest, AHolderThatIsTakenForDeadIsNotKnownThoughItsLinkStands) {
+  TestNode& other = Other();
+  for (TestNode* node : nodes_) {
+    if (node != &other) cluster_.Cut(other, *node, /*silently=*/true);
+  }
+  EXPECT_TRUE(cluster_.RunUntil([&] { return other.lease().holder.empty(); }, 5s));
+  cluster_.Heal();
+  EXPECT_TRUE(cluster_.RunUntil([&] { return AllKnow(); }, 5s));
+}
+
 TEST(EpochRecords, OnlyTheLastOnesAreKept) {
   TestCluster cluster;
   TestNode& node = cluster.Add("a");
