@@ -214,6 +214,7 @@ void ReplicationHost::Enqueue(const BatchHeader& header, SharedBytes bytes) {
     if (local_bytes_ > kMaxLocalBytes) {
       local_.clear();
       local_bytes_ = 0;
+      remembered_ = 0;
     }
     local_bytes_ += bytes->size();
     local_.push_back({header, std::move(bytes)});
@@ -232,6 +233,7 @@ void ReplicationHost::TakeLocalBatches() {
     const std::lock_guard lock(local_mutex_);
     taken_.swap(local_);
     local_bytes_ = 0;
+    remembered_ = 0;
     local_awaited_ = gathering_ || (!taken_.empty() && connected_.load());
   }
   if (taken_.empty()) return;
@@ -243,6 +245,13 @@ void ReplicationHost::TakeLocalBatches() {
     }
   });
   taken_.clear();
+}
+
+void ReplicationHost::RememberLocalBatches() {
+  const std::lock_guard lock(local_mutex_);
+  for (; remembered_ < local_.size(); ++remembered_) {
+    replicator_->RememberLocalBatch(local_[remembered_].header, local_[remembered_].bytes);
+  }
 }
 
 void ReplicationHost::GatherLocalBatches() {
@@ -418,6 +427,7 @@ bool ReplicationHost::AwaitAtOnce(uint64_t epoch, Stamp upto) {
   }
   if (suspended_) return false;
   const bool alone = effects_.empty();
+  RememberLocalBatches();
   replicator_->AwaitMajority(epoch, upto, Now(), effects_);
   // What a majority holds may have advanced by less than that: the rest is to be sent.
   const auto* held = effects_.size() == 1 ? std::get_if<MajorityEffect>(&effects_[0]) : nullptr;

@@ -115,6 +115,8 @@ class ReplicationHost final : private TransportHandler {
   /// Tells the engine when the process ends, if it does so within a moment.
   void WatchProcessEnd(const ProcessEffect& process);
   void TakeLocalBatches();
+  /// Has the engine know them before they are taken.
+  void RememberLocalBatches();
   /// Those that come soon after what was just taken wait for this.
   void GatherLocalBatches();
   Instant Now() { return time_.Monotonic(); }
@@ -193,8 +195,9 @@ class ReplicationHost final : private TransportHandler {
   LeaseWatch::Held awaited_;
   bool awaited_posted_ = false;
 
-  std::mutex local_mutex_;  // guards the three below
+  std::mutex local_mutex_;  // guards the four below
   std::vector<LocalBatch> local_;
+  size_t remembered_ = 0;  // of them, by the engine
   size_t local_bytes_ = 0;
   bool local_awaited_ = false;          // the thread has been woken for them, or wakes by itself
   std::vector<LocalBatch> taken_;       // the thread's, as the next

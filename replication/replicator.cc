@@ -60,6 +60,10 @@ void Replicator::OnFrame(LinkId link, std::string_view frame, Instant now, Effec
   impl_->links_.OnFrame(link, frame, now);
 }
 
+void Replicator::RememberLocalBatch(const BatchHeader& header, SharedBytes bytes) {
+  impl_->streams_.RememberLocalBatch(header, std::move(bytes));
+}
+
 void Replicator::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now,
                               Effects& effects) {
   if (impl_->effects_ != nullptr) {  // a commit of the replicator's own, within another input

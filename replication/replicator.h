@@ -206,6 +206,8 @@ class Replicator {
   /// called from within another (the replicator commits itself): the batch is then taken at that
   /// one's end.
   void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now, Effects& effects);
+  /// Before that, or not at all: AwaitMajority need not read the log for it. Idempotent.
+  void RememberLocalBatch(const BatchHeader& header, SharedBytes bytes);
   /// Time has passed. Call at the instant that NextTimer gives, or earlier.
   void OnTick(Instant now, Effects& effects);
   Instant NextTimer() const;

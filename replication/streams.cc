@@ -115,13 +115,7 @@ std::vector<NodeId> Streams::Targets(NodeId except) {
 
 void Streams::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
   NoteContent(header.upto);
-  recent_bytes_ += bytes->size();
-  recent_.push_back({header, bytes});
-  const size_t limit = peers_.empty() ? 0 : limits::kRecentBytes;  // who comes later reads the log
-  while (recent_bytes_ > limit && !recent_.empty()) {
-    recent_bytes_ -= recent_.front().bytes->size();
-    recent_.pop_front();
-  }
+  RememberLocalBatch(header, bytes);
   if (list_.AcceptedUpto(header.origin) < header.upto) return;  // not begun: nobody would take it
   std::vector<NodeId> following;
   for (const NodeId id : Targets(store_.id())) {
@@ -135,6 +129,20 @@ void Streams::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant
     }
   }
   if (!following.empty()) sender_.Send(following, Lane::kBulk, Batches{{*bytes}});
+}
+
+void Streams::RememberLocalBatch(const BatchHeader& header, SharedBytes bytes) {
+  const bool known = !recent_.empty() && recent_.back().header.origin == header.origin &&
+                     recent_.back().header.upto >= header.upto;
+  if (known) return;
+  recent_bytes_ += bytes->size();
+  recent_.push_back({header, std::move(bytes)});
+  // Members who come later read the log; beside them only the meeting folder reads the stream.
+  const size_t limit = peers_.empty() ? limits::kGatherBytes : limits::kRecentBytes;
+  while (recent_bytes_ > limit && !recent_.empty()) {
+    recent_bytes_ -= recent_.front().bytes->size();
+    recent_.pop_front();
+  }
 }
 
 void Streams::Relay(NodeId from, const BatchHeader& header, std::string_view bytes, Instant now) {
@@ -151,18 +159,21 @@ void Streams::Relay(NodeId from, const BatchHeader& header, std::string_view byt
 }
 
 Result<std::vector<SharedBytes>> Streams::Gather(const Origin& origin, Stamp after) {
-  const auto begin = std::find_if(recent_.begin(), recent_.end(), [&](const Recent& recent) {
+  // Mostly it is the last that is asked for.
+  const auto last = std::find_if(recent_.rbegin(), recent_.rend(), [&](const Recent& recent) {
     return recent.header.origin == origin && recent.header.after == after;
   });
-  if (begin == recent_.end()) return store_.ReadStream(origin, after, limits::kGatherBytes);
+  if (last == recent_.rend()) return store_.ReadStream(origin, after, limits::kGatherBytes);
   std::vector<SharedBytes> batches;
   size_t bytes = 0;
-  for (auto it = begin; it != recent_.end(); ++it) {
+  for (auto it = std::prev(last.base()); it != recent_.end(); ++it) {
     if (!batches.empty() && (bytes + it->bytes->size() > limits::kGatherBytes ||
                              batches.size() == limits::kBatchesPerFrame)) {
       break;
     }
-    if (it->header.origin != origin) break;  // a new incarnation
+    // A new incarnation; or one is missing, that was taken later than what follows it.
+    if (it->header.origin != origin || it->header.after != after) break;
+    after = it->header.upto;
     bytes += it->bytes->size();
     batches.push_back(it->bytes);
   }

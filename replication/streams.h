@@ -46,6 +46,9 @@ class Streams {
 
   /// A batch of the own stream, after its append.
   void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
+  /// Before that, or not at all: whoever reads the stream (ReadOwn) need not read the log for it.
+  /// Idempotent.
+  void RememberLocalBatch(const BatchHeader& header, SharedBytes bytes);
   /// Errors: kCorruption or kRefused (a clock ahead): close the link. Batches before the bad one
   /// stay applied. A store that cannot append is logged and nothing acknowledged.
   Result<Applied> OnBatches(NodeId from, const Batches& batches, Instant now);

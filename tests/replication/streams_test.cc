@@ -32,11 +32,15 @@ struct Node {
     streams = std::make_unique<Streams>(*store, *list, clocks, sender, random, log);
   }
 
-  /// Writes one key and hands the batch on.
-  void Set(const std::string& key, Instant now) {
+  /// Writes one key; the batch is the last of `batches`.
+  void Write(const std::string& key) {
     const KeyRef ref = store->keyspace().Ref(0, key);
     store->keyspace().Lock(ref).SetString(ref, "v");
     ASSERT_TRUE(store->journal().Commit().ok());
+  }
+  /// The same, and hands it on.
+  void Set(const std::string& key, Instant now) {
+    Write(key);
     for (auto& [header, bytes] : std::exchange(batches, {})) {
       streams->OnLocalBatch(header, bytes, now);
     }
@@ -112,6 +116,40 @@ TEST_F(StreamsTest, ReceiverAsksWhenABatchDoesNotFollow) {
   Settle(2s);
   EXPECT_TRUE(b.Has("one")) << "asked for, and sent from the log";
   EXPECT_TRUE(b.Has("two"));
+}
+
+TEST_F(StreamsTest, WhoReadsTheOwnStreamMissesNothingThatWasRememberedEarly) {
+  Link();
+  const Stamp before = a.store->journal().upto();
+  for (const char* key : {"one", "two", "three"}) a.Write(key);
+  const auto batches = std::exchange(a.batches, {});
+  ASSERT_EQ(batches.size(), 3U);
+  const auto read = [&] {
+    std::vector<SharedBytes> all;
+    for (Stamp after = before; after < a.store->journal().upto();) {
+      const auto some = a.streams->ReadOwn(after);
+      EXPECT_TRUE(some.ok() && !some->empty());
+      if (!some.ok() || some->empty()) break;
+      all.insert(all.end(), some->begin(), some->end());
+      after = DecodedBatch::DecodeHeader(*all.back())->upto;
+    }
+    return all;
+  };
+  const auto is_whole = [&](const std::vector<SharedBytes>& all) {
+    return all.size() == 3 && *all[0] == *batches[0].second && *all[1] == *batches[1].second &&
+           *all[2] == *batches[2].second;
+  };
+  // The first has been taken off the queue, but is not here yet.
+  for (const size_t i : {1, 2, 1}) {
+    a.streams->RememberLocalBatch(batches[i].first, batches[i].second);
+    EXPECT_TRUE(is_whole(read()));
+  }
+  for (const auto& [header, bytes] : batches) {
+    a.streams->OnLocalBatch(header, bytes, 2s);
+    EXPECT_TRUE(is_whole(read()));
+  }
+  EXPECT_GT(Settle(2s), 0);
+  EXPECT_TRUE(b.Has("one") && b.Has("two") && b.Has("three"));
 }
 
 TEST_F(StreamsTest, WhatPilesUpBehindTheWindowTravelsTogether) {
