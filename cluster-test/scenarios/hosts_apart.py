@@ -96,7 +96,8 @@ def both_may_win(hosts):
     hosts.heal(here)
     state = hosts.cluster.wait_converged()
     for key in ("local", "cache:page"):
-        assert state[key.encode()] == here.name.encode(), "the later one stays"
+        # The later one stays; within a millisecond that is not known here.
+        assert state[key.encode()] in (here.name.encode(), there.name.encode())
         assert there.call("SET", key, "again", "NX", level=None) is None
 
 
