@@ -294,7 +294,7 @@ void Replicator::Impl::On(NodeId from, const WalkRequest& message, Instant now) 
   // What it has may be its own beyond its end, over what counts. Only where writes were lost, and
   // nobody may have a state without such, is one given whole; joining.h sorts it out.
   if (joining_.target() && (!message.whole || joining_.after_end())) {
-    return walk_sender_.Refuse(from, message, kEntersItself);
+    return walk_sender_.Abort(from, message.walk, kEntersItself);
   }
   walk_sender_.OnRequest(from, message, now);
 }

@@ -106,10 +106,6 @@ void WalkSender::Abort(NodeId peer, uint64_t number, const std::string& reason) 
   sender_.Send(peer, Lane::kControl, WalkAbort{number, reason.substr(0, limits::kReasonBytes)});
 }
 
-void WalkSender::Refuse(NodeId peer, const WalkRequest& request, const std::string& reason) {
-  Abort(peer, request.walk, reason);
-}
-
 void WalkSender::AbortAll(const std::string& reason) {
   for (const auto& [peer, walk] : walks_) Abort(peer, walk.number, reason);
   walks_.clear();

@@ -35,8 +35,8 @@ class WalkSender {
   void OnRequest(NodeId peer, const WalkRequest& request, Instant now);
   void OnCredit(NodeId peer, const WalkCredit& credit, Instant now);
   void OnAbort(NodeId peer, const WalkAbort& abort);
-  /// Says that this node does not give it; who asked looks for another.
-  void Refuse(NodeId peer, const WalkRequest& request, const std::string& reason);
+  /// Says that this node does not give the walk of that number; who asked looks for another.
+  void Abort(NodeId peer, uint64_t number, const std::string& reason);
   /// Ends all that are under way.
   void AbortAll(const std::string& reason);
   void RemovePeer(NodeId peer) { walks_.erase(peer); }
@@ -77,7 +77,6 @@ class WalkSender {
   /// When what is in the window counts as lost.
   static Instant LostAt(const Walk& walk);
   void SendPart(NodeId peer, const Walk& walk, uint32_t index);
-  void Abort(NodeId peer, uint64_t number, const std::string& reason);
 
   Store& store_;
   const MemberList& list_;

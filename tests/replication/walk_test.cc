@@ -253,7 +253,7 @@ TEST_F(Walking, IsRefusedOrEndedByWhoMayNotGiveItAndTheReceiverLooksElsewhere) {
   receiver.Begin(kA, {}, /*whole=*/true, 0s);
   const auto asked = from_b.Take();
   ASSERT_FALSE(asked.empty());
-  sender.Refuse(kB, std::get<WalkRequest>(asked.back().held.message), "it enters itself");
+  sender.Abort(kB, std::get<WalkRequest>(asked.back().held.message).walk, "it enters itself");
   ASSERT_TRUE(Exchange(0s));
   EXPECT_FALSE(receiver.busy());
   EXPECT_FALSE(taken);
