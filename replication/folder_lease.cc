@@ -31,9 +31,10 @@ void FolderLease::OnChange(Instant now) {
   }
   folder_failed_ = false;
   const uint64_t newest = epochs->empty() ? 0 : epochs->back();
-  if (newest != seen_epoch_ || newest == 0) {
+  if (newest != seen_epoch_) {
     seen_epoch_ = newest;
     seen_since_ = now;
+    seen_renewal_.reset();
   }
   highest_ = std::max({highest_, newest, host_.KnownEpoch()});
   const std::string_view after = EndedBy(newest, now);
@@ -41,7 +42,11 @@ void FolderLease::OnChange(Instant now) {
 }
 
 std::string_view FolderLease::EndedBy(uint64_t epoch, Instant now) {
-  if (epoch == 0) return "nobody";
+  if (epoch == 0) {
+    const bool nobody_led = options_.created && highest_ == 0;
+    const bool waits = !nobody_led && options_.rules.emptied_folders_wait;
+    return waits && now < seen_since_ + options_.length ? "" : "nobody";
+  }
   const Result<EpochContent> content = folder_.ReadHead(epoch);
   if (!content) return {};  // dropped meanwhile, or unreadable: look again
   if (!content->holder) {
@@ -50,8 +55,13 @@ std::string_view FolderLease::EndedBy(uint64_t epoch, Instant now) {
     return now >= seen_since_ + options_.length ? "lapse" : "";
   }
   seen_holder_ = content->holder->name;
-  // A stamp from the future is none: then the lease is counted from when it was seen.
-  const Instant renewed = content->renewed > now ? seen_since_ : content->renewed;
+  if (content->renewed != seen_renewal_) {
+    seen_renewal_ = content->renewed;
+    renewal_since_ = now;
+  }
+  // A stamp from the future is none, or this process stood still between `now` and its look: the
+  // lease is counted from when the stamp was seen.
+  const Instant renewed = content->renewed > now ? renewal_since_ : content->renewed;
   if (*content->holder == options_.self) return "itself";
   if (content->renewed == Instant{}) return "resignation";
   if (content->holder->boot_id != options_.self.boot_id) return "death";
@@ -68,6 +78,7 @@ void FolderLease::TakeOver(uint64_t epoch, bool goes_on, std::string_view after,
     return;
   }
   create_failed_ = false;
+  if (!goes_on && !MayBegin(epoch, now)) return folder_.Abandon();
   if (const Status prepared = Prepare(epoch, goes_on); !prepared) {
     folder_.Abandon();
     return FailToBegin(epoch, prepared.error(), now);
@@ -77,6 +88,7 @@ void FolderLease::TakeOver(uint64_t epoch, bool goes_on, std::string_view after,
     return FailToBegin(epoch, written.error(), now);
   }
   begin_failed_.clear();
+  seen_epoch_.reset();  // while it is held here nobody looks
   epoch_ = epoch;
   valid_until_ = ValidFrom(now);
   next_look_ = now + options_.length / kRenewals;
@@ -84,6 +96,19 @@ void FolderLease::TakeOver(uint64_t epoch, bool goes_on, std::string_view after,
   if (!Confirm(now)) return;
   folder_.DropEarlier();
   log_->info("event=lease_taken epoch={} after={}", epoch, after);
+}
+
+bool FolderLease::MayBegin(uint64_t epoch, Instant now) {
+  // Whoever has it may have come back and renewed it since this process looked. It looks once more
+  // after it has renewed: either it sees the new epoch, or its renewal is seen here.
+  if (!options_.rules.vacancy_is_seen_twice) return true;
+  const Result<std::vector<uint64_t>> epochs = folder_.Epochs();
+  if (!epochs) return false;
+  uint64_t before = 0;
+  for (const uint64_t each : *epochs) {
+    if (each < epoch) before = each;
+  }
+  return before == *seen_epoch_ && !EndedBy(before, now).empty();
 }
 
 void FolderLease::FailToBegin(uint64_t epoch, const Error& error, Instant now) {
@@ -130,6 +155,7 @@ void FolderLease::Renew(Instant now) {
     if (now >= valid_until_) StepDown("it could not be renewed");
     return;
   }
+  if (options_.rules.vacancy_is_seen_twice && !Confirm(now)) return;  // MayBegin has why
   valid_until_ = ValidFrom(now);
 }
 

@@ -6,6 +6,11 @@
 /// instruction: the others go on at once after a death, one lease later otherwise. Source:
 /// DESIGN.md section 6; Gray and Cheriton, "Leases" (1989) for the times.
 ///
+/// Records that a majority is waited for are confirmed by the folder. What is answered without one
+/// goes by the clock (Holding), which is as good: nobody leads in the next epoch before the lease
+/// has lapsed, its holder has ended, or has given it back; and where the folder was emptied, or
+/// another stands in its place, nobody begins in it before a lease has passed.
+///
 /// A state machine without I/O but that of its folder. `now` is the boot's clock, one for all
 /// processes of the host. Not thread-safe.
 #pragma once
@@ -46,6 +51,11 @@ struct FolderLeaseRules {
   bool unfinished_epochs_are_passed_over = true;
   /// Earlier epochs are dropped only once their content stands in this one.
   bool earlier_epochs_are_kept = true;
+  /// Whoever led in a folder that is found empty may go by its clock for a lease yet.
+  bool emptied_folders_wait = true;
+  /// Who has created an epoch looks whether the one before is still vacant, and who has renewed
+  /// whether its is still the newest: one of two that do both at once finds the other.
+  bool vacancy_is_seen_twice = true;
   /// (That Confirm is asked before each reply is the caller's.)
 };
 
@@ -53,6 +63,8 @@ class FolderLease {
  public:
   struct Options {
     EpochHolder self;
+    /// This process created the cluster: where no epoch is known nobody has led yet.
+    bool created = false;
     std::chrono::nanoseconds length = limits::kLease;
     FolderLeaseRules rules = {};
   };
@@ -98,6 +110,8 @@ class FolderLease {
   std::string_view EndedBy(uint64_t epoch, Instant now);
   /// `goes_on`: from an epoch that this process holds. `after`: for the log.
   void TakeOver(uint64_t epoch, bool goes_on, std::string_view after, Instant now);
+  /// After the creation of an epoch: whether it may begin.
+  bool MayBegin(uint64_t epoch, Instant now);
   /// Error: nothing was decided in the epoch.
   Status Prepare(uint64_t epoch, bool goes_on);
   void FailToBegin(uint64_t epoch, const Error& error, Instant now);
@@ -116,9 +130,11 @@ class FolderLease {
   uint64_t epoch_ = 0;
   Instant valid_until_{};
   Instant next_look_{};
-  uint64_t highest_ = 0;  // epoch that was ever heard of
-  uint64_t seen_epoch_ = 0;
-  Instant seen_since_{};  // when `seen_epoch_` was first seen
+  uint64_t highest_ = 0;                 // epoch that was ever heard of
+  std::optional<uint64_t> seen_epoch_;   // the newest, as this process looked last; 0: none
+  Instant seen_since_{};                 // when it was first seen to be that
+  std::optional<Instant> seen_renewal_;  // its, as last read
+  Instant renewal_since_{};              // when it was first seen to be that
   std::string seen_holder_;
   size_t kept_bytes_ = 0;
   bool folder_failed_ = false;  // said once

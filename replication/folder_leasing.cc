@@ -63,7 +63,7 @@ FolderLeasing::FolderLeasing(EpochFolder& folder, const EpochHolder& self, Node 
     : node_(std::move(node)),
       self_(self),
       log_(log),
-      lease_({.self = self}, folder, *this, std::move(log)) {}
+      lease_({.self = self, .created = node_.created}, folder, *this, std::move(log)) {}
 
 void FolderLeasing::OnTick(bool able, Instant now) {
   if (now >= std::max(lease_.NextTimer(), able_again_)) OnChange(able, now);
@@ -183,7 +183,9 @@ Result<std::string> FolderLeasing::Snapshot() {
   Result<std::vector<std::string>> pieces = ReadSince(covered);
   for (int i = 0; !pieces && i < kWalkAttempts; ++i) pieces = WalkSince(covered);
   if (!pieces) return pieces.error();
-  // CLAIMS: those that live belong here whatever `covered` says, as one more chunk before the last.
+  // Claims that live and records that are undecided are keys like others: who does not hold them is
+  // not covered, and who takes this holds what is. Only a member that has lost its disk, and is the
+  // last, goes on without what all once held, its claims among it (TakeOver).
   const Result<DecodedBatch> end = DecodedBatch::Decode(pieces->back());
   if (!end) return end.error();
   origin_ = node_.store.origin();

@@ -58,6 +58,8 @@ class FolderLeasing final : private FolderLeaseHost {
     /// Whether this node is a member, and not about to end, by what the keyspace has now: `list` is
     /// not read anew before it leads or has failed to.
     std::function<bool()> belongs;
+    /// FolderLease::Options::created.
+    bool created = false;
   };
 
   FolderLeasing(EpochFolder& folder, const EpochHolder& self, Node node,

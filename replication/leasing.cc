@@ -29,6 +29,7 @@ Leasing::Leasing(Store& store, const MemberList& list, const Links& links, PeerS
 void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
   if (begun_) return;
   begun_ = true;
+  created_ = created;
   incarnation_ = store_.origin().incarnation;
   std::optional<LeaseRecord> known;
   if (const auto bytes = store_.GetRecord(record_names::kLease); bytes && *bytes) {
@@ -66,21 +67,25 @@ void Leasing::BeginFolder() {
       *voting_.folder, EpochHolder{store_.name(), options_.session, voting_.boot_id},
       FolderLeasing::Node{store_, list_, streams_, stability_, [this] { return HighestKnown(); },
                           [this](uint64_t epoch) { return WriteEpoch(epoch, {}); },
-                          [this] { return Belongs(); }},
+                          [this] { return BelongsNow(); }, created_},
       log_);
   look_ = true;
 }
 
-bool Leasing::Belongs() const {
+bool Leasing::Belongs(const MemberList& list) const {
+  return list.IsMember(store_.id()) && !list.IsStopped(store_.id());
+}
+
+bool Leasing::BelongsNow() const {
   MemberList list(store_.keyspace());
   list.Refresh(cluster_);
-  return list.IsMember(store_.id()) && !list.IsStopped(store_.id());
+  return Belongs(list);
 }
 
 /// Who is about to enter or to end, or cannot write, would only keep those who can from leading.
 bool Leasing::MayLead(Instant now) const {
-  return list_.IsMember(store_.id()) && !list_.IsStopped(store_.id()) && !joining_.target() &&
-         !store_.journal().read_only() && now >= abstains_until_;
+  return Belongs(list_) && !joining_.target() && !store_.journal().read_only() &&
+         now >= abstains_until_;
 }
 
 void Leasing::Abstain(Instant now) {

@@ -121,8 +121,10 @@ class Leasing final : private LeaseHost {
   void AcknowledgeBeginning();
   void BeginFolder();
   bool MayLead(Instant now) const;
-  /// Whether this node is a member, and not about to end, by what the keyspace has now.
-  bool Belongs() const;
+  /// Whether this node is a member, and not about to end.
+  bool Belongs(const MemberList& list) const;
+  /// The same by what the keyspace has now.
+  bool BelongsNow() const;
   uint64_t leads() const { return folder_ ? folder_->leads() : lease_.leads(); }
   uint64_t HighestKnown() const;
   std::optional<Stamp> AdvanceMajority(Instant now);
@@ -163,6 +165,7 @@ class Leasing final : private LeaseHost {
   uint64_t said_ = 0;                // to the peers: what this node leads
   uint64_t incarnation_ = 0;
   bool begun_ = false;
+  bool created_ = false;             // the cluster, in this process
   std::vector<std::string> wanted_;  // the voters that the operator wants; empty: as they are
   uint64_t wanted_epoch_ = 0;        // in which they are changed; 0: the next that is led here
   std::string added_;                // last, until it has acknowledged the epoch's beginning

@@ -26,6 +26,8 @@ class FolderWorld {
     uint64_t seed = 1;
     int processes = 3;
     bool confirms = true;  ///< Replies wait for Confirm; false: the rule is left out.
+    bool empties =
+        false;  ///< Somebody removes the files now and then: what only they kept is gone.
     FolderLeaseRules rules = {};
   };
 
@@ -74,7 +76,10 @@ class FolderWorld {
   uint64_t epochs() const { return files_.empty() ? 0 : files_.rbegin()->first; }
   size_t files() const { return files_.size(); }
   const std::string& violation() const { return violation_; }
-  void EmptyFolder() { files_.clear(); }
+  void EmptyFolder() {
+    files_.clear();
+    acknowledged_.clear();
+  }
   void FillDisk(bool full) { full_ = full; }
   void Reboot() {
     for (int i = 0; i < options_.processes; ++i) Kill(i);
@@ -90,6 +95,7 @@ class FolderWorld {
     Instant renewed{};
     std::optional<std::string> snapshot;
     std::vector<std::string> records;
+    uint64_t creation = 0;  // as an inode tells
   };
 
   /// A process, its view of the folder, and what it counts.
@@ -102,6 +108,7 @@ class FolderWorld {
       session_ = session;
       lease = std::make_unique<FolderLease>(
           FolderLease::Options{.self = {name, session, "boot " + std::to_string(world.boots_)},
+                               .created = session == 1,
                                .rules = world.options_.rules},
           *this, *this, std::make_shared<spdlog::logger>(name));
     }
@@ -121,11 +128,14 @@ class FolderWorld {
     Status Create(uint64_t epoch, const EpochHolder& holder, Instant now) override {
       world.Interrupt(*this);
       if (world.files_.contains(epoch)) return Error{Code::kAlreadyExists, "epoch"};
-      world.files_[epoch];
-      world.Interrupt(*this);
       mine = epoch;
-      world.files_[epoch].holder = holder;
-      world.files_[epoch].renewed = now;
+      creation = ++world.creations_;
+      world.files_[epoch].creation = creation;
+      world.Interrupt(*this);
+      if (File* file = Mine()) {
+        file->holder = holder;
+        file->renewed = now;
+      }
       world.Interrupt(*this);
       return {};
     }
@@ -172,7 +182,7 @@ class FolderWorld {
     }
     Result<bool> IsNewest() override {
       world.Interrupt(*this);
-      return mine != 0 && !world.files_.empty() && world.files_.rbegin()->first == mine;
+      return Mine() != nullptr && world.files_.rbegin()->first == mine;
     }
     void Abandon() override {
       world.Interrupt(*this);
@@ -201,7 +211,8 @@ class FolderWorld {
     /// Null where the file was dropped: it is written to and nobody sees it.
     File* Mine() {
       const auto found = world.files_.find(mine);
-      return found == world.files_.end() ? nullptr : &found->second;
+      const bool there = found != world.files_.end() && found->second.creation == creation;
+      return there ? &found->second : nullptr;
     }
 
     FolderWorld& world;
@@ -209,6 +220,7 @@ class FolderWorld {
     std::unique_ptr<FolderLease> lease;
     uint64_t number = 0;
     uint64_t mine = 0;
+    uint64_t creation = 0;
     uint64_t known = 0;  // on its disk
     Instant stands_until{};
 
@@ -231,6 +243,11 @@ class FolderWorld {
 
   void Step(int) {
     now_ += milliseconds(1 + random_() % 20);
+    CheckHolders();
+    if (options_.empties && faults_ && now_ > emptied_ + kBetweenEmptyings && Chance(2)) {
+      emptied_ = now_;
+      EmptyFolder();
+    }
     const int i = Draw();
     Process& process = *processes_[i];
     if (!process.lease) {
@@ -245,6 +262,16 @@ class FolderWorld {
       if (faults_ && Chance(3)) throw Killed{};
     } catch (const Killed&) {
       process.End();
+    }
+  }
+
+  /// Reads are answered by the clock alone: at most one process may go by its own.
+  void CheckHolders() {
+    const Process* holder = nullptr;
+    for (const auto& process : processes_) {
+      if (!process->lease || !process->lease->Holding(now_)) continue;
+      if (holder != nullptr) violation_ = holder->name + " and " + process->name + " both answer";
+      holder = process.get();
     }
   }
 
@@ -266,14 +293,19 @@ class FolderWorld {
     }
   }
 
+  /// A process that stood still must not have missed all that stood in the folder meanwhile.
+  static constexpr Instant kBetweenEmptyings = seconds(10);
+
   Options options_;
   std::mt19937_64 random_;
+  Instant emptied_{};
   Instant now_ = seconds(1);
   bool faults_ = false;
   bool full_ = false;
   int depth_ = 0;
   int boots_ = 1;
   uint64_t sessions_ = 0;
+  uint64_t creations_ = 0;
   std::map<uint64_t, File> files_;
   std::set<uint64_t> ended_;  // sessions
   std::vector<std::unique_ptr<Process>> processes_;
@@ -339,6 +371,29 @@ TEST(FolderLease, AFolderThatWasEmptiedGoesOnAboveAllThatWasKnown) {
   }
 }
 
+// Who answers reads goes by its clock, and may not look at the folder for as long as that allows.
+TEST(FolderLease, WhoseFolderIsEmptiedMayAnswerUntilItsTimeIsUpAndNobodyElseDoes) {
+  FolderWorld world({.processes = 2});
+  ASSERT_TRUE(world.RunUntil([&] { return world.Holder() >= 0; }, seconds(1)));
+  const int holder = world.Holder();
+  world.Run(seconds(5), /*faults=*/false);  // both have looked
+  world.StandStill(holder, seconds(60));
+  world.EmptyFolder();
+  ASSERT_TRUE(world.lease(holder).Holding(world.now())) << "its clock says so";
+  ASSERT_TRUE(world.RunUntil([&] { return world.lease(1 - holder).Holding(world.now()); },
+                             limits::kLease + milliseconds(600)));
+  EXPECT_FALSE(world.lease(holder).Holding(world.now()));
+  EXPECT_EQ(world.violation(), "");
+}
+
+TEST(FolderLease, OneAnswersHoweverOftenTheFolderIsEmptied) {  // I5
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    FolderWorld world({.seed = seed, .processes = 2 + static_cast<int>(seed % 3), .empties = true});
+    world.Run(seconds(60), /*faults=*/true);
+    ASSERT_EQ(world.violation(), "") << "seed " << seed;
+  }
+}
+
 TEST(FolderLease, AFullDiskRefusesAndLosesNothing) {  // I13
   FolderWorld world({});
   world.Run(seconds(5), /*faults=*/false);
@@ -386,6 +441,8 @@ TEST(FolderLease, EachRuleLeftOutLosesSomething) {  // mutation check of I3, I4
   EXPECT_GT(Violations({.confirms = false}), 100);
   EXPECT_GT(Violations({.rules = {.unfinished_epochs_are_passed_over = false}}), 30);
   EXPECT_GT(Violations({.rules = {.earlier_epochs_are_kept = false}}), 10);
+  EXPECT_GT(Violations({.rules = {.vacancy_is_seen_twice = false}}), 0);
+  EXPECT_GT(Violations({.empties = true, .rules = {.emptied_folders_wait = false}}), 30);
 }
 
 }  // namespace

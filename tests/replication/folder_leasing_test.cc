@@ -4,7 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 
+#include "storage/held_shards.h"
+#include "storage/records.h"
+#include "storage/speculation.h"
 #include "tests/replication/test_cluster.h"
 
 namespace starling {
@@ -117,6 +121,94 @@ TEST_F(FolderLeasingTest, WhatTheLogHasDroppedIsKeptAsAWalk) {
   EXPECT_EQ(third.Get("n"), "3");
 }
 
+// --- claims ---
+
+/// A record that grants `key` to `holder` and sets `with`, as a leaseholder writes it.
+Records::Written Grant(TestNode& node, const std::string& key, const std::string& with) {
+  Keyspace& keyspace = node.store().keyspace();
+  const Records::Written written = [&] {
+    const HeldShards held(keyspace);
+    Speculation speculation(keyspace);
+    const KeyRef claimed = keyspace.Ref(0, key);
+    EXPECT_TRUE(keyspace.Lock(claimed).Claim(claimed, "holder", 60'000));
+    const KeyRef other = keyspace.Ref(0, with);
+    keyspace.Lock(other).SetString(other, "1");
+    return keyspace.records().Write(node.lease().epoch, speculation.TakeItems()).value();
+  }();
+  EXPECT_TRUE(node.store().journal().Commit().ok());
+  return written;
+}
+
+void Commit(TestNode& node, const Records::Written& written) {
+  node.store().keyspace().records().Decide({&written.id, 1}, /*commit=*/true);
+  EXPECT_TRUE(node.store().journal().Commit().ok());
+}
+
+std::optional<Stamp> Fence(TestNode& node, const std::string& key) {
+  const KeyRef ref = node.store().keyspace().Ref(0, key);
+  return node.store().keyspace().Lock(ref).ClaimToken(ref);
+}
+
+// What is pending when its holder dies is the next one's to decide.
+TEST_F(FolderLeasingTest, ClaimsAndUndecidedRecordsComeWithTheRecordsAndWithTheSnapshot) {  // I4
+  Begin({"a", "b", "c"});
+  TestNode& first = *Leader();
+  CutAll();
+  const Records::Written granted = Grant(first, "lock", "of the lock");
+  ASSERT_TRUE(Acknowledged(first));
+  Commit(first, granted);
+  const std::optional<Stamp> fence = Fence(first, "lock");
+  ASSERT_TRUE(fence);
+  const Records::Written pending = Grant(first, "pending", "of the pending");
+  ASSERT_TRUE(Acknowledged(first));
+  for (int turn = 0; turn < 2;
+       ++turn) {  // by the first one's records, then by the second's snapshot
+    Leader()->Kill();
+    ASSERT_TRUE(AnotherLeads(300ms));
+    TestNode& next = *Leader();
+    EXPECT_EQ(Fence(next, "lock"), fence) << turn;
+    EXPECT_EQ(next.Get("lock"), "holder");
+    EXPECT_EQ(next.Get("of the lock"), "1");
+    const auto undecided = next.store().keyspace().records().undecided();
+    ASSERT_EQ(undecided.size(), 1u) << turn;
+    EXPECT_EQ(undecided[0].id, pending.id);
+    EXPECT_EQ(next.Get("of the pending"), "");
+  }
+  Commit(*Leader(), pending);
+  EXPECT_TRUE(Fence(*Leader(), "pending"));
+  EXPECT_EQ(Leader()->Get("of the pending"), "1");
+}
+
+TEST_F(FolderLeasingTest, ClaimsAndUndecidedRecordsComeWithAWalk) {  // I4
+  Begin({"a", "b"});
+  TestNode& first = *Leader();
+  TestNode& second = *nodes_[Leader() == nodes_[0] ? 1 : 0];
+  cluster_.Cut(first, second);
+  const Records::Written granted = Grant(first, "lock", "of the lock");
+  ASSERT_TRUE(Acknowledged(first));
+  Commit(first, granted);
+  const std::optional<Stamp> fence = Fence(first, "lock");
+  const Records::Written pending = Grant(first, "pending", "of the pending");
+  for (int i = 0; i < 3; ++i) {
+    first.Incr("n");
+    cluster_.Run(100ms);
+    ASSERT_TRUE(first.store().Checkpoint().ok());
+  }
+  // More than the folder keeps in records: a new snapshot, for which the log reaches back no more.
+  for (int i = 0; i < 18; ++i) first.Set("k", std::string(4 << 20, 'v'));
+  ASSERT_TRUE(Acknowledged(first));
+  ASSERT_LT(cluster_.folder().files.rbegin()->second.snapshot->size(), size_t{8} << 20)
+      << "a walk: the log had every value of the key";
+  first.Kill();
+  ASSERT_TRUE(cluster_.RunUntil([&] { return second.lease().leading; }, 300ms));
+  EXPECT_EQ(Fence(second, "lock"), fence);
+  EXPECT_EQ(second.Get("of the lock"), "1");
+  EXPECT_EQ(second.Get("n"), "3");
+  const auto undecided = second.store().keyspace().records().undecided();
+  ASSERT_EQ(undecided.size(), 1u);
+  EXPECT_EQ(undecided[0].id, pending.id);
+}
+
 TEST_F(FolderLeasingTest, MoreThanTheFolderKeepsBecomesASnapshot) {
   Begin({"a", "b"});
   TestNode& first = *Leader();
@@ -181,6 +273,22 @@ TEST_F(FolderLeasingTest, TheOnlyMemberGoesOnWithoutWhatItHasLost) {
   cluster_.Run(1s);
   EXPECT_EQ(Leader(), nullptr) << "it waits for who might have it";
   EXPECT_TRUE(AnotherLeads(6s));
+}
+
+TEST_F(FolderLeasingTest, NobodyElseLeadsBeforeTheLeaseOfWhoseFolderWasEmptiedIsOver) {  // I5
+  Begin({"a", "b", "c"});
+  TestNode& first = *Leader();
+  const Instant valid_until = first.lease().valid_until;
+  const uint64_t epoch = first.lease().epoch;
+  cluster_.Silence(first);  // so that nobody hears of what it sees
+  cluster_.folder().files.clear();
+  ASSERT_TRUE(cluster_.RunUntil(
+      [&] {
+        TestNode* leader = Leader();
+        return leader != nullptr && leader->lease().epoch > epoch;
+      },
+      5s));
+  EXPECT_GE(cluster_.now(), valid_until) << "until then its answers count by its clock";
 }
 
 TEST_F(FolderLeasingTest, AFolderOfAnotherClusterHasNoVoteHere) {
