@@ -68,6 +68,9 @@ Error EpochFiles::Failed(uint64_t epoch, const char* step) const {
 }
 
 Result<std::vector<uint64_t>> EpochFiles::Epochs() {
+  if (!InPlace(*folder_)) {
+    return Error{Code::kIo, folder_->path + ": it was removed, or another folder stands there"};
+  }
   // A descriptor of its own, since reading a directory moves its place.
   const int copy = openat(folder_->descriptor.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* directory = copy < 0 ? nullptr : fdopendir(copy);
@@ -225,7 +228,7 @@ Status EpochFiles::Renew(Instant now) {
 }
 
 Result<bool> EpochFiles::IsNewest() {
-  if (!file_.valid()) return false;
+  if (!file_.valid() || !InPlace(*folder_)) return false;
   struct stat held {
   }, named{};
   const int folder = folder_->descriptor.get();

@@ -278,6 +278,13 @@ Result<LockFile> LockFile::Acquire(std::shared_ptr<const Folder> folder, const s
                folder->path + "/" + name + " is held by process " + std::to_string(holder)};
 }
 
+bool InPlace(const Folder& folder) {
+  struct stat held {
+  }, named{};
+  return fstat(folder.descriptor.get(), &held) == 0 && lstat(folder.path.c_str(), &named) == 0 &&
+         held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
 bool LockFile::InPlace() const { return held() && SameFile(descriptor_.get(), *folder_, name_); }
 
 void LockFile::Touch() const {

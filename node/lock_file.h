@@ -46,6 +46,10 @@ struct Folder {
   std::string path;
 };
 
+/// Whether its path still names this folder: it may have been removed or renamed, and another stand
+/// there.
+bool InPlace(const Folder& folder);
+
 /// Creates a file whole or not at all: kAlreadyExists where `name` is there. With `durable` it is
 /// on stable storage when this returns. Other errors: kIo. On failure nothing is left under `name`.
 Status CreateWhole(const Folder& folder, const std::string& name, std::string_view content,

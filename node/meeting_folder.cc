@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "node/address.h"
 
@@ -133,7 +135,10 @@ Result<std::unique_ptr<MeetingFolder>> MeetingFolder::Open(const std::string& ba
   std::unique_ptr<MeetingFolder> folder(new MeetingFolder);
   folder->log_ = std::move(log);
   folder->private_ = base.empty();
-  folder->base_ = base.empty() ? DefaultBase() : base;
+  // Where it is must not change with the process's working directory.
+  std::error_code error;
+  folder->base_ = base.empty() ? DefaultBase() : std::filesystem::absolute(base, error).string();
+  if (error) return Error{Code::kIo, "meeting folder: " + base + ": " + error.message()};
   folder->cluster_ = cluster;
   if (Status opened = folder->OpenFolder(); !opened) return opened.error();
   return folder;
@@ -181,7 +186,7 @@ Result<ClusterRecord> MeetingFolder::EnsureCluster(const ClusterRecord& candidat
 }
 
 Status MeetingFolder::RepairOwnEntry() {
-  if (!entry_.held() || entry_.InPlace()) return {};
+  if (!entry_.held() || (entry_.InPlace() && InPlace(*folder_))) return {};
   log_->warn("the meeting folder was cleaned, publishing again: folder={}", folder_->path);
   // The folder itself may have gone, and its path may name a new one.
   entry_ = LockFile();

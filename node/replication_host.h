@@ -107,7 +107,7 @@ class ReplicationHost final : private TransportHandler {
   void ScanMeetingFolder();
   /// Lets the meeting folder vote, whichever folder stands there now.
   void OpenEpochs(uint64_t cluster);
-  void FollowFolder();
+  void FollowFolder(const std::optional<ClusterRecord>& record);
   void WatchFolder();
   std::vector<std::string> SortedVoters() const;
   void WarnOfOtherVoters(const ClusterRecord& record);
@@ -162,6 +162,7 @@ class ReplicationHost final : private TransportHandler {
   struct EndWatch;
   std::map<uint64_t, std::unique_ptr<EndWatch>> ends_;  // by session
   std::shared_ptr<const Folder> followed_;
+  uint64_t epochs_cluster_ = 0;  // whose the epochs are
   std::unique_ptr<EpochFiles> epochs_;
   std::unique_ptr<FolderWatch> watch_;
   std::unique_ptr<SeedResolver> resolver_;

@@ -76,15 +76,17 @@ void ReplicationHost::OpenEpochs(uint64_t cluster) {
   }
   BeginBurst();
   followed_ = meeting_->folder();
+  epochs_cluster_ = cluster;
   epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways);
   replicator_->UseEpochFolder(*epochs_, cluster, *boot, Now(), effects_);
   CarryOut();
 }
 
-void ReplicationHost::FollowFolder() {
+void ReplicationHost::FollowFolder(const std::optional<ClusterRecord>& record) {
   if (epochs_ == nullptr || meeting_->folder() == followed_) return;
   followed_ = meeting_->folder();
-  epochs_->Move(followed_);
+  // Another cluster's epochs are none of ours, which are over then.
+  if (record && record->id == epochs_cluster_) epochs_->Move(followed_);
   // Not within the watch's own call.
   asio::post(io_, [this] { WatchFolder(); });
 }
@@ -100,7 +102,7 @@ void ReplicationHost::ScanMeetingFolder() {
   }
   scan_failed_ = false;
   BeginBurst();
-  FollowFolder();
+  FollowFolder(view->record);
   replicator_->OnMeetingFolder(view->addresses, view->record, Now(), effects_);
   replicator_->OnEpochFolder(Now(), effects_);
   CarryOut();

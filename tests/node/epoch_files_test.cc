@@ -182,6 +182,23 @@ TEST_F(EpochFilesTest, WhoseFileWasTakenAwayIsNotTheNewest) {
   EXPECT_FALSE(*a_.IsNewest());
 }
 
+// DESIGN.md section 6: "the path still names its file".
+TEST_F(EpochFilesTest, WhoseFolderWasMovedAwayIsNotTheNewest) {
+  const std::string place = home_ / "meet";
+  std::filesystem::create_directory(place);
+  EpochFiles files(Open(place), /*synced=*/false);
+  ASSERT_TRUE(files.Create(1, kA, seconds(5)));
+  ASSERT_TRUE(*files.IsNewest());
+  std::filesystem::rename(place, home_ / "away");
+  EXPECT_FALSE(*files.IsNewest()) << "nothing stands there";
+  std::filesystem::create_directory(place);
+  EXPECT_FALSE(*files.IsNewest()) << "another stands there";
+  EXPECT_EQ(files.Epochs().error().code, Code::kIo) << "who holds it elsewhere is not known";
+  files.Move(Open(place));
+  EXPECT_FALSE(*files.IsNewest());
+  EXPECT_TRUE(files.Epochs()->empty());
+}
+
 // Once the folder has been as it is for a while, it is not listed each time.
 TEST_F(EpochFilesTest, AnyLaterEpochIsSeenAtOnceHoweverLongTheFolderWasLeftAlone) {
   ASSERT_TRUE(a_.Create(3, kA, seconds(5)));
@@ -222,7 +239,7 @@ TEST_F(EpochFilesTest, AKilledHoldersRecordsAreTakenOverAtOnce) {  // I4
   ChildProcess child([&](ChildProcess::Line& parent) {
     EpochFiles files(Open(home_.path()), false);
     Kept kept;
-    FolderLease lease({.self = kB}, files, kept, log);
+    FolderLease lease({.self = kB, .created = true}, files, kept, log);
     lease.OnTick(seconds(10));
     const bool acknowledged = lease.Keep("kept", seconds(10)) && lease.Confirm(seconds(10));
     parent.Say(acknowledged ? "acknowledged" : "failed");

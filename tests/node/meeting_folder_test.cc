@@ -199,5 +199,22 @@ TEST_F(MeetingFolderTest, AFolderThatWasCleanedIsFilledAgain) {
   EXPECT_EQ(a->Scan()->addresses, std::vector<Address>{"127.0.0.1:1002"});
 }
 
+TEST_F(MeetingFolderTest, AFolderThatWasMovedAwayIsMadeAgain) {
+  const auto a = Open();
+  const auto b = Open();
+  ASSERT_TRUE(a->Publish("a", "127.0.0.1:1001").ok());
+  ASSERT_TRUE(b->Publish("b", "127.0.0.1:1002").ok());
+  const auto record = a->EnsureCluster(NewClusterRecord("a"));
+  ASSERT_TRUE(record.ok());
+  const auto before = a->folder();
+  std::filesystem::rename(temp_ / "starling/test", temp_ / "starling/away");
+  ASSERT_TRUE(a->Scan().ok());
+  EXPECT_NE(a->folder(), before);
+  const auto seen = b->Scan();
+  ASSERT_TRUE(seen.ok()) << seen.error().message;
+  EXPECT_EQ(seen->addresses, std::vector<Address>{"127.0.0.1:1001"});
+  EXPECT_EQ(seen->record->id, record->id);
+}
+
 }  // namespace
 }  // namespace starling
