@@ -70,6 +70,10 @@ class Kv {
   Kv(std::shared_ptr<NodeCore> core, const LevelOptions& options)
       : core_(std::move(core)), options_(options) {}
 
+  /// `call` with the keys as the level has them.
+  template <typename Call>
+  auto Run(Call&& call) const;
+
   std::shared_ptr<NodeCore> core_;
   LevelOptions options_;
 };

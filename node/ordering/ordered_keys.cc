@@ -55,6 +55,13 @@ Result<std::optional<std::string>> OrderedKeys::Get(std::string_view key) {
   return Text(Ask(key, {"GET", std::string(key)}, Kind::kRead));
 }
 
+Result<bool> OrderedKeys::Get(std::string_view key, std::string& value) {
+  Result<std::optional<std::string>> found = Get(key);
+  if (!found) return found.error();
+  value = found->has_value() ? std::move(**found) : std::string();
+  return found->has_value();
+}
+
 Status OrderedKeys::Set(std::string_view key, std::string_view value,
                         std::optional<milliseconds> ttl) {
   if (value.size() > kMaxTextBytes) {
@@ -87,8 +94,13 @@ Result<bool> OrderedKeys::Persist(std::string_view key) {
   return OneOrNone(Ask(key, {"PERSIST", std::string(key)}, Kind::kWrite));
 }
 
-Result<int64_t> OrderedKeys::Ttl(std::string_view key) {
-  return Integer(Ask(key, {"PTTL", std::string(key)}, Kind::kRead));
+Result<TimeToLive> OrderedKeys::Ttl(std::string_view key) {
+  const Result<int64_t> left = Integer(Ask(key, {"PTTL", std::string(key)}, Kind::kRead));
+  if (!left) return left.error();
+  TimeToLive life;
+  life.exists = *left != -2;
+  if (*left >= 0) life.remaining = milliseconds(*left);  // -1: it does not expire
+  return life;
 }
 
 Result<int64_t> OrderedKeys::Add(std::string_view key, int64_t n) {

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "node/node_core.h"
+#include "starling/kv.h"
 #include "starling/level.h"
 #include "starling/result.h"
 
@@ -22,13 +23,14 @@ class OrderedKeys {
   OrderedKeys(NodeCore& core, const LevelOptions& options) : core_(core), options_(options) {}
 
   Result<std::optional<std::string>> Get(std::string_view key);
+  /// False: no such key; `value` is empty.
+  Result<bool> Get(std::string_view key, std::string& value);
   Status Set(std::string_view key, std::string_view value,
              std::optional<std::chrono::milliseconds> ttl);
   Result<bool> Delete(std::string_view key);
   Result<bool> Expire(std::string_view key, std::chrono::milliseconds ttl);
   Result<bool> Persist(std::string_view key);
-  /// In milliseconds: -2 no such key, -1 it does not expire.
-  Result<int64_t> Ttl(std::string_view key);
+  Result<TimeToLive> Ttl(std::string_view key);
   Result<int64_t> Add(std::string_view key, int64_t n);
   /// Sets it to 0 where it holds an integer; what it held.
   Result<std::optional<std::string>> TakeCounter(std::string_view key);
