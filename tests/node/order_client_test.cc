@@ -2,6 +2,7 @@
 /// reads there.
 #include "node/ordering/order_client.h"
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -101,6 +102,41 @@ TEST_F(OrderClientTest, AnotherNodesWaitDoesNotWaitHere) {
   const auto reply = client.Ask({.words = {"WAIT", "5", "0"}, .blocks = true}, seconds(20));
   ASSERT_TRUE(reply.ok()) << reply.error().message;
   EXPECT_EQ(*reply, ":0\r\n") << "nothing is known here of what its client wrote";
+  client.Close();
+}
+
+// DESIGN.md section 6: many claims share one round of the majority.
+TEST_F(OrderClientTest, ClaimsThatComeTogetherShareARound) {
+  OrderExecutor runs(*leader_, commands_, scripting_, log_);
+  OrderClient client(*leader_, runs, 0, /*alone=*/false);
+  const auto first = client.Ask({.words = {"SET", "first", "x", "NX"}}, seconds(20));
+  ASSERT_TRUE(first.ok()) << first.error().message;
+  std::atomic<int> rounds = 0;
+  const auto subscription = leader_->lease().SubscribeMajority([&](uint64_t, Stamp) { ++rounds; });
+  // While a script runs they gather.
+  const std::string busy =
+      "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end "
+      "local until_ = now() + 300000 repeat until now() > until_ return 1";
+  std::promise<void> ended;
+  client.Start({.words = {"EVAL", busy, "0"}}, seconds(20), [&](const Result<std::string>& reply) {
+    EXPECT_TRUE(reply.ok());
+    ended.set_value();
+  });
+  constexpr int kClaims = 50;
+  std::atomic<int> granted = 0, answered = 0;
+  for (int i = 0; i < kClaims; ++i) {
+    client.Start({.words = {"SET", "k" + std::to_string(i), "x", "NX"}}, seconds(20),
+                 [&](const Result<std::string>& reply) {
+                   if (reply.ok() && *reply == "+OK\r\n") ++granted;
+                   ++answered;
+                 });
+  }
+  ended.get_future().wait();
+  EXPECT_TRUE(Eventually([&] { return answered == kClaims; }));
+  EXPECT_EQ(granted, kClaims);
+  leader_->lease().Unsubscribe(subscription);
+  EXPECT_GE(rounds, 1);
+  EXPECT_LE(rounds, kClaims / 10);
   client.Close();
 }
 

@@ -401,6 +401,34 @@ TEST(Forwarding, DropsWhatAProcessWaitsForThatIsAwayForAMinute) {
   EXPECT_EQ(leader.dropped, std::vector{away});
 }
 
+// What a client's pipeline or many clients give at once costs one message, up to a bound.
+TEST(Forwarding, SendsOrdersInBatches) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  Node& asks = world.at(0);
+  const auto submit = [&](size_t count) {
+    std::vector<std::pair<uint64_t, Order>> orders;
+    for (size_t i = 0; i < count; ++i) {
+      const uint64_t number = world.fates.size() + 1;
+      world.fates[number];
+      orders.emplace_back(number, Order{1, std::to_string(number), false, 3s});
+    }
+    (void)asks.sender.Take();
+    asks.asking->Submit(std::move(orders), world.now);
+    std::vector<size_t> sent;  // orders of each message
+    for (const auto& message : asks.sender.Take()) {
+      EXPECT_EQ(message.to, world.at(1).id());
+      const auto& forwarded = std::get<ForwardingMessage>(message.held.message);
+      sent.push_back(std::get<Orders>(forwarded).orders.size());
+    }
+    return sent;
+  };
+  EXPECT_EQ(submit(100), std::vector<size_t>{100});
+  EXPECT_EQ(submit(limits::kOrdersPerMessage + 1),
+            (std::vector<size_t>{limits::kOrdersPerMessage, 1}));
+}
+
 TEST(Forwarding, KeepsAnAnswerUntilWhatItTellsOfIsHeld) {
   World world(1);
   world.Lead(1);
