@@ -28,10 +28,6 @@ constexpr ConditionWord kConditions[] = {
     {"ifdne", ValueCondition::Kind::kDigestNotEqual},
 };
 
-bool IsHex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /// XXH3 of 64 bits, as 16 hexadecimal digits.
 std::string DigestOf(std::string_view text) {
   char digits[kDigestSize + 1];
@@ -80,14 +76,12 @@ bool TakeCondition(Arguments arguments, size_t& at, ValueCondition& condition) {
 
 bool CheckCondition(CommandContext& context, const ValueCondition& condition,
                     const std::optional<KeyView>& view) {
-  if (!condition.given()) return true;
-  const std::string_view digest = condition.operand;
-  if (ComparesDigests(condition) &&
-      (digest.size() != kDigestSize || !std::all_of(digest.begin(), digest.end(), IsHex))) {
-    context.reply.Error("ERR a digest has exactly 16 hexadecimal characters");
-    return false;
-  }
-  return CheckType(context, view, KeyType::kString);
+  // As in Redis: of a key that is not there nothing is compared.
+  if (!condition.given() || !view) return true;
+  if (!CheckType(context, view, KeyType::kString)) return false;
+  if (!ComparesDigests(condition) || condition.operand.size() == kDigestSize) return true;
+  context.reply.Error("ERR must be exactly 16 hexadecimal characters");
+  return false;
 }
 
 bool Meets(const ValueCondition& condition, const std::optional<KeyView>& view) {

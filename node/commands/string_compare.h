@@ -23,7 +23,8 @@ struct ValueCondition {
 /// or a second one.
 bool TakeCondition(Arguments arguments, size_t& at, ValueCondition& condition);
 /// False, and an error is replied, where the condition cannot be asked of what was found: the key
-/// holds no string, or the digest is none.
+/// holds no string, or the digest has not 16 characters (redis/redis#14502). What is absent can be
+/// asked anything.
 bool CheckCondition(CommandContext& context, const ValueCondition& condition,
                     const std::optional<KeyView>& view);
 /// Whether the value, or its absence, meets the condition: what is absent equals nothing.

@@ -166,8 +166,18 @@ TEST_F(StringCommandsTest, DigestsCompareAsTheValuesDo) {
   EXPECT_EQ(node_.Do("SET k w IFDEQ " + digest), "+OK\r\n");
   EXPECT_EQ(node_.Do("DELEX k IFDEQ " + digest), ":0\r\n");
   EXPECT_EQ(node_.Do("DELEX k IFDNE " + digest), ":1\r\n");
-  EXPECT_EQ(node_.Do("DELEX k IFDEQ 12"),
-            "-ERR a digest has exactly 16 hexadecimal characters\r\n");
+  EXPECT_EQ(node_.Do("DELEX k IFDEQ 12"), ":0\r\n") << "nothing to compare";
+  EXPECT_EQ(node_.Do("SET k v IFDEQ 12"), "$-1\r\n");
+  EXPECT_EQ(node_.Do("SET k v IFDNE 12"), "+OK\r\n");
+  const std::string wrong = "-ERR must be exactly 16 hexadecimal characters\r\n";
+  EXPECT_EQ(node_.Do("SET k v IFDNE 12"), wrong);
+  EXPECT_EQ(node_.Do("DELEX k IFDEQ 12"), wrong);
+  EXPECT_EQ(node_.Do(Words{"DELEX", "k", "IFDEQ", ""}), wrong);
+  std::string upper = node_.Do("DIGEST k").substr(5, 16);
+  std::transform(upper.begin(), upper.end(), upper.begin(), ::toupper);
+  EXPECT_EQ(node_.Do("DELEX k IFDEQ " + upper), ":1\r\n") << "in capitals, too";
+  node_.Do("SADD set a");
+  EXPECT_TRUE(node_.Do("DELEX set IFDEQ 12").starts_with("-WRONGTYPE")) << "the type comes first";
 }
 
 }  // namespace
