@@ -12,6 +12,7 @@
 #include "node/ordering/order_steps.h"
 #include "node/ordering/route.h"
 #include "node/random_number.h"
+#include "node/scripting/scripting.h"
 
 namespace starling {
 namespace {
@@ -42,6 +43,7 @@ OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scr
       blocked_(runtime.store().keyspace(), [this] { Wake(touched_); }),
       claims_(runtime.store().keyspace()),
       thread_([this] { Serve(); }) {
+  scripting.SetLog(log_);
   runtime_.SetOrderRunner(this);
   subscription_ = runtime_.lease().Subscribe([this](const LeaseView&) { Wake(lease_changed_); });
   majority_subscription_ =

@@ -32,9 +32,12 @@ struct ScriptRun {
   std::function<std::string()> must_end{};
   /// Called before the first command that may write.
   std::function<void()> on_write{};
+  /// Takes a line of redis.log, at Redis's levels: 0 debug, 1 verbose, 2 notice, 3 warning.
+  std::function<void(int level, std::string_view line)> on_log{};
 
   ClientState client{};  ///< The script's own: its database, its protocol (redis.setresp).
   bool wrote = false;
+  int log_lines = 0;  ///< By redis.log.
 };
 
 class Interpreter {

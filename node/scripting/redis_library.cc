@@ -1,6 +1,7 @@
 // The functions under `redis` in scripts.
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <lua.hpp>
@@ -16,6 +17,10 @@
 
 namespace starling {
 namespace {
+
+/// Of what scripts say by redis.log: bytes of a line, as in Redis, and lines of one run.
+constexpr size_t kMaxLogBytes = 1024;
+constexpr int kMaxLogLines = 100;
 
 /// Raises `{err = text}`.
 int Raise(lua_State* lua, std::string_view text) {
@@ -148,7 +153,24 @@ int Log(lua_State* lua) {
   }
   const lua_Number level = lua_tonumber(lua, 1);
   if (level < 0 || level > 3) return Raise(lua, "ERR Invalid debug level.");
-  // What a script says may hold values and credentials, which never stand in the node's log.
+  ScriptRun& run = Interpreter::Of(lua).run();
+  if (run.log_lines == kMaxLogLines) return 0;
+  ++run.log_lines;
+  std::string text;
+  for (int i = 2; i <= lua_gettop(lua) && text.size() < kMaxLogBytes; ++i) {
+    size_t size = 0;
+    const char* word = lua_tolstring(lua, i, &size);
+    if (word == nullptr) continue;
+    if (!text.empty()) text += ' ';
+    text.append(word, std::min(size, kMaxLogBytes - std::min(text.size(), kMaxLogBytes)));
+  }
+  // A line is one line, whatever a script says.
+  std::replace_if(
+      text.begin(), text.end(),
+      [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
+  std::replace(text.begin(), text.end(), '"', '\'');
+  if (run.log_lines == kMaxLogLines) text += " (no more of this script's)";
+  if (run.on_log) run.on_log(static_cast<int>(level), text);
   return 0;
 }
 

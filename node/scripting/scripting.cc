@@ -188,6 +188,11 @@ void Scripting::Run(CommandContext& context, Arguments arguments, const std::str
     State expected = State::kRunning;
     state_.compare_exchange_strong(expected, State::kWrote);
   };
+  run.on_log = [this](int level, std::string_view line) {
+    constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::debug,
+                                                     spdlog::level::info, spdlog::level::warn};
+    if (log_) log_->log(kLevels[level], "event=script_log text=\"{}\"", line);
+  };
   const size_t start = context.reply.out().size();
   interpreter_->Run(run);
   state_ = State::kIdle;

@@ -14,6 +14,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+
+#include <spdlog/logger.h>
 
 #include "node/command.h"
 #include "node/scripting/interpreter.h"
@@ -35,6 +38,9 @@ struct ScriptLimits {
 class Scripting {
  public:
   explicit Scripting(ScriptLimits limits = {}) : limits_(limits) {}
+
+  /// Where lines go that scripts write by redis.log; before the first script. Default: nowhere.
+  void SetLog(std::shared_ptr<spdlog::logger> log) { log_ = std::move(log); }
 
   /// EVAL and EVAL_RO: runs a text, and knows it from then on.
   void Eval(CommandContext& context, Arguments arguments, bool read_only);
@@ -69,6 +75,7 @@ class Scripting {
   void Forget();
 
   const ScriptLimits limits_;
+  std::shared_ptr<spdlog::logger> log_;
   std::atomic<State> state_{State::kIdle};
   std::atomic<bool> stopped_{false};
 

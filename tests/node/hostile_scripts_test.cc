@@ -63,6 +63,7 @@ TEST_F(HostileScriptTest, LoadNoBytecode) {
   EXPECT_THAT(Eval("loadstring('x = 1')()"), HasSubstr("readonly"));
 }
 
+// 256 MB by default. TearDown shows that the node lives on and the next script has room.
 TEST_F(HostileScriptTest, AreEndedWhereTheyTakeTooMuchMemory) {
   for (const char* script :
        {"return string.rep('x', 1e10)", "local t = {} while true do t[#t+1] = {} end",
@@ -73,10 +74,18 @@ TEST_F(HostileScriptTest, AreEndedWhereTheyTakeTooMuchMemory) {
         "return cjson.encode(t)",
         "local t = {1} for i = 1, 60 do t = {t, t} end return cjson.encode(t)",
         "local s = string.rep('x', 1e6) local t = {} for i = 1, 1e5 do t[i] = s end "
-        "return cmsgpack.pack(t)",
-        "return unpack({}, 1, 1e9)", "return struct.pack('c2000000000', 'x')"}) {
-    EXPECT_EQ(Eval(script)[0], '-') << script;
+        "return cmsgpack.pack(t)"}) {
+    const std::string reply = Eval(script);
+    EXPECT_THAT(reply, StartsWith("-ERR")) << script;
+    EXPECT_THAT(reply, HasSubstr("not enough memory")) << script;
   }
+  EXPECT_THAT(Eval("return unpack({}, 1, 1e9)"), HasSubstr("too many results to unpack"));
+  EXPECT_THAT(Eval("return struct.pack('c2000000000', 'x')"), HasSubstr("integral size overflow"));
+}
+
+TEST_F(HostileScriptTest, MayTakeAsMuchMemoryAsTheLimitLeaves) {
+  EXPECT_EQ(Eval("return #string.rep('x', 4e7)"), ":40000000\r\n");
+  EXPECT_THAT(Eval("return #string.rep('x', 3e8)"), HasSubstr("not enough memory"));
 }
 
 TEST_F(HostileScriptTest, AreEndedWhereTheirReplyIsTooLarge) {
