@@ -11,7 +11,13 @@ using Kind = KeyOperation::Kind;
 
 KeyOperation Op(Kind kind, std::string argument, std::optional<std::string> result, int64_t called,
                 int64_t returned) {
-  return {kind, std::move(argument), std::move(result), called, returned, false, 0, {}};
+  KeyOperation operation;
+  operation.kind = kind;
+  operation.argument = std::move(argument);
+  operation.result = std::move(result);
+  operation.called = called;
+  operation.returned = returned;
+  return operation;
 }
 
 bool Possible(const std::vector<KeyOperation>& operations) {
@@ -151,6 +157,50 @@ TEST(Linearizability, IsMostlyBrokenByOneWrongAnswer) {
     EXPECT_FALSE(Possible(history)) << i;
   }
   EXPECT_GT(broken, 5);
+}
+
+/// Tries every order of the operations from the one given: those that are unknown may be left out.
+bool SomeOrderFits(const std::vector<KeyOperation>& history, uint64_t taken,
+                   const std::optional<std::string>& value) {
+  const auto has = [&](size_t i) { return (taken >> i & 1) != 0; };
+  int64_t deadline = KeyOperation::kNever;
+  for (size_t i = 0; i < history.size(); ++i) {
+    if (!has(i) && !history[i].unknown) deadline = std::min(deadline, history[i].returned);
+  }
+  if (deadline == KeyOperation::kNever) return true;
+  for (size_t i = 0; i < history.size(); ++i) {
+    const KeyOperation& one = history[i];
+    if (has(i) || one.called > deadline) continue;
+    std::optional<std::string> after = value;
+    std::optional<std::string> result = value;
+    const bool equal = value == one.argument;
+    if (one.kind == Kind::kSet) after = one.argument;
+    if (one.kind == Kind::kDelete || (one.kind == Kind::kDeleteIfEqual && equal)) after.reset();
+    if (one.kind == Kind::kSetIfAbsent && !value) after = one.argument;
+    if (one.kind == Kind::kDelete) result = value ? "1" : "0";
+    if (one.kind == Kind::kDeleteIfEqual) result = equal ? "1" : "0";
+    if (one.kind == Kind::kSetIfAbsent) result = value ? std::nullopt : std::optional("OK");
+    const bool fits = one.unknown || one.kind == Kind::kSet || one.result == result;
+    if (fits && SomeOrderFits(history, taken | uint64_t{1} << i, after)) return true;
+  }
+  return false;
+}
+
+TEST(Linearizability, IsWhatSomeOrderOfAllShows) {
+  std::mt19937_64 random(3);
+  int possible = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::vector<KeyOperation> history = HistoryOfOneCopy(random, 4, 7);
+    for (KeyOperation& one : history) one.unknown = one.unknown || random() % 4 == 0;
+    std::swap(history[random() % 7].result, history[random() % 7].result);
+    const bool expected = SomeOrderFits(history, 0, std::nullopt);
+    possible += expected ? 1 : 0;
+    ASSERT_EQ(Possible(history), expected) << i;
+    for (KeyOperation& one : history) one.ran = static_cast<int64_t>(random() % 9);  // any hint
+    ASSERT_EQ(Possible(history), expected) << i;
+  }
+  EXPECT_GT(possible, 300);
+  EXPECT_LT(possible, 2700);
 }
 
 }  // namespace

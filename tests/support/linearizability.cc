@@ -66,14 +66,21 @@ class Search {
       : operations_(std::move(operations)), steps_left_(max_steps) {
     std::stable_sort(operations_.begin(), operations_.end(),
                      [](const auto& a, const auto& b) { return a.called < b.called; });
-    for (const KeyOperation& operation : operations_) must_ += Returns(operation) ? 1 : 0;
+    for (const KeyOperation& operation : operations_) {
+      must_ += Returns(operation) ? 1 : 0;
+      hinted_ = hinted_ || operation.ran != KeyOperation::kNever;
+    }
+    for (size_t i = 0; i < operations_.size(); ++i) tried_.push_back(i);
+    std::stable_sort(tried_.begin(), tried_.end(), [this](size_t a, size_t b) {
+      return operations_[a].ran < operations_[b].ran;
+    });
     taken_.resize((operations_.size() + 63) / 64);
   }
 
   Linearization Run() {
     Linearization found;
     found.possible = Extend();
-    found.gave_up = steps_left_ == 0;
+    found.gave_up = !found.possible && steps_left_ == 0;
     if (found.possible) return found;
     for (const size_t index : longest_) found.longest.push_back(operations_[index]);
     std::vector<bool> taken(operations_.size());
@@ -92,7 +99,7 @@ class Search {
 
  private:
   struct Frame {
-    size_t next = 0;  // the operation to try next
+    size_t next = 0;  // the place in tried_ of the operation to try next
     Value value;      // before it
   };
 
@@ -117,36 +124,43 @@ class Search {
 
   /// Depth first, without recursion: histories are long.
   bool Extend() {
-    std::vector<Frame> frames = {{0, Value()}};
+    std::vector<Frame> frames(1);
     std::vector<size_t> order;
     size_t done = 0;  // of those that must be
     while (!frames.empty()) {
       if (done == must_) return true;
       while (first_ < operations_.size() && Taken(first_)) ++first_;
       Frame& frame = frames.back();
-      if (frame.next < first_) frame.next = first_;
+      // Without hints they are tried in the order of their calls, which ends at the deadline.
+      if (!hinted_ && frame.next < first_) frame.next = first_;
       const int64_t deadline = Deadline();
       bool went = false;
-      for (; frame.next < operations_.size() && operations_[frame.next].called <= deadline;
-           ++frame.next) {
-        if (Taken(frame.next)) continue;
+      while (!went && frame.next < tried_.size()) {
+        const size_t index = tried_[frame.next];
+        const bool late = operations_[index].called > deadline;
+        if (late && !hinted_) break;
+        ++frame.next;
+        if (late || Taken(index)) continue;
         if (steps_left_ == 0) return false;
         --steps_left_;
-        const KeyOperation& operation = operations_[frame.next];
-        Outcome outcome = Step(frame.value, operation);
+        Outcome outcome = Step(frame.value, operations_[index]);
         if (!outcome.fits) continue;
-        Flip(frame.next);
+        // What changes nothing need not happen; and where its answer says that it has changed
+        // nothing, what must happen may as well do so now.
+        const bool must = Returns(operations_[index]);
+        const bool idle = outcome.after == frame.value;
+        if (idle && !must) continue;
+        if (idle && operations_[index].kind != Kind::kSet) frame.next = tried_.size();
+        Flip(index);
         if (!visited_.insert({taken_, outcome.after}).second) {
-          Flip(frame.next);
+          Flip(index);
           continue;
         }
-        order.push_back(frame.next);
-        done += Returns(operation) ? 1 : 0;
+        order.push_back(index);
+        done += must ? 1 : 0;
         if (order.size() > longest_.size()) longest_ = order;
-        ++frame.next;
         frames.push_back({0, std::move(outcome.after)});
         went = true;
-        break;
       }
       if (went) continue;
       frames.pop_back();
@@ -162,7 +176,9 @@ class Search {
   std::vector<KeyOperation> operations_;
   uint64_t steps_left_;
   size_t must_ = 0;
-  size_t first_ = 0;  // all before it are taken
+  bool hinted_ = false;
+  std::vector<size_t> tried_;  // the operations in the order in which they are tried
+  size_t first_ = 0;           // all before it are taken
   std::vector<uint64_t> taken_;
   std::vector<size_t> longest_;
   std::unordered_set<Visited, VisitedHash> visited_;

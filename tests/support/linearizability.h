@@ -36,6 +36,8 @@ struct KeyOperation {
   bool unknown = false;  ///< Its outcome: `result` says nothing, it counts as never returned.
   int client = 0;        ///< For people.
   std::string expected;  ///< Of kSetIfEqual.
+  /// Where it is believed to stand in the order of effects: tried first, never relied on.
+  int64_t ran = kNever;
 };
 
 struct Linearization {

@@ -133,7 +133,15 @@ void LeasedChecker::OnRan(uint64_t number, uint64_t epoch, bool wrote) {
   }
   run.epoch = epoch;
   run.wrote = wrote;
-  for (auto& [history, step] : run.steps) step->segment = history->segment;
+  for (auto& [history, step] : run.steps) {
+    step->segment = history->segment;
+    // Many run in one moment where a node goes on that stood still.
+    int64_t last = world_.now().count() - 1;
+    for (const auto& other : history->steps) {
+      if (other->operation.ran != KeyOperation::kNever) last = std::max(last, other->operation.ran);
+    }
+    step->operation.ran = last + 1;
+  }
 }
 
 void LeasedChecker::OnReply(uint64_t number, const Origin& origin, Stamp upto, bool ordered) {
@@ -219,7 +227,7 @@ void LeasedChecker::Check(const History& history, const std::vector<KeyOperation
   for (const auto& step : history.hidden) {
     KeyOperation one = step->operation;
     one.called = history.since;
-    one.returned = KeyOperation::kNever;
+    one.returned = one.ran = KeyOperation::kNever;
     one.unknown = true;
     // It has set what it set.
     if (one.kind == Kind::kSetIfEqual) one.kind = Kind::kSet;
