@@ -11,6 +11,10 @@
 namespace starling::sim {
 namespace {
 
+/// A run fails where more than one in so many histories is not decided; a few say nothing yet.
+constexpr uint64_t kHistoriesOfOneGivenUp = 100;
+constexpr uint64_t kFewGivenUp = 10;
+
 void RunOne(const ProgramOptions& options, Total& total) {
   const RunReport report = RunChecked(options.run, options.repeat_every > 0);
   if (report.violation) Explain(options.run, report);
@@ -71,9 +75,16 @@ int Main(int count, char** words) {
       static_cast<unsigned long long>(total.sum.epochs),
       static_cast<unsigned long long>(total.sum.majorities),
       static_cast<unsigned long long>(total.sum.frames));
+  const SearchCounts& searches = total.sum.searches;
+  std::printf("%llu histories searched for an order, %llu of them given up\n",
+              static_cast<unsigned long long>(searches.histories),
+              static_cast<unsigned long long>(searches.undecided));
+  const bool decided = searches.undecided <= kFewGivenUp ||
+                       searches.undecided * kHistoriesOfOneGivenUp <= searches.histories;
+  if (!decided) std::printf("FAILED: too many were given up: they say nothing\n");
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(total.passed),
               static_cast<unsigned long long>(total.failed));
-  return total.failed == 0 ? 0 : 1;
+  return total.failed == 0 && decided ? 0 : 1;
 }
 
 }  // namespace

@@ -221,3 +221,4 @@ class Run {
 RunReport RunSeed(const RunOptions& options) { return Run(options).Go(); }
 
 }  // namespace starling::sim
+    report.searches = world_.searches();

@@ -41,6 +41,7 @@ struct RunReport {
   uint64_t epochs = 0;      ///< In which somebody led.
   uint64_t majorities = 0;  ///< Acknowledgements by a majority.
   Duration virtual_time{0};
+  SearchCounts searches;
 };
 
 RunReport RunSeed(const RunOptions& options);

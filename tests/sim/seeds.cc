@@ -54,6 +54,7 @@ SeedOutcome ToOutcome(const RunReport& report) {
   outcome.frames = report.frames;
   outcome.epochs = report.epochs;
   outcome.majorities = report.majorities;
+  outcome.searches = report.searches;
   outcome.virtual_nanoseconds = report.virtual_time.count();
   outcome.failed = report.violation.has_value();
   if (report.violation) {
@@ -107,6 +108,8 @@ void Collect(const RunOptions& options, int pipe_end, int status, bool quiet, To
   total.sum.frames += outcome.frames;
   total.sum.epochs += outcome.epochs;
   total.sum.majorities += outcome.majorities;
+  total.sum.searches.histories += outcome.searches.histories;
+  total.sum.searches.undecided += outcome.searches.undecided;
   total.sum.virtual_nanoseconds += outcome.virtual_nanoseconds;
 }
 

@@ -21,6 +21,7 @@ struct SeedOutcome {
   uint64_t frames = 0;
   uint64_t epochs = 0;
   uint64_t majorities = 0;
+  SearchCounts searches;
   int64_t virtual_nanoseconds = 0;
   bool failed = false;
   char invariant[16] = {};

@@ -40,6 +40,12 @@ struct WorldOptions {
 
 struct Violation {
   std::string invariant;  ///< "I2"
+/// Of the searches for an order in which what clients saw could have come from one copy.
+struct SearchCounts {
+  uint64_t histories = 0;
+  uint64_t undecided = 0;  ///< Of these: given up for want of steps.
+};
+
   std::string text;
 };
 
@@ -102,6 +108,11 @@ class World final : public NodeObserver {
   uint64_t faults() const { return faults_; }
 
   // --- NodeObserver ---
+  void CountSearch(bool gave_up) {
+    ++searches_.histories;
+    searches_.undecided += gave_up ? 1 : 0;
+  }
+  const SearchCounts& searches() const { return searches_; }
   void OnAppend(SimNode& node, const Engine::LogRecord& record) override;
   void OnSend(SimNode& node, const SendEffect& send) override;
   void OnEvent(SimNode& node, const EventEffect& event) override;
@@ -129,4 +140,5 @@ class World final : public NodeObserver {
   uint64_t faults_ = 0;
 };
 
+  SearchCounts searches_;
 }  // namespace starling::sim

@@ -233,7 +233,9 @@ void LeasedChecker::Check(const History& history, const std::vector<KeyOperation
     if (one.kind == Kind::kSetIfEqual) one.kind = Kind::kSet;
     operations.push_back(one);
   }
+  if (operations.empty()) return;
   const Linearization found = CheckLinearizable(operations, kStepsOfACheck);
+  world_.CountSearch(found.gave_up);
   if (found.possible || found.gave_up) return;
   std::string text = history.key + " was not one copy under one lease, in epoch " +
                      std::to_string(epoch_) + " and since its history was cut last; in order:";

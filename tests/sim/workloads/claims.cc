@@ -154,7 +154,9 @@ class Claims final : public Workload {
       if (one.unknown && one.kind == Kind::kGet) continue;
       operations.push_back(one);
     }
+    if (operations.empty()) return;
     const Linearization found = CheckLinearizable(operations, kStepsOfACheck);
+    world.CountSearch(found.gave_up);
     if (found.possible || found.gave_up) return;
     std::string text = history.key + " was not one copy; in order:";
     for (const KeyOperation& one : found.longest) text += "\n  " + ToString(one);
