@@ -65,7 +65,7 @@ void World::StartAll() {
 void World::RunFor(Duration time) {
   const Instant end = now() + time;
   while (!failed() && scheduler_.RunNext(end)) {
-    lease_.Look(*this);
+    if (options_.watch_leaders) lease_.Look(*this);
     waits_.Look(*this);
   }
 }

@@ -31,21 +31,23 @@ struct WorldOptions {
   uint64_t checkpoint_log_bytes = 16 << 10;
   std::string secret;
   std::chrono::milliseconds forget_after{std::chrono::hours(24)};
-  bool folder = false;      ///< The nodes meet in a folder of one host, which votes.
-  LeaseRules lease_rules;   ///< For tests of the checkers.
-  ClaimRules claim_rules;   ///< The same.
+  bool folder = false;     ///< The nodes meet in a folder of one host, which votes.
+  LeaseRules lease_rules;  ///< For tests of the checkers.
+  ClaimRules claim_rules;  ///< The same.
+  /// False: nobody looks at who leads, only clients can see that two do.
+  bool watch_leaders = true;
   bool print = false;       ///< The trace on standard output.
   bool print_logs = false;  ///< The nodes' logs too.
 };
 
-struct Violation {
-  std::string invariant;  ///< "I2"
 /// Of the searches for an order in which what clients saw could have come from one copy.
 struct SearchCounts {
   uint64_t histories = 0;
   uint64_t undecided = 0;  ///< Of these: given up for want of steps.
 };
 
+struct Violation {
+  std::string invariant;  ///< "I2"
   std::string text;
 };
 
@@ -106,13 +108,13 @@ class World final : public NodeObserver {
   /// How often each thing happened, for the summary.
   void CountFault() { ++faults_; }
   uint64_t faults() const { return faults_; }
-
-  // --- NodeObserver ---
   void CountSearch(bool gave_up) {
     ++searches_.histories;
     searches_.undecided += gave_up ? 1 : 0;
   }
   const SearchCounts& searches() const { return searches_; }
+
+  // --- NodeObserver ---
   void OnAppend(SimNode& node, const Engine::LogRecord& record) override;
   void OnSend(SimNode& node, const SendEffect& send) override;
   void OnEvent(SimNode& node, const EventEffect& event) override;
@@ -138,7 +140,7 @@ class World final : public NodeObserver {
   bool clocks_apart_ = false;
   bool voters_change_ = false;
   uint64_t faults_ = 0;
+  SearchCounts searches_;
 };
 
-  SearchCounts searches_;
 }  // namespace starling::sim
