@@ -69,7 +69,7 @@ inline constexpr FaultKind kFaults[] = {
     {"turnover", MakeTurnover, 250},
     {"parted-voters", MakePartedVoters, 200},
     {"wild-clock", MakeWildClock, 0},
-    {"clock-creep", MakeClockCreep, 0},
+    {"clock-creep", MakeClockCreep, 200},
     {"script", MakeScript, 300},
     {"forget", MakeForget, 250, /*apart=*/true},
 };

@@ -63,6 +63,7 @@ bool SetFlag(ProgramOptions& options, std::string_view name) {
                      : name == "--brief"      ? &options.run.brief
                      : name == "--quiet"      ? &options.quiet
                      : name == "--mutations"  ? &options.mutations
+                     : name == "--clients"    ? &options.run.clients
                      : name == "--help"       ? &options.help
                                               : nullptr;
   if (flag != nullptr) *flag = true;
@@ -172,6 +173,7 @@ const char* Usage() {
          "  --sliding-window M  instead: M minutes of a load that comes and goes (with --seed)\n"
          "  --without RULE    leave out a rule (lease_rules.h, claim_rules.h, with '-' for '_')\n"
          "  --brief           a seed ends when all agree, before what is kept has been freed\n"
+         "  --clients         nobody looks at who leads: only what clients see counts\n"
          "  --quiet           count failures only\n"
          "  --mutations       leave out each rule in turn: each must be found within --seeds\n"
          "  --keep-going      go on after a failure\n";
@@ -189,6 +191,7 @@ std::string ReplayCommand(const RunOptions& options) {
     if (!(options.claim_rules.*known.rule)) command += std::string(" --without ") + known.name;
   }
   if (options.brief) command += " --brief";
+  if (options.clients) command += " --clients";
   if (options.nodes > 0) command += " --nodes " + std::to_string(options.nodes);
   if (!options.workloads.empty()) command += " --workloads " + JoinNames(options.workloads);
   if (!options.faults.empty()) command += " --faults " + JoinNames(options.faults);

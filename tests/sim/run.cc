@@ -16,6 +16,7 @@ using std::chrono::seconds;
 constexpr Duration kFormWithin = seconds(30);
 constexpr Duration kAgreeWithin = seconds(60);
 constexpr Duration kDeadlinesPass = seconds(8);  // the longest time to live and its late deletion
+constexpr Duration kClocksBackWithin = seconds(30);
 constexpr Duration kSmallWithin = seconds(60);
 
 class Run {
@@ -60,6 +61,7 @@ class Run {
       CheckWorkloads();
       return Report();
     }
+    AwaitClocks();
     world_.RunFor(kDeadlinesPass);
     if (!world_.failed()) Agree("I1");
     CheckWorkloads();
@@ -85,6 +87,7 @@ class Run {
     world.folder = options_.folder || (!options_.named && random_.Chance(400));
     world.lease_rules = options_.lease_rules;
     world.claim_rules = options_.claim_rules;
+    world.watch_leaders = !options_.clients;
     world.print = options_.trace;
     world.print_logs = options_.logs;
     return world;
@@ -169,6 +172,18 @@ class Run {
     }
   }
 
+  /// Hybrid clocks that are ahead stand still, and with them the deadlines.
+  void AwaitClocks() {
+    const auto back = [&] {
+      return std::ranges::all_of(world_.UpNodes(), [](SimNode* node) {
+        return node->store().clock().last().millis() < node->clock().WallMillis() + 1000;
+      });
+    };
+    if (!world_.RunUntil(back, kClocksBackWithin)) {
+      world_.Fail("I8", "hybrid clocks are still ahead after 30 s");
+    }
+  }
+
   void Shrink() {
     if (world_.failed()) return;
     std::string why;
@@ -204,6 +219,7 @@ class Run {
     report.frames = world_.network().counts().frames;
     report.epochs = world_.lease().epochs();
     report.majorities = world_.lease().majorities();
+    report.searches = world_.searches();
     report.virtual_time = world_.now();
     return report;
   }
@@ -221,4 +237,3 @@ class Run {
 RunReport RunSeed(const RunOptions& options) { return Run(options).Go(); }
 
 }  // namespace starling::sim
-    report.searches = world_.searches();

@@ -22,6 +22,7 @@ struct RunOptions {
   bool logs = false;                   ///< The nodes' logs too.
   LeaseRules lease_rules;              ///< All kept, but to see what leaving one out does.
   ClaimRules claim_rules;              ///< The same.
+  bool clients = false;                ///< Nobody looks at who leads: what clients see counts.
   bool brief = false;                  ///< Ends when all agree, before what it has kept is freed.
   std::vector<std::string> workloads;  ///< Empty: chosen by the seed.
   std::vector<std::string> faults;     ///< Empty: chosen by the seed; "none": none.
@@ -40,8 +41,8 @@ struct RunReport {
   uint64_t frames = 0;
   uint64_t epochs = 0;      ///< In which somebody led.
   uint64_t majorities = 0;  ///< Acknowledgements by a majority.
-  Duration virtual_time{0};
   SearchCounts searches;
+  Duration virtual_time{0};
 };
 
 RunReport RunSeed(const RunOptions& options);

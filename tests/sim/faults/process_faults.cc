@@ -77,7 +77,8 @@ class ClockStep final : public Fault {
 };
 
 /// Wall clocks step forward, each time beyond all others by what a cluster tolerates: after a while
-/// they are seconds ahead. The hybrid clock stands still for as long at the end.
+/// they are seconds ahead. At the end they are right, and the hybrid clock stands still for as
+/// long.
 class ClockCreep final : public Fault {
  public:
   explicit ClockCreep(Random random) : random_(random) {}
@@ -87,6 +88,7 @@ class ClockCreep final : public Fault {
     for (int i = 0; i < world.size(); ++i) {
       ahead = std::max(ahead, world.node(i).clock().offset());
     }
+    if (ahead > kCreepsAtMost) return;
     ahead += milliseconds(random_.Between(100, 400));
     SimNode& node =
         world.node(static_cast<int>(random_.Below(static_cast<uint64_t>(world.size()))));
@@ -94,8 +96,13 @@ class ClockCreep final : public Fault {
     world.trace().Add(node.name(), "clock-offset", std::to_string(ahead.count()));
     node.clock().SetOffset(ahead);
   }
+  void Heal(World& world) override {
+    for (int i = 0; i < world.size(); ++i) world.node(i).clock().SetOffset(milliseconds(0));
+  }
 
  private:
+  static constexpr auto kCreepsAtMost = milliseconds(5000);
+
   Random random_;
 };
 
