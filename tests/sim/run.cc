@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tests/sim/checkers/progress.h"
 #include "tests/sim/checkers/quiescence.h"
 #include "tests/sim/fault.h"
 #include "tests/sim/workload.h"
@@ -66,6 +67,7 @@ class Run {
     if (!world_.failed()) Agree("I1");
     CheckWorkloads();
     if (!world_.failed()) Lead();
+    Progress();
     Shrink();
     CheckIdleTraffic(world_, seconds(5));
     if (!world_.failed()) Agree("I1");
@@ -181,6 +183,16 @@ class Run {
     };
     if (!world_.RunUntil(back, kClocksBackWithin)) {
       world_.Fail("I8", "hybrid clocks are still ahead after 30 s");
+    }
+  }
+
+  /// Nothing is broken any more, and a minority may go.
+  void Progress() {
+    Random drawn(options_.seed ^ 0x90e55);
+    for (int round = 0; round < 2 && !world_.failed(); ++round) {
+      CheckProgress(world_, drawn);
+      if (!world_.failed()) Agree("I1");
+      if (!world_.failed()) Lead();
     }
   }
 
