@@ -19,7 +19,9 @@ std::string DescribeStability(World& world) {
     const Keyspace::Stability stability = node.replicator().stability();
     text += node.name() + " holds  " + node.held().ToString() + "\n  stable " +
             stability.covered.ToString() + "\n  passed " + std::to_string(stability.passed.value) +
-            "\n  floor  " + node.store().keyspace().floor().ToString() + "\n";
+            "\n  floor  " + node.store().keyspace().floor().ToString() + "\n  " +
+            std::to_string(node.store().keyspace().tombstones()) + " tombstones" +
+            (node.store().keyspace().records().AnyUndecided() ? ", undecided records" : "") + "\n";
   }
   return text;
 }
