@@ -6,6 +6,13 @@
 #include "replication/limits.h"
 
 namespace starling {
+namespace {
+
+/// A leaseholder that was not heard of for so long is not merely busy: members report once a
+/// second.
+constexpr std::chrono::seconds kHolderSilent{5};
+
+}  // namespace
 
 // --- orders ---
 
@@ -83,9 +90,19 @@ bool Forwarding::MayAnswer(const Outgoing& outgoing, Instant now) const {
   return now < peer->second.lost + (replaced ? limits::kOrderGrace : limits::kOrderLost);
 }
 
+bool Forwarding::IsLate(const Outgoing& outgoing, Instant now) const {
+  const Order& order = outgoing.order;
+  if (order.timeout) return now >= outgoing.submitted + *order.timeout;
+  if (order.repeatable || !outgoing.sent) return false;
+  // It may take as long as it likes (a script), while the process that has it leads.
+  const auto peer = peers_.find(outgoing.sent->to);
+  const bool there = peer != peers_.end() && peer->second.session == outgoing.sent->session;
+  return !there || now >= std::max(outgoing.submitted, peer->second.led) + kHolderSilent;
+}
+
 std::optional<OrderResult> Forwarding::Judge(uint64_t number, Outgoing& outgoing, Instant now) {
   const Order& order = outgoing.order;
-  const bool late = order.timeout && now >= outgoing.submitted + *order.timeout;
+  const bool late = IsLate(outgoing, now);
   if (const auto& answered = outgoing.answered) {
     const bool told = late || Holds(*answered) || now >= answered->at + limits::kAnswerWait;
     return told ? std::optional(answered->result) : std::nullopt;
@@ -144,7 +161,7 @@ void Forwarding::SetHolder(std::optional<NodeId> holder, Instant now) {
 }
 
 void Forwarding::OnPeer(NodeId peer, uint64_t session, Instant now) {
-  peers_[peer] = {.linked = true, .session = session, .lost = {}, .ended = false};
+  peers_[peer] = {.linked = true, .session = session, .lost = {}, .ended = false, .led = now};
   // What was on its way over the earlier link may be lost.
   for (auto& [number, outgoing] : outgoing_) {
     if (outgoing.sent && outgoing.sent->to == peer) outgoing.sent->at = Instant::min();
@@ -159,6 +176,11 @@ void Forwarding::OnPeerLost(NodeId peer, Instant now) {
   known->second.linked = false;
   known->second.lost = now;
   Review(now);
+}
+
+void Forwarding::OnHeard(NodeId peer, Instant now) {
+  if (holder_ != peer) return;
+  if (const auto known = peers_.find(peer); known != peers_.end()) known->second.led = now;
 }
 
 void Forwarding::OnProcessEnded(uint64_t session, Instant now) {

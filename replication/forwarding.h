@@ -60,6 +60,8 @@ class Forwarding {
   /// The link to a member's process stands.
   void OnPeer(NodeId peer, uint64_t session, Instant now);
   void OnPeerLost(NodeId peer, Instant now);
+  /// Something has come from a peer.
+  void OnHeard(NodeId peer, Instant now);
   /// The process of this session is no more: it will not tell what came of its orders.
   void OnProcessEnded(uint64_t session, Instant now);
   void OnAnswers(NodeId from, const Answers& answers, Instant now);
@@ -95,6 +97,7 @@ class Forwarding {
     uint64_t session = 0;
     Instant lost{};
     bool ended = false;  // for certain; else it may come back
+    Instant led{};       // last heard of as the leaseholder
   };
 
   /// Sends what waits for a leaseholder, if there is one.
@@ -105,6 +108,7 @@ class Forwarding {
   /// will not be answered.
   std::optional<OrderResult> Judge(uint64_t number, Outgoing& outgoing, Instant now);
   bool MayAnswer(const Outgoing& outgoing, Instant now) const;
+  bool IsLate(const Outgoing& outgoing, Instant now) const;
   bool Holds(const Answered& answered) const;
   /// Asks for what was sent and not answered for a while.
   void AskAgain(Instant now);

@@ -216,6 +216,7 @@ void Replicator::Impl::OnDialEnded(const Address& dialled, const std::optional<H
 
 void Replicator::Impl::OnMessage(NodeId from, const PeerMessage& message, Instant now) {
   swim_.OnHeard(NameOfPeer(from), now);
+  forwarding_.OnHeard(from, now);
   if (suspended_ && NeedsKeyspace(message)) return;
   std::visit([&](const auto& one) { On(from, one, now); }, message);
 }

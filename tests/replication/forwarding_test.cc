@@ -1,210 +1,20 @@
 #include "replication/forwarding.h"
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
 
-#include <functional>
-#include <random>
+#include <map>
+#include <string>
 
 #include "replication/limits.h"
-#include "replication/order_book.h"
-#include "tests/replication/recording_sender.h"
-#include "tests/support/manual_time.h"
-#include "tests/support/memory_engine.h"
+#include "tests/replication/forwarding_world.h"
 
 namespace starling {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// One node: both ends of forwarding on a store. What it runs is counted by the world.
-class World;
-struct Node final : OrderTaker, OrderRunner {
-  Node(World& the_world, const std::string& name, ManualTime& time, ForwardingRules the_rules);
-
-  void Deliver(uint64_t order, OrderResult result, std::string text,
-               const OrderPosition& position) override;
-  void Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) override;
-  void DropClients(const PeerProcess&, const std::vector<uint64_t>&) override {}
-  void DropProcess(const PeerProcess& process) override { dropped.push_back(process); }
-  /// A new process on the same store.
-  void Restart();
-  NodeId id() const { return store->id(); }
-
-  World& world;
-  MemoryDisk disk{1};
-  std::unique_ptr<Store> store;
-  ForwardingRules rules;
-  RecordingSender sender;
-  uint64_t session = 1;
-  bool leads = false;
-  std::unique_ptr<Forwarding> asking;
-  std::unique_ptr<OrderBook> running;
-  std::vector<PeerProcess> dropped;
-};
-
-/// Three nodes, a network that loses, doubles, delays and cuts, a lease that moves.
-class World {
- public:
-  explicit World(uint64_t seed, ForwardingRules rules = {}) : random(seed) {
-    for (const char* name : {"a", "b", "c"}) {
-      nodes.push_back(std::make_unique<Node>(*this, name, time, rules));
-    }
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      for (size_t j = 0; j < nodes.size(); ++j) {
-        if (i != j) Link(i, j);
-      }
-    }
-  }
-
-  struct Fate {
-    bool repeatable = false;
-    int runs = 0;
-    std::optional<OrderResult> result;
-    std::string text;
-  };
-
-  bool Chance(int percent) { return static_cast<int>(random() % 100) < percent; }
-  Node& at(size_t index) { return *nodes[index]; }
-  void After(Instant delay, std::function<void()> what) {
-    events.emplace(now + delay, std::move(what));
-  }
-
-  bool Linked(size_t i, size_t j) const { return !cut.contains({std::min(i, j), std::max(i, j)}); }
-  void Link(size_t i, size_t j) {
-    at(i).asking->OnPeer(at(j).id(), at(j).session, now);
-    at(i).running->OnPeer({at(j).id(), at(j).session});
-  }
-  void Cut(size_t i, size_t j) {
-    if (!cut.insert({std::min(i, j), std::max(i, j)}).second) return;
-    for (const auto& [from, to] : {std::pair{i, j}, std::pair{j, i}}) {
-      at(from).asking->OnPeerLost(at(to).id(), now);
-      at(from).running->OnPeerLost(at(to).id(), now);
-    }
-  }
-  void Heal(size_t i, size_t j) {
-    if (cut.erase({std::min(i, j), std::max(i, j)}) == 0) return;
-    Link(i, j);
-    Link(j, i);
-  }
-  /// `leader` leads from now on; each node hears of it a little later.
-  void Lead(std::optional<size_t> leader) {
-    for (size_t i = 0; i < nodes.size(); ++i) at(i).leads = leader == i;
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      After(Instant(random() % 50'000'000), [this, i, leader] {
-        const bool reachable = leader && (*leader == i || Linked(i, *leader));
-        at(i).asking->SetHolder(reachable ? std::optional(at(*leader).id()) : std::nullopt, now);
-      });
-    }
-  }
-  uint64_t Submit(size_t node, bool repeatable) {
-    const uint64_t number = fates.size() + 1;
-    fates[number].repeatable = repeatable;
-    std::vector<std::pair<uint64_t, Order>> orders;
-    orders.emplace_back(number, Order{number % 5, std::to_string(number), repeatable, 3s});
-    at(node).asking->Submit(std::move(orders), now);
-    return number;
-  }
-
-  void Carry() {
-    for (size_t i = 0; i < nodes.size(); ++i) {
-      for (RecordingSender::Sent& sent : at(i).sender.Take()) {
-        for (size_t j = 0; j < nodes.size(); ++j) {
-          if (at(j).id() != sent.to || !Linked(i, j) || Chance(loss)) continue;
-          const int copies = Chance(doubled) ? 2 : 1;
-          for (int copy = 0; copy < copies; ++copy) {
-            After(Instant(random() % max_delay),
-                  [this, i, j, held = sent.held, from = at(i).session, to = at(j).session] {
-                    // A link leads from one process to another.
-                    if (Linked(i, j) && at(i).session == from && at(j).session == to)
-                      Arrive(i, j, held);
-                  });
-          }
-        }
-      }
-    }
-  }
-  void Arrive(size_t from, size_t to, const HeldMessage& held) {
-    const auto& message = std::get<ForwardingMessage>(held.message);
-    Node& node = at(to);
-    const PeerProcess peer{at(from).id(), at(from).session};
-    if (const auto* orders = std::get_if<Orders>(&message)) {
-      node.running->OnOrders(peer, *orders, node.leads);
-    } else if (const auto* answers = std::get_if<Answers>(&message)) {
-      node.asking->OnAnswers(peer.node, *answers, now);
-    }
-  }
-  /// Lets `time` pass.
-  void Run(Instant length) {
-    const Instant end = now + length;
-    while (now < end) {
-      Carry();
-      Instant next = std::min(end, now + 20ms);
-      if (!events.empty()) next = std::min(next, std::max(now, events.begin()->first));
-      now = next;
-      while (!events.empty() && events.begin()->first <= now) {
-        auto event = std::move(events.extract(events.begin()).mapped());
-        event();
-        Carry();
-      }
-      for (const auto& node : nodes) {
-        node->asking->OnTick(now);
-        node->running->OnTick(now);
-      }
-    }
-  }
-
-  std::mt19937_64 random;
-  ManualTime time;
-  Instant now = 100s;
-  int loss = 0;
-  int doubled = 0;
-  uint64_t max_delay = 1'000'000;
-  std::set<std::pair<size_t, size_t>> cut;
-  std::multimap<Instant, std::function<void()>> events;
-  std::map<uint64_t, Fate> fates;
-  std::vector<std::unique_ptr<Node>> nodes;
-};
-
-Node::Node(World& the_world, const std::string& name, ManualTime& time, ForwardingRules the_rules)
-    : world(the_world), rules(the_rules) {
-  StoreOptions options;
-  options.name = name;
-  options.keyspace.shards = 1;
-  const auto log =
-      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_mt>());
-  store = Store::Open(options, disk.Open().value(), time, log).value();
-  Restart();
-}
-
-void Node::Restart() {
-  session = world.random();
-  asking = std::make_unique<Forwarding>(*store, sender, *this, rules);
-  running = std::make_unique<OrderBook>(*store, sender, *this, rules);
-}
-
-void Node::Deliver(uint64_t order, OrderResult result, std::string text,
-                   const OrderPosition& position) {
-  World::Fate& fate = world.fates.at(order);
-  const bool told = result == OrderResult::kDone || result == OrderResult::kUnordered;
-  EXPECT_EQ(told, position.origin != Origin{}) << "whose stream has what order " << order << " did";
-  EXPECT_FALSE(fate.result) << "order " << order << " has ended twice";
-  fate.result = result;
-  fate.text = std::move(text);
-}
-
-void Node::Run(const PeerProcess& peer, std::vector<RemoteOrder> orders) {
-  world.After(Instant(world.random() % 30'000'000), [this, peer, orders, process = session] {
-    if (session != process) return;
-    std::vector<ExecutedOrder> executed;
-    for (const RemoteOrder& order : orders) {
-      if (leads) ++world.fates.at(std::stoull(order.request)).runs;
-      executed.push_back({order.id, leads ? OrderOutcome::kDone : OrderOutcome::kNotRun,
-                          leads ? "did " + order.request : ""});
-    }
-    running->OnExecuted(peer, std::move(executed), Stamp{});
-  });
-}
+using World = ForwardingWorld;
+using Node = ForwardingNode;
 
 /// What is wrong with how an order ended; empty: nothing.
 std::string WrongWith(const World::Fate& fate) {
@@ -352,6 +162,49 @@ TEST(Forwarding, SaysThatTheOutcomeIsUnknownWhereTheLeaseholderIsLost) {
   EXPECT_EQ(world.fates[reads].result, OrderResult::kDone);  // by the next one
 }
 
+/// A script that has reached a leaseholder, which does not answer.
+struct LongScript {
+  LongScript() {
+    world.Lead(1);
+    world.Run(100ms);
+    number = world.fates.size() + 1;
+    world.fates[number] = {};
+    std::vector<std::pair<uint64_t, Order>> orders;
+    orders.emplace_back(number, Order{1, std::to_string(number), /*repeatable=*/false, {}});
+    world.at(0).asking->Submit(std::move(orders), world.now);
+    world.Carry();
+    world.loss = 100;  // its answer is lost, but the links stand
+  }
+  /// So many seconds pass, with a word of the leaseholder's in each.
+  void Hear(int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      world.Run(1s);
+      world.at(0).asking->OnHeard(world.at(1).id(), world.now);
+    }
+  }
+  std::optional<OrderResult> result() { return world.fates[number].result; }
+  World world{1};
+  uint64_t number = 0;
+};
+
+TEST(Forwarding, WaitsForAScriptAsLongAsItsLeaseholderIsHeardOf) {
+  LongScript script;
+  script.Hear(60);
+  EXPECT_FALSE(script.result());
+  script.world.Run(6s);
+  EXPECT_EQ(script.result(), OrderResult::kTimedOut) << "its outcome is unknown";
+}
+
+TEST(Forwarding, WaitsForAScriptNoLongerWhereAnotherHasLedForAWhile) {
+  LongScript script;
+  script.Hear(20);
+  script.world.Lead(2);
+  script.Hear(4);
+  EXPECT_FALSE(script.result());
+  script.Hear(2);
+  EXPECT_EQ(script.result(), OrderResult::kTimedOut);
+}
+
 TEST(Forwarding, WaitsNoLongerForAProcessThatHasEnded) {
   CutOff orders;
   auto& [world, writes, reads] = orders;
@@ -429,29 +282,48 @@ TEST(Forwarding, SendsOrdersInBatches) {
             (std::vector<size_t>{limits::kOrdersPerMessage, 1}));
 }
 
-TEST(Forwarding, KeepsAnAnswerUntilWhatItTellsOfIsHeld) {
-  World world(1);
-  world.Lead(1);
-  world.Run(100ms);
-  Node& leader = world.at(1);
-  const KeyRef key = leader.store->keyspace().Ref(0, "k");
-  leader.store->keyspace().Lock(key).SetString(key, "v");
+/// An answer that has come before the batch it tells of.
+struct EarlyAnswer {
+  EarlyAnswer() {
+    world.Lead(1);
+    world.Run(100ms);
+    Node& leader = world.at(1);
+    const KeyRef key = leader.store->keyspace().Ref(0, "k");
+    leader.store->keyspace().Lock(key).SetString(key, "v");
+    leader.store->journal().SetSink([&](const BatchHeader&, SharedBytes bytes) { batch = *bytes; });
+    EXPECT_TRUE(leader.store->journal().Commit().ok());
+    order = world.Submit(0, false);
+    world.Run(5ms);
+    world.at(0).asking->OnAnswers(leader.id(),
+                                  {leader.store->origin(),
+                                   leader.store->journal().upto(),
+                                   {{1, OrderOutcome::kDone, "reply"}}},
+                                  world.now);
+  }
+  const World::Fate& fate() { return world.fates[order]; }
+  World world{1};
   std::string batch;
-  leader.store->journal().SetSink([&](const BatchHeader&, SharedBytes bytes) { batch = *bytes; });
-  ASSERT_TRUE(leader.store->journal().Commit().ok());
-  const uint64_t order = world.Submit(0, false);
-  world.Run(5ms);
-  Node& asker = world.at(0);
-  asker.asking->OnAnswers(
-      leader.id(),
-      {leader.store->origin(), leader.store->journal().upto(), {{1, OrderOutcome::kDone, "reply"}}},
-      world.now);
-  EXPECT_FALSE(world.fates[order].result);
-  const DecodedBatch decoded = DecodedBatch::Decode(batch).value();
-  ASSERT_TRUE(asker.store->ApplyBatch(decoded, batch).value());
-  asker.asking->OnProgress(world.now);
-  EXPECT_EQ(world.fates[order].result, OrderResult::kDone);
-  EXPECT_EQ(world.fates[order].text, "reply");
+  uint64_t order = 0;
+};
+
+TEST(Forwarding, KeepsAnAnswerUntilWhatItTellsOfIsHeld) {
+  EarlyAnswer answer;
+  EXPECT_FALSE(answer.fate().result);
+  Node& asker = answer.world.at(0);
+  const DecodedBatch decoded = DecodedBatch::Decode(answer.batch).value();
+  ASSERT_TRUE(asker.store->ApplyBatch(decoded, answer.batch).value());
+  asker.asking->OnProgress(answer.world.now);
+  EXPECT_EQ(answer.fate().result, OrderResult::kDone);
+  EXPECT_EQ(answer.fate().text, "reply");
+}
+
+TEST(Forwarding, GivesAnAnswerOutAfterAWhileAlsoWhereWhatItTellsOfIsNotHeld) {
+  EarlyAnswer answer;
+  answer.world.Run(limits::kAnswerWait - 200ms);
+  EXPECT_FALSE(answer.fate().result);
+  answer.world.Run(400ms);
+  EXPECT_EQ(answer.fate().result, OrderResult::kDone);
+  EXPECT_EQ(answer.fate().text, "reply");
 }
 
 TEST(Forwarding, RunsNothingTwiceAndLosesNoAnswerUnderFaults) {

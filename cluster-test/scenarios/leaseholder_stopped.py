@@ -1,0 +1,79 @@
+"""A leaseholder that stands still (SIGSTOP) with commands: each is answered in time, and by name.
+
+A forwarded write is answered UNKNOWN when `--leaseholder-timeout` is over, a script when nothing
+was heard of the leaseholder for 5 s; a read goes on to the next leaseholder. Nothing is run twice
+(I13).
+"""
+
+import threading
+import time
+
+from harness.lease import wait_known, wait_leader
+from harness.resp import RespError
+from harness.waiting import eventually
+
+TIMEOUT_S = 0.5
+SILENT_S = 5
+SLACK_S = 2.5  # the machine's
+
+
+class Asked(threading.Thread):
+    """A command of a client of `node`'s, and how long its answer took."""
+
+    def __init__(self, node, *words):
+        super().__init__()
+        self.node, self.words = node, words
+        self.start()
+
+    def run(self):
+        with self.node.client(timeout=60, level=None) as client:
+            began = time.monotonic()
+            try:
+                self.answer = client.call(*self.words)
+            except RespError as error:
+                self.answer = str(error)
+            self.took = time.monotonic() - began
+
+    def end(self, within):
+        self.join(60)
+        assert not self.is_alive(), f"{self.words} was not answered"
+        assert self.took < within, f"{self.words} was answered after {self.took:.1f} s"
+        return self.answer
+
+
+def run(context):
+    cluster = context.cluster(3, ["--leaseholder-timeout", f"{round(TIMEOUT_S * 1000)}ms"])
+    leader, _ = wait_leader(cluster.nodes, timeout=30)
+    wait_known(cluster.nodes, leader)
+    one, other = (node for node in cluster.nodes if node is not leader)
+    assert one.call("SET", "k", "v", level=None) == "OK"
+    eventually("all hold it", lambda: other.call("GET", "k") == b"v")
+
+    leader.pause()
+    writes = [Asked(node, "INCR", f"n:{node.name}") for node in (one, other)]
+    reads = [Asked(node, "GET", "k") for node in (one, other)]
+    script = Asked(one, "EVAL", "return redis.call('INCR', KEYS[1])", 1, "s")
+    late = "UNKNOWN The leaseholder has not answered in time"
+    for write in writes:
+        assert str(write.end(TIMEOUT_S + SLACK_S)).startswith(late), write.answer
+    for read in reads:  # a lease is 2 s
+        assert read.end(2 + TIMEOUT_S + SLACK_S) == b"v", read.answer
+    wait_leader([one, other])
+    assert str(script.end(SILENT_S + SLACK_S)).startswith(late), script.answer
+    context.report("a write, a read, a script took",
+                   ", ".join(f"{each.took:.1f} s" for each in (writes[0], reads[0], script)))
+
+    leader.resume()
+    for node in (one, other):
+        key = f"n:{node.name}"
+        assert eventually("it counts", lambda: count(node, key), 30) in (1, 2)
+    assert eventually("it counts", lambda: count(one, "s"), 30) in (1, 2)
+    cluster.wait_converged()
+
+
+def count(node, key):
+    """One increment more, where the answer is no error: then the value, else None."""
+    try:
+        return node.call("INCR", key, level=None)
+    except RespError:
+        return None
