@@ -79,6 +79,14 @@ struct NodeSetup {
 
 class SimNode;
 
+/// A client's request, and for how long it has been waited for by the node's clock; while the node
+/// stood still does not count.
+struct ClientWait {
+  std::string request;
+  Duration waited{};
+  Duration limit{};
+};
+
 /// What the simulation wants to hear of its nodes. Calls come from within events.
 class NodeObserver {
  public:
@@ -88,9 +96,8 @@ class NodeObserver {
   virtual void OnSend(SimNode& node, const SendEffect& send) = 0;
   virtual void OnEvent(SimNode& node, const EventEffect& event) = 0;
   virtual void OnMajority(SimNode& node, const MajorityEffect& majority) = 0;
-  /// A client's request has ended that one of the time limits applied to, `waited` after it was
-  /// asked by the node's clock; while the node stood still does not count.
-  virtual void OnWaited(SimNode& node, const std::string& request, Duration waited) = 0;
+  /// A client's request has ended.
+  virtual void OnWaited(SimNode& node, const ClientWait& wait) = 0;
   /// The process has ended; node.held() tells what its disk still has. `lossy`: more than a kill.
   virtual void OnCrashed(SimNode& node, bool lossy) = 0;
   /// The node does something that no node may do.
@@ -139,9 +146,8 @@ class SimNode final : public Endpoint {
   /// A client of this node asks (orders.h); `done` is called once, also where the process dies or
   /// the connection waits for too long. Must be serving().
   void Ask(const std::string& request, Orders::Done done);
-  /// Of those who wait with a time limit, the one who has waited longest, as OnWaited counts;
-  /// nullopt: nobody waits.
-  std::optional<std::pair<std::string, Duration>> LongestWait();
+  /// Those who wait.
+  std::vector<ClientWait> Waits();
 
   /// Feeds the replicator an input outside the usual ones (FORGET, JOIN).
   void Input(const std::function<void(Replicator&, Instant, Effects&)>& input);
@@ -175,6 +181,7 @@ class SimNode final : public Endpoint {
   struct Wait {
     std::string request;
     Duration since{};  // of RunningTime
+    Duration limit{};
   };
 
   StoreOptions MakeStoreOptions() const;

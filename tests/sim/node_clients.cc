@@ -37,25 +37,25 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
 }
 
 void SimNode::Ask(const std::string& request, Orders::Done done) {
-  // At the leaseholder itself what waits for a majority waits as long as the lease lasts.
-  if (request.starts_with("leased ") || replicator_->LeadsEpoch(now()) == 0) {
-    const uint64_t wait = ++last_wait_;
-    waits_[wait] = {request, RunningTime()};
-    done = [this, wait, done = std::move(done)](Outcome outcome, const std::string& reply) {
-      const Wait ended = std::move(waits_.extract(wait).mapped());
-      observer_.OnWaited(*this, ended.request, RunningTime() - ended.since);
-      done(outcome, reply);
-    };
-  }
-  RunOnKeyspace([this, request, done = std::move(done)](Effects& effects) {
-    orders_->Ask(request, now(), effects, done);
-  });
+  const uint64_t wait = ++last_wait_;
+  const bool leads = replicator_->LeadsEpoch(now()) != 0;
+  waits_[wait] = {request, RunningTime(), Orders::LimitOf(request, leads)};
+  const auto ended = [this, wait, done = std::move(done)](Outcome outcome,
+                                                          const std::string& reply) {
+    const Wait waited = std::move(waits_.extract(wait).mapped());
+    observer_.OnWaited(*this, {waited.request, RunningTime() - waited.since, waited.limit});
+    done(outcome, reply);
+  };
+  RunOnKeyspace(
+      [this, request, ended](Effects& effects) { orders_->Ask(request, now(), effects, ended); });
 }
 
-std::optional<std::pair<std::string, Duration>> SimNode::LongestWait() {
-  if (waits_.empty()) return std::nullopt;
-  const Wait& longest = waits_.begin()->second;
-  return std::pair(longest.request, RunningTime() - longest.since);
+std::vector<ClientWait> SimNode::Waits() {
+  std::vector<ClientWait> waits;
+  for (const auto& [number, wait] : waits_) {
+    waits.push_back({wait.request, RunningTime() - wait.since, wait.limit});
+  }
+  return waits;
 }
 
 void SimNode::NoteStill() {

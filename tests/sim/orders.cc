@@ -11,8 +11,6 @@
 namespace starling::sim {
 namespace {
 
-constexpr std::chrono::nanoseconds kHeldBackAtMost = std::chrono::seconds(4);
-
 std::vector<std::string> Split(const std::string& request) {
   std::istringstream in(request);
   std::vector<std::string> words;
@@ -33,6 +31,12 @@ uint64_t TakeLeased(std::vector<std::string>& words) {
   const uint64_t number = std::stoull(words[1]);
   words.erase(words.begin(), words.begin() + 2);
   return number;
+}
+
+bool OnlyReads(const std::string& request) {
+  std::vector<std::string> words = Split(request);
+  (void)TakeLeased(words);
+  return words[0] == "get";
 }
 
 /// Runs it on the keyspace; the shards of its keys are held.
@@ -77,23 +81,27 @@ std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) 
 }  // namespace
 
 void Orders::Ask(const std::string& request, Instant now, Effects& effects, Done done) {
-  now_ = now;
+  const bool leads = replicator_.LeadsEpoch(now) != 0;
   const uint64_t id = ++last_own_;
-  own_.emplace(id, std::move(done));
+  own_[id] = {request, now + LimitOf(request, leads), std::move(done)};
+  Route(id, now, effects);
+  if (leads) Settle(now, effects);
+}
+
+void Orders::Route(uint64_t id, Instant now, Effects& effects) {
+  now_ = now;
+  const Own& own = own_.at(id);
   if (replicator_.LeadsEpoch(now) != 0) {
     Running order;
     order.id = id;
-    order.request = request;
-    Begin(std::move(order), now);
-    return Settle(now, effects);
+    order.request = own.request;
+    return Begin(std::move(order), now);
   }
   Order order;
   order.client = id;
-  order.request = request;
-  std::vector<std::string> words = Split(request);
-  (void)TakeLeased(words);
-  order.repeatable = words[0] == "get";
-  order.timeout = kAnswerWithin;
+  order.request = own.request;
+  order.repeatable = OnlyReads(own.request);
+  order.timeout = own.until - now;
   std::vector<std::pair<uint64_t, Order>> orders;
   orders.emplace_back(id, std::move(order));
   replicator_.Submit(std::move(orders), now, effects);
@@ -137,7 +145,8 @@ void Orders::OnTick(Instant now, Effects& effects) {
 Instant Orders::NextTimer() const {
   Instant next = Instant::max();
   if (const auto lapse = claims_.NextLapse()) next = std::min<Instant>(next, *lapse);
-  if (!held_back_.empty()) next = std::min(next, held_back_.front().began + kHeldBackAtMost);
+  if (!held_back_.empty()) next = std::min(next, held_back_.front().began + kMajorityWait);
+  if (!pending_.empty()) next = std::min(next, pending_.front().asked + kMajorityWait);
   if (!ended_.empty()) next = std::min(next, hand_back_);
   return next;
 }
@@ -158,13 +167,14 @@ void Orders::Begin(Running order, Instant now) {
   Continue(std::move(order), now);
 }
 
-void Orders::Continue(Running order, Instant) {
+void Orders::Continue(Running order, Instant now) {
   switch (RunOnce(order)) {
     case Progress::kDone:
       return Finish(std::move(order), OrderOutcome::kDone);
     case Progress::kHeldBack:
       return held_back_.push_back(std::move(order));
     case Progress::kPending:
+      order.asked = now;
       return pending_.push_back(std::move(order));
   }
 }
@@ -209,12 +219,17 @@ void Orders::Settle(Instant now, Effects& effects) {
     Finish(std::move(order), OrderOutcome::kDone);
     return true;
   });
+  std::erase_if(pending_, [&](Running& order) {
+    if (now < order.asked + kMajorityWait) return false;
+    Finish(std::move(order), OrderOutcome::kForgotten);  // its record stays undecided
+    return true;
+  });
   const uint64_t decisions = store_.keyspace().records().decisions();
   if (std::exchange(decisions_, decisions) != decisions || !held_back_.empty()) {
     for (Running& order : std::exchange(held_back_, {})) Continue(std::move(order), now);
   }
   std::erase_if(held_back_, [&](Running& order) {
-    if (now < order.began + kHeldBackAtMost) return false;
+    if (now < order.began + kMajorityWait) return false;
     order.reply = "refused";
     Finish(std::move(order), OrderOutcome::kDone);
     return true;
@@ -267,7 +282,13 @@ void Orders::HandBack(Instant now, Effects& effects) {
   for (auto& [order, outcome] : std::exchange(ended_, {})) {
     if (outcome == OrderOutcome::kDone && !committed) outcome = OrderOutcome::kForgotten;
     if (outcome == OrderOutcome::kDone && !claims_.StillOrdered(order.epoch, epoch)) {
-      outcome = order.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
+      outcome = OnlyReads(order.request) ? OrderOutcome::kNotRun
+                : order.saw_claim        ? OrderOutcome::kForgotten
+                                         : OrderOutcome::kUnordered;
+      if (outcome == OrderOutcome::kNotRun && !order.peer) {
+        Route(order.id, now, effects);
+        continue;
+      }
     }
     if (order.leased != 0 && committed && watch_ != nullptr) {
       watch_->OnReply(order.leased, store_.origin(), upto, outcome == OrderOutcome::kDone);
@@ -285,13 +306,13 @@ void Orders::HandBack(Instant now, Effects& effects) {
 }
 
 void Orders::EndAll() {
-  for (const auto& [id, done] : std::exchange(own_, {})) done(Outcome::kUnknown, {});
+  for (const auto& [id, own] : std::exchange(own_, {})) own.done(Outcome::kUnknown, {});
 }
 
 void Orders::EndOwn(uint64_t id, Outcome outcome, const std::string& reply) {
   const auto found = own_.find(id);
   if (found == own_.end()) return;
-  const Done done = std::move(found->second);
+  const Done done = std::move(found->second.done);
   own_.erase(found);
   done(outcome == Outcome::kAnswered && reply == "refused" ? Outcome::kRefused : outcome, reply);
 }

@@ -51,8 +51,15 @@ class Orders {
  public:
   /// Where all keys are.
   static constexpr uint8_t kDatabase = 5;
-  /// How long a client whose node does not lead waits for its answer.
+  /// How long a client whose node does not lead waits for its answer, or one at level `leased`.
   static constexpr std::chrono::nanoseconds kAnswerWithin = std::chrono::seconds(3);
+  /// How long the leaseholder waits for a majority to hold what a request wrote, and before that
+  /// for what others wrote.
+  static constexpr std::chrono::nanoseconds kMajorityWait = std::chrono::seconds(4);
+  /// How long the request of a client may take; `leads`: the client's node.
+  static std::chrono::nanoseconds LimitOf(const std::string& request, bool leads) {
+    return leads && !request.starts_with("leased ") ? 2 * kMajorityWait : kAnswerWithin;
+  }
 
   using Done = std::function<void(Outcome outcome, const std::string& reply)>;
 
@@ -90,10 +97,19 @@ class Orders {
     std::string reply;
     uint64_t leased = 0;  // its client's number for it, where that is its level
     bool saw_claim = false;
-    Stamp record;  // that it waits for
+    Stamp record;     // that it waits for
+    Instant asked{};  // since when a majority is
+  };
+  /// A request of this node's own client.
+  struct Own {
+    std::string request;
+    Instant until{};
+    Done done;
   };
   enum class Progress : uint8_t { kDone, kHeldBack, kPending };
 
+  /// Runs it here, or at the leaseholder.
+  void Route(uint64_t id, Instant now, Effects& effects);
   void Begin(Running order, Instant now);
   void Continue(Running order, Instant now);
   Progress RunOnce(Running& order);
@@ -118,7 +134,7 @@ class Orders {
   std::vector<std::pair<Running, OrderOutcome>> ended_;
   Instant now_{};        // of the input under way
   Instant hand_back_{};  // when their replies go out
-  std::map<uint64_t, Done> own_;
+  std::map<uint64_t, Own> own_;
   uint64_t last_own_ = 0;
   uint64_t decisions_ = 0;
   bool decided_ = false;  // and not yet committed

@@ -140,9 +140,7 @@ void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
   lease_.OnMajority(*this, node.store().origin(), majority.epoch, majority.upto);
 }
 
-void World::OnWaited(SimNode& node, const std::string& request, Duration waited) {
-  waits_.OnWaited(*this, node, request, waited);
-}
+void World::OnWaited(SimNode& node, const ClientWait& wait) { waits_.OnWaited(*this, node, wait); }
 
 void World::OnCrashed(SimNode&, bool lossy) {
   if (!lossy) return;

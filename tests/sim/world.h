@@ -119,7 +119,7 @@ class World final : public NodeObserver {
   void OnSend(SimNode& node, const SendEffect& send) override;
   void OnEvent(SimNode& node, const EventEffect& event) override;
   void OnMajority(SimNode& node, const MajorityEffect& majority) override;
-  void OnWaited(SimNode& node, const std::string& request, Duration waited) override;
+  void OnWaited(SimNode& node, const ClientWait& wait) override;
   void OnCrashed(SimNode& node, bool lossy) override;
   void OnViolation(const std::string& invariant, const std::string& text) override;
 
