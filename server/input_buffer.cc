@@ -9,11 +9,12 @@ namespace starling {
 
 InputBuffer::Space InputBuffer::Prepare(size_t missing) {
   Rest();
-  if (begin_ > 0) {
+  if (const size_t unused = kept_.value_or(begin_); unused > 0) {
     // What is left of a pipeline is a fraction of a command, so moving it is cheap.
-    std::memmove(bytes_.get(), bytes_.get() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
+    std::memmove(bytes_.get(), bytes_.get() + unused, end_ - unused);
+    end_ -= unused;
+    begin_ -= unused;
+    if (kept_) kept_ = 0;
   }
   // Doubling at most, whatever was announced: memory follows what has come.
   const bool full = end_ == capacity_ || (filled_ && capacity_ < kIdleBytes);
@@ -34,8 +35,14 @@ void InputBuffer::Commit(size_t count) {
   filled_ = end_ == capacity_;
 }
 
+void InputBuffer::Rewind() {
+  STARLING_CHECK(kept_ && *kept_ <= begin_);
+  begin_ = *kept_;
+  kept_.reset();
+}
+
 void InputBuffer::Rest() {
-  if (begin_ != end_) return;
+  if (begin_ != end_ || kept_) return;
   begin_ = end_ = 0;
   if (capacity_ > kIdleBytes) Resize(kIdleBytes);
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace starling {
@@ -31,6 +32,14 @@ class InputBuffer {
   /// Bytes received and not consumed; valid until the next Prepare.
   std::string_view view() const { return {bytes_.get() + begin_, end_ - begin_}; }
   void Consume(size_t count) { begin_ += count; }
+  /// What follows the next `count` bytes is kept from now on, consumed or not, until Release.
+  void KeepAfter(size_t count) { kept_ = begin_ + count; }
+  /// What was kept and consumed is there to be consumed again. Ends the keeping.
+  void Rewind();
+  void Release() {
+    kept_.reset();
+    Rest();
+  }
   /// Nothing may come for a long time: keeps no more than kIdleBytes if it is empty.
   void Rest();
   size_t size() const { return end_ - begin_; }
@@ -46,7 +55,8 @@ class InputBuffer {
   size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
-  bool filled_ = false;  // the last read took all the space: there is probably more
+  std::optional<size_t> kept_;  // from there on
+  bool filled_ = false;         // the last read took all the space: there is probably more
 };
 
 }  // namespace starling

@@ -270,11 +270,9 @@ TurnOrder IoThread::FindTurnOrder() {
   return {refuses ? TurnOrder::Place::kNowhere : TurnOrder::Place::kHere, 0, lone};
 }
 
-/// Whether what ran as the leaseholder's may be answered as such: with `on-unreachable local` it
-/// may in any case, since it ran here once.
 bool IoThread::KeepsOrder() {
-  if (turn_order_.epoch == 0 || settings().on_unreachable == OnUnreachable::kLocal) return true;
-  return shared_.runtime.lease().Leads(Now()) == turn_order_.epoch;
+  if (turn_order_.epoch == 0) return true;
+  return NobodyLedBetween(turn_order_.epoch, shared_.runtime.lease().Leads(Now()));
 }
 
 uint64_t IoThread::SubmitOrder(const Session& session, Order order) {

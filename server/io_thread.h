@@ -146,6 +146,7 @@ class IoThread {
   void RemoveDead();
   void WakePaused();
   TurnOrder FindTurnOrder();
+  /// Whether what ran as the leaseholder's in this turn may be answered as such.
   bool KeepsOrder();
   void TakeOrderEnds(std::vector<OrderEffect> ended);
   void SendOrders();

@@ -20,6 +20,6 @@ inline constexpr std::string_view kOrderTimedOut =
     "unknown.";
 inline constexpr std::string_view kLeaseLost =
     "UNKNOWN The lease ended while this command ran: what it wrote counts, but its answer may lack "
-    "what another node has done (on-unreachable refuse).";
+    "what another node has done.";
 
 }  // namespace starling

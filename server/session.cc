@@ -149,7 +149,7 @@ bool Session::RunBatch() {
       continue;
     }
     if (!order_.empty()) break;  // its answers come first
-    const bool ran = RunOne(resolved, words);
+    const bool ran = RunOne(resolved, words, done);
     done = request.end;
     if (!ran) break;
     if (closed_) return false;
@@ -200,7 +200,7 @@ bool Session::MayRunBesideScript(const CommandTable::Resolved& resolved) const {
   return (row->flags & kAllowBusy) != 0 && row->first_key == 0 && !ends_watches;
 }
 
-bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
+bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words, size_t input) {
   if (IsHttp(words[0])) {
     CutOff("HTTP on the port for Redis clients");
     return true;
@@ -219,6 +219,7 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
                          reply,        thread_.random(),   *transaction_};
   ClaimDesk claims(ClaimsHere(resolved, words), &shared.orders->claim_patterns());
   context.claims = &claims;
+  NoteOrdered(resolved, claims.kind() == ClaimDesk::Kind::kElsewhere, start, input);
   const auto watched = watch_;
   const bool refused =
       !beside && thread_.turn_order().refuses() && RouteHere(resolved, words).ordered;
@@ -234,8 +235,6 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   } else if (resolved.row != nullptr && !PrepareWatches(resolved, words)) {
     reply.NullArray();
   } else {
-    // Cheaper than to ask for the route: where it is refused later, nothing is lost but an answer.
-    turn_ordered_ = turn_ordered_ || thread_.turn_order().epoch != 0;
     turn_wrote_ = turn_wrote_ || MayWrite(resolved);
     RunResolved(resolved, context, words);
     if (claims.undone()) {  // it needs a majority: the executor runs it whole
@@ -259,6 +258,20 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words) {
   return true;
 }
 
+void Session::NoteOrdered(const CommandTable::Resolved& resolved, bool leased, size_t reply,
+                          size_t input) {
+  if (!ordered_.any && !leased) return;
+  const bool in_transaction = transaction_->open();
+  const bool uses_keys =
+      leased && UsesKeys(resolved) && (!in_transaction || (resolved.row->flags & kAtOnce) != 0);
+  if (!ordered_.any) {
+    if (!uses_keys) return;
+    ordered_ = {true, true, reply - committed_, turn_replies_, state_.reply_mode};
+    input_.KeepAfter(input);
+  }
+  ordered_.reads = ordered_.reads && uses_keys && !in_transaction && !MayWrite(resolved);
+}
+
 void Session::JoinTurn() {
   if (in_turn_) return;
   in_turn_ = true;
@@ -269,11 +282,10 @@ void Session::FinishTurn(const Status& committed, bool ordered) {
   in_turn_ = false;
   if (closed_) return;
   if (std::exchange(turn_wrote_, false) && committed.ok()) NoteWrittenHere();
-  const bool unordered = std::exchange(turn_ordered_, false) && !ordered;
-  if (committed.ok() && unordered) {
-    out_.resize(committed_);
-    Reply reply(out_, state_.protocol);
-    for (size_t i = 0; i < turn_replies_; ++i) reply.Error(kLeaseLost);
+  if (ordered_.any) {
+    if (committed.ok() && !ordered) TakeBackOrdered();
+    ordered_ = {};
+    input_.Release();
   }
   if (!committed.ok()) {
     // Nobody may hear of what the log does not hold (I7).

@@ -77,8 +77,9 @@ class Session {
   bool ParseBatch();
   /// Runs the batch; false where the rest has to wait or the session ends.
   bool RunBatch();
-  /// False: it was not run, and is the order now.
-  bool RunOne(const CommandTable::Resolved& resolved, Arguments words);
+  /// False: it was not run, and is the order now. `input`: bytes that are yet to be consumed before
+  /// it.
+  bool RunOne(const CommandTable::Resolved& resolved, Arguments words, size_t input);
   /// Whether any request of this connection may be of level `majority`.
   bool MayNeedMajority() const;
   /// What the request may do to claims where it runs now.
@@ -91,6 +92,11 @@ class Session {
   bool MayWrite(const CommandTable::Resolved& resolved) const;
   bool MustWait(const CommandTable::Resolved& resolved);
   void RefuseProtocol();
+  /// A request is about to run here whose reply starts at `reply`; `leased`: as the leaseholder's.
+  void NoteOrdered(const CommandTable::Resolved& resolved, bool leased, size_t reply, size_t input);
+  /// The lease ended before the turn did: reads go the way of all requests again, and of what was
+  /// written nobody can say whether others knew of it.
+  void TakeBackOrdered();
 
   // session_orders.cc: what runs at the leaseholder.
   Route RouteHere(const CommandTable::Resolved& resolved, Arguments words) const;
@@ -107,6 +113,8 @@ class Session {
   void SubmitOrder();
   /// Hands the order on to where orders run in this turn.
   void Dispatch(std::string request);
+  /// What it says of the connection, and takes that off it; false: it is no reply.
+  bool TakeHead(std::string_view& reply);
   /// False: it is none.
   bool TakeReply(std::string_view reply);
   /// What this connection wrote and has been told of stands in the position's stream: for WAIT.
@@ -158,9 +166,15 @@ class Session {
   /// Of an own order: what its transaction watches.
   std::unique_ptr<ClientTransaction> order_watched_;
   bool order_for_holders_ = false;  // WAIT
-  bool turn_ordered_ = false;       // replies of this turn claim to be of the leaseholder
-  bool turn_wrote_ = false;         // a request of this turn may have written here
-  VersionVector written_;           // see NoteWritten; few entries: what all members hold leaves it
+  struct {
+    bool any = false;
+    bool reads = true;   // nothing else has run since
+    size_t out = 0;      // where the first reply starts, from committed_ on
+    size_t replies = 0;  // before that
+    ClientState::ReplyMode reply_mode = ClientState::ReplyMode::kOn;
+  } ordered_;                // from the first request of this turn that ran as the leaseholder's
+  bool turn_wrote_ = false;  // a request of this turn may have written here
+  VersionVector written_;    // see NoteWritten; few entries: what all members hold leaves it
   struct {
     bool any = false;
     bool here = true;    // in transaction_; else at the leaseholder

@@ -120,7 +120,7 @@ void Session::Dispatch(std::string request) {
   order.request = std::move(request);
   // Who waits has been given nothing yet: another leaseholder may serve it.
   order.repeatable = order_blocks_ || (order_repeatable_ && !order_watches_);
-  // A script takes as long as it likes, too; while it runs the leaseholder is in reach, or is not.
+  // A script takes as long as it likes, too, while the leaseholder is heard of.
   if (!order_blocks_ && !order_scripts_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
   waits_for_ = order_own_ ? thread_.RunOwnOrder(*this, std::move(order), order_leased_,
@@ -130,21 +130,37 @@ void Session::Dispatch(std::string request) {
   order_watched_.reset();
 }
 
+void Session::TakeBackOrdered() {
+  const size_t replies = turn_replies_ - ordered_.replies;
+  out_.resize(committed_ + ordered_.out);
+  turn_replies_ = ordered_.replies;
+  const bool behind = waits_for_ != 0 || state_.close_after_reply;
+  if (ordered_.reads && !behind) {
+    state_.reply_mode = ordered_.reply_mode;
+    input_.Rewind();
+    parser_.Reset();
+    more_ = true;
+    return;
+  }
+  ReplyToAll(replies, kLeaseLost);
+  if (transaction_->open()) transaction_->Break();  // who reads an error takes it for refused
+}
+
 void Session::OnOrderEnd(OrderEffect end) {
   if (closed_ || end.number != waits_for_) return;
   waits_for_ = 0;
   order_bytes_ = 0;
-  const bool refuses = thread_.settings().on_unreachable == OnUnreachable::kRefuse;
   JoinTurn();
+  std::string_view reply = end.text;
   switch (end.result) {
     case OrderResult::kUnordered:
-      if (refuses) {
-        ReplyToAll(order_replies_, kLeaseLost);
+      if (!order_watches_) {  // which is told by its EXEC
+        if (TakeHead(reply)) ReplyToAll(order_replies_, kLeaseLost);
         break;
       }
       [[fallthrough]];
     case OrderResult::kDone:
-      if (TakeReply(end.text) && !order_repeatable_) NoteWritten(end.position);
+      if (TakeReply(reply) && !order_repeatable_) NoteWritten(end.position);
       break;
     case OrderResult::kNotRun:
       RunUnsent(std::move(end.text));
@@ -161,7 +177,7 @@ void Session::OnOrderEnd(OrderEffect end) {
   UpdateInterest();
 }
 
-bool Session::TakeReply(std::string_view reply) {
+bool Session::TakeHead(std::string_view& reply) {
   const Result<ReplyHead> head = TakeReplyHead(reply);
   if (!head) {
     ReplyToAll(order_replies_, kOutcomeUnknown);
@@ -170,6 +186,11 @@ bool Session::TakeReply(std::string_view reply) {
   state_.database = head->database;
   if (state_.name != head->name) state_.name = head->name;
   if (order_watches_ && !reply.starts_with('-')) NoteWatch(head->epoch, false);
+  return true;
+}
+
+bool Session::TakeReply(std::string_view reply) {
+  if (!TakeHead(reply)) return false;
   const uint64_t hard = thread_.settings().output_limit.hard;
   if (hard != 0 && output_pending() + reply.size() > hard) {
     CutOff("replies above the hard output limit");
@@ -231,7 +252,7 @@ void Session::RunUnsent(std::string request) {
   const OrderStep& step = order->steps[0];
   const size_t start = out_.size();
   const size_t replies = turn_replies_;
-  RunOne(thread_.shared().commands.Resolve(step.commands[0]), step.commands[0]);
+  RunOne(thread_.shared().commands.Resolve(step.commands[0]), step.commands[0], 0);
   if (!step.silent) return;
   out_.resize(start);
   turn_replies_ = replies;

@@ -5,9 +5,9 @@ another leads. With room again it serves as before. See harness/ordeal.py for wh
 works meanwhile and what is checked (I2, I3, I4, I13).
 """
 
-import subprocess
 import time
 
+from harness.disk import Disk
 from harness.faults import LASTS
 from harness.networked import cluster_on_network
 from harness.ordeal import OPTIONS, Ordeal
@@ -19,28 +19,6 @@ LONG_DISK = 256 << 20  # more than the log that a node keeps: only what is fille
 BULK = "x" * (1 << 18)
 
 
-class Disk:
-    """A small disk under a node's folder: a tmpfs."""
-
-    def __init__(self, context, folder):
-        size = LONG_DISK if context.long else DISK
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
-        context.on_close(lambda: subprocess.run(["umount", "--lazy", folder], check=True))
-        self._filler = folder / "filler"
-
-    def fill(self):
-        with open(self._filler, "wb", buffering=0) as filler:
-            for size in (1 << 16, 1 << 12, 1):
-                try:
-                    while True:
-                        filler.write(b"x" * size)
-                except OSError:  # no space left on device
-                    pass
-
-    def make_room(self):
-        self._filler.unlink()
-
-
 def syncs(node):
     """Whether no sync fails for a while; there is one a second."""
     before = node.log().count("event=sync_failed")
@@ -50,7 +28,8 @@ def syncs(node):
 
 def run(context):
     network, cluster = cluster_on_network(context, 3, OPTIONS, start=False)
-    disks = {node: Disk(context, node.folder) for node in cluster.nodes}
+    size = LONG_DISK if context.long else DISK
+    disks = {node: Disk(context, node.folder, size) for node in cluster.nodes}
     cluster.start()
     ordeal = Ordeal(context, cluster, network)
 

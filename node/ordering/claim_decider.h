@@ -17,6 +17,12 @@
 
 namespace starling {
 
+/// Whether nobody else has led between `epoch`, in which this node led, and `led`, which it leads
+/// now (0: none): epochs have no gaps.
+inline bool NobodyLedBetween(uint64_t epoch, uint64_t led) {
+  return led == epoch || led == epoch + 1;
+}
+
 class ClaimDecider {
  public:
   explicit ClaimDecider(Keyspace& keyspace) : keyspace_(keyspace), rules_(keyspace.claim_rules()) {}
@@ -34,7 +40,7 @@ class ClaimDecider {
   /// Whether what was run in `order_epoch` may be answered as such where this node leads `led` now
   /// (0: none): whose lease has ended meanwhile has run it as one of many.
   bool StillOrdered(uint64_t order_epoch, uint64_t led) const {
-    return order_epoch == led || !rules_.lease_before_reply;
+    return NobodyLedBetween(order_epoch, led) || !rules_.lease_before_reply;
   }
 
   /// A record of this epoch's that was written: it waits for a majority.

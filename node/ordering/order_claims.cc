@@ -6,6 +6,14 @@
 #include "node/ordering/order_executor.h"
 
 namespace starling {
+namespace {
+
+constexpr std::string_view kMajorityLate =
+    "UNKNOWN No majority of the voters has acknowledged in time what this command wrote: whether "
+    "it "
+    "takes effect is unknown.";
+
+}  // namespace
 
 bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, CommandContext& context) {
   const size_t start = order.replies.size();
@@ -17,6 +25,10 @@ bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, Command
   RunStep(order, step, context);
   if (desk.undone()) order.replies.resize(start);
   if (desk.written()) {
+    if (order.records_upto == Stamp{} || claims_.Decided(order.epoch, order.records_upto)) {
+      order.open_step = order.next;
+      order.open_replies = start;
+    }
     claims_.Add(*desk.written());
     order.records_upto = desk.written()->stamp;
   }
@@ -33,12 +45,25 @@ void OrderExecutor::DecideEarlier() {
   runtime_.FlushSoon();  // counters may have waited for it
 }
 
+void OrderExecutor::AddPending(RunningPtr order) {
+  order->begun.reset();
+  pending_.push_back(std::move(order));
+}
+
 void OrderExecutor::AwaitMajority() {
   // Where the log does not take it, it stays undecided until it does, or the lease ends.
-  if (!claims_.waits() || !runtime_.store().journal().Commit().ok()) return;
-  if (const auto wanted = claims_.TakeWanted()) {
-    runtime_.AwaitMajority(claims_.lease().epoch, *wanted);
+  if (claims_.waits() && runtime_.store().journal().Commit().ok()) {
+    if (const auto wanted = claims_.TakeWanted()) {
+      runtime_.AwaitMajority(claims_.lease().epoch, *wanted);
+    }
   }
+  // Not sooner: a script may have run in this round.
+  if (std::exchange(decided_, false)) decided_at_ = Now();
+  const auto begin = [this](auto order, auto end) {
+    for (; order != end && !(*order)->begun; ++order) (*order)->begun = Now();
+  };
+  begin(pending_.rbegin(), pending_.rend());  // those of this round
+  begin(held_back_.rbegin(), held_back_.rend());
 }
 
 void OrderExecutor::DecideHeld() {
@@ -57,9 +82,8 @@ void OrderExecutor::DecideHeld() {
 
 void OrderExecutor::RetryHeldBack(bool lease_changed) {
   const uint64_t decisions = runtime_.store().keyspace().records().decisions();
-  const bool decided = std::exchange(decisions_, decisions) != decisions;
-  if (decided) decided_at_ = Now();
-  if (held_back_.empty() || (!decided && !lease_changed)) return;
+  decided_ = std::exchange(decisions_, decisions) != decisions;
+  if (held_back_.empty() || (!decided_ && !lease_changed)) return;
   const Records& records = runtime_.store().keyspace().records();
   for (RunningPtr& order : std::exchange(held_back_, {})) {
     // One before it has just written to the same key: that this one would be held back is known.
@@ -71,17 +95,29 @@ void OrderExecutor::RetryHeldBack(bool lease_changed) {
   }
 }
 
-void OrderExecutor::EndHeldBack(std::chrono::nanoseconds now) {
-  std::erase_if(held_back_, [&](const RunningPtr& order) {
-    if (now < std::max(*order->begun, decided_at_) + kHeldBackAtMost) return false;
-    Reply reply(order->replies, order->state.protocol);
-    for (; order->next < order->decoded.steps.size(); ++order->next) {
-      if (!order->decoded.steps[order->next].silent) reply.Error(kNoMajority);
-    }
-    const bool nothing = order->records_upto == Stamp{};
-    Finish(*order, nothing ? OrderOutcome::kDone : OrderOutcome::kForgotten);
-    return true;
-  });
+void OrderExecutor::EndLate(std::chrono::nanoseconds now) {
+  const auto end = [&](const RunningPtr& order, std::chrono::nanoseconds since) {
+    const bool late = order->begun && now >= std::max(*order->begun, since) + kMajorityWait;
+    if (late) EndLate(*order);
+    return late;
+  };
+  std::erase_if(pending_, [&](const RunningPtr& order) { return end(order, {}); });
+  if (decided_) return;
+  std::erase_if(held_back_, [&](const RunningPtr& order) { return end(order, decided_at_); });
+}
+
+void OrderExecutor::EndLate(Running& order) {
+  Reply reply(order.replies, order.state.protocol);
+  const auto answer = [&](size_t step, std::string_view error) {
+    if (!order.decoded.steps[step].silent) reply.Error(error);
+  };
+  const bool wrote = order.records_upto != Stamp{};
+  if (wrote && !claims_.Decided(order.epoch, order.records_upto)) {
+    order.replies.resize(order.open_replies);
+    for (size_t step = order.open_step; step < order.next; ++step) answer(step, kMajorityLate);
+  }
+  for (; order.next < order.decoded.steps.size(); ++order.next) answer(order.next, kNoMajority);
+  Finish(order, OrderOutcome::kDone);
 }
 
 }  // namespace starling

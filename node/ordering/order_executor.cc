@@ -212,12 +212,10 @@ void OrderExecutor::Continue(RunningPtr order) {
     case Progress::kWaits:
       return Block(std::move(order), std::move(block));
     case Progress::kHeldBack:
-      if (!order->begun) order->begun = Now();
       held_back_.push_back(std::move(order));
       return;
     case Progress::kPending:
-      pending_.push_back(std::move(order));
-      return;
+      return AddPending(std::move(order));
   }
 }
 
@@ -289,7 +287,6 @@ void OrderExecutor::RunStep(Running& order, const ResolvedStep& step, CommandCon
   } else {
     RunResolved(step.resolved, context, words);
   }
-  if (step.script) decided_at_ = Now();  // nothing could be decided meanwhile
   if (gate_.wanted()) gate_.Open();
 }
 
@@ -343,10 +340,20 @@ void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
     AppendReplyHead(done.order.reply, {order.state.database, order.epoch, order.state.name});
     done.head_bytes = done.order.reply.size();
     done.order.reply += order.replies;
-  } else if (outcome == OrderOutcome::kNotRun && done.own) {
-    done.order.reply = std::move(order.request);
   }
+  done.request = std::move(order.request);
   done_.push_back(std::move(done));
+}
+
+bool OrderExecutor::OnlyReads(const std::string& request) const {
+  const Result<DecodedOrder> order = DecodeOrder(request);
+  const auto reads = [this](const std::vector<std::string_view>& words) {
+    const CommandSpec* row = commands_.Resolve(words).row;
+    return row != nullptr && (row->flags & (kWrite | kMayWrite | kAtOnce)) == 0;
+  };
+  return order && std::all_of(order->steps.begin(), order->steps.end(), [&](const OrderStep& step) {
+           return std::all_of(step.commands.begin(), step.commands.end(), reads);
+         });
 }
 
 void OrderExecutor::HandBack() {
@@ -373,9 +380,14 @@ void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
       for (size_t i = 0; i < one.replies; ++i) reply.Error(NotLogged(committed.error()));
     }
     const bool unordered = done && one.epoch != 0 && !claims_.StillOrdered(one.epoch, epoch);
-    // What was told of a claim may not be true any more.
-    if (unordered) {
+    if (unordered && OnlyReads(one.request)) {
+      order.outcome = OrderOutcome::kNotRun;  // nobody will know that it was
+    } else if (unordered) {
+      // What was told of a claim may not be true any more.
       order.outcome = one.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
+    }
+    if (order.outcome == OrderOutcome::kNotRun) {
+      order.reply = one.own ? std::move(one.request) : std::string();
     }
     if (one.own) {
       const OrderResult result = order.outcome == OrderOutcome::kNotRun      ? OrderResult::kNotRun

@@ -107,12 +107,15 @@ class OrderExecutor final : private OrderRunner {
     std::unique_ptr<ClientTransaction> watched;  // own
     size_t next = 0;                             // of its steps
     std::string replies;
-    std::optional<std::chrono::nanoseconds> begun;  // when it first had to wait for claims
-    Stamp records_upto;                             // its last record; none: it has written none
-    std::optional<KeyRef> met;                      // what held it back, without its name
-    bool saw_claim = false;                         // it is told nothing that others may deny
-    bool logged = false;                            // all that it did, before it was decided
-    BlockRequest block;                             // what it waits for
+    /// Since when it waits for a majority; none: it does not, or that is not asked for yet.
+    std::optional<std::chrono::nanoseconds> begun;
+    Stamp records_upto;         // its last record; none: it has written none
+    size_t open_step = 0;       // the first whose record was not decided when its last was written
+    size_t open_replies = 0;    // bytes of replies before that
+    std::optional<KeyRef> met;  // what held it back, without its name
+    bool saw_claim = false;     // it is told nothing that others may deny
+    bool logged = false;        // all that it did, before it was decided
+    BlockRequest block;         // what it waits for
     std::optional<std::chrono::nanoseconds> until;
     VersionVector written;  // own: WAIT
   };
@@ -127,6 +130,7 @@ class OrderExecutor final : private OrderRunner {
     int protocol = 2;
     size_t head_bytes = 0;
     size_t replies = 0;
+    std::string request;
     uint64_t epoch = 0;
     bool saw_claim = false;
     bool logged = false;
@@ -201,11 +205,14 @@ class OrderExecutor final : private OrderRunner {
   void DecideEarlier();
   /// Runs on, first come first, those that were held back.
   void RetryHeldBack(bool lease_changed);
-  /// Refuses those that have been held back for too long.
-  void EndHeldBack(std::chrono::nanoseconds now);
-  /// How long an order may be held back while nothing is decided: less than its client waits for
-  /// the leaseholder.
-  static constexpr std::chrono::seconds kHeldBackAtMost{4};
+  void AddPending(RunningPtr order);
+  /// Answers those that have waited for a majority for too long; their records stay undecided.
+  void EndLate(std::chrono::nanoseconds now);
+  void EndLate(Running& order);
+  /// How long an order waits for a majority to hold what it wrote, and how long it may be held back
+  /// while nothing is decided: less than its client waits for the leaseholder.
+  static constexpr std::chrono::seconds kMajorityWait{4};
+  /// Asks for a majority: the time of those who wait for it begins.
   void AwaitMajority();
   void Watch(Running& order, Arguments words, CommandContext& context);
   void Block(RunningPtr order, BlockRequest request);
@@ -220,6 +227,8 @@ class OrderExecutor final : private OrderRunner {
   /// The lease has ended: who waits under it waits elsewhere.
   void GiveBackWaiting();
   void Finish(Running& order, OrderOutcome outcome);
+  /// Whether the request writes nothing, and leaves nothing here, so that it may run again.
+  bool OnlyReads(const std::string& request) const;
   void HandBack();
   /// `committed`: whether the log has what they did.
   void Deliver(std::vector<Done> done, const Status& committed);
@@ -239,7 +248,8 @@ class OrderExecutor final : private OrderRunner {
   std::vector<RunningPtr> pending_;         // a majority has to hold what they wrote
   ClaimDecider claims_;
   uint64_t decisions_ = 0;                 // Records::decisions when last looked at
-  std::chrono::nanoseconds decided_at_{};  // when they last rose
+  bool decided_ = false;                   // they have risen in this round
+  std::chrono::nanoseconds decided_at_{};  // the end of the round in which they last did
   std::vector<Done> done_;                 // of this round
   LeaseWatch::Subscription subscription_ = 0;
   LeaseWatch::Subscription majority_subscription_ = 0;

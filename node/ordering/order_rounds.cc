@@ -107,6 +107,7 @@ void OrderExecutor::Round(std::unique_lock<std::mutex>& lock) {
   DecideEarlier();
   if (majority) DecideHeld();
   RetryHeldBack(lease_changed);
+  EndLate(Now());
   // Who has waited longer comes first: also where a majority has just decided what was touched,
   // or an order of this round touches it.
   ServeTouched();
@@ -121,7 +122,6 @@ void OrderExecutor::Round(std::unique_lock<std::mutex>& lock) {
   gate_.Open();
   if (LeadsEpoch() == claims_.lease().epoch) claims_.EndLapsed(Now());
   EndWaits(Now());
-  EndHeldBack(Now());
   // Before anybody hears that it waits no longer.
   waiting_count_.store(waiting_.size());
   HandBack();
@@ -155,8 +155,9 @@ std::optional<std::chrono::nanoseconds> OrderExecutor::NextTimer() const {
   if (claims_.lease().leading && undecided) {
     sooner(runtime_.store().clock().time().Monotonic() + kLookForLate);
   }
+  if (!pending_.empty()) sooner(*pending_.front()->begun + kMajorityWait);
   if (!held_back_.empty()) {
-    sooner(std::max(*held_back_.front()->begun, decided_at_) + kHeldBackAtMost);
+    sooner(std::max(*held_back_.front()->begun, decided_at_) + kMajorityWait);
   }
   for (const auto& [sequence, order] : waiting_) {
     if (order->block.holders) return runtime_.store().clock().time().Monotonic() + kAskHolders;

@@ -71,7 +71,7 @@ bool OrderExecutor::Retry(uint64_t sequence) {
   if (progress == Progress::kWaits || progress == Progress::kHeldBack) return false;
   blocked_.Remove(sequence);
   if (progress == Progress::kPending) {
-    pending_.push_back(std::move(found->second));
+    AddPending(std::move(found->second));
   } else {
     Finish(order, OrderOutcome::kDone);
   }
@@ -132,7 +132,8 @@ void OrderExecutor::GiveBackWaiting() {
   std::erase_if(held_back_, [&](const RunningPtr& order) {
     if (order->epoch == epoch) return false;
     // Of one that has done something nobody can say how it would have gone on.
-    Finish(*order, order->next == 0 ? OrderOutcome::kNotRun : OrderOutcome::kForgotten);
+    const bool nothing = order->next == 0 || OnlyReads(order->request);
+    Finish(*order, nothing ? OrderOutcome::kNotRun : OrderOutcome::kForgotten);
     return true;
   });
   std::erase_if(pending_, [&](const RunningPtr& order) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "storage/keyspace.h"
 #include "tests/server/test_daemon.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
@@ -130,6 +131,20 @@ TEST_F(WaitTest, GoesOnWhereItWasAskedWhenTheLeaseholderDies) {
   client.SendCommand({"WAIT", "3", "300"});
   Stop(leader);
   EXPECT_EQ(client.ReceiveReply(), Count(1));
+}
+
+TEST_F(WaitTest, AsksAfterResetForNothingThatWasWrittenBefore) {
+  TestClient client = Connect(0);
+  Write(client, "k");
+  EXPECT_EQ(client.Ask({"WAIT", "2", "0"}), Count(2));
+  const size_t behind = Follower(HolderAt(0), 0);
+  Keyspace& keyspace = daemons_[behind]->daemon().runtime().store().keyspace();
+  const KeyRef key = keyspace.Ref(0, "k");
+  const Access held = keyspace.Lock(key);  // it takes no write to this key
+  EXPECT_EQ(client.Ask({"SET", "k", "w"}), "+OK\r\n");
+  EXPECT_EQ(client.Ask({"WAIT", "2", "30"}), Count(1));
+  EXPECT_EQ(client.Ask({"RESET"}), "+RESET\r\n");
+  EXPECT_EQ(client.Ask({"WAIT", "2", "10000"}), Count(2)) << "as a connection that wrote nothing";
 }
 
 }  // namespace

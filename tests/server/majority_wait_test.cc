@@ -1,0 +1,93 @@
+/// What clients read whose claims no majority acknowledges: the meeting folder takes nothing more,
+/// as on a full disk.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <string>
+
+#include "tests/server/test_daemon.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_folder.h"
+
+namespace starling {
+namespace {
+
+using ::testing::StartsWith;
+
+constexpr const char* kLate = "-UNKNOWN No majority of the voters has acknowledged in time";
+constexpr const char* kNoMajority = "-NOQUORUM No majority of the voters";
+
+/// As long as it lives this process writes no file beyond `size` bytes.
+class NoRoomBeyond {
+ public:
+  explicit NoRoomBeyond(rlim_t size) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const rlimit limit{size, before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~NoRoomBeyond() {
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+class MajorityWaitTest : public testing::Test {
+ protected:
+  MajorityWaitTest() {
+    TestClient client = daemon_.Connect();
+    EXPECT_TRUE(Eventually([&] { return client.Ask({"SETNX", "probe", "x"})[0] == ':'; }));
+  }
+
+  Settings InFolder() const {
+    Settings settings = TestDaemon::Defaults();
+    settings.meeting_folder = folder_.path();
+    return settings;
+  }
+  /// Of the epoch that the daemon leads.
+  rlim_t EpochBytes() const {
+    rlim_t bytes = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(folder_.path())) {
+      if (file.path().filename().string().starts_with("epoch-")) bytes = file.file_size();
+    }
+    return bytes;
+  }
+
+  TempFolder folder_;
+  TestDaemon daemon_{InFolder()};
+};
+
+TEST_F(MajorityWaitTest, EndsForWritersWithAnUnknownOutcomeAndForOthersWithoutAChange) {
+  TestClient first = daemon_.Connect();
+  TestClient second = daemon_.Connect();
+  TestClient third = daemon_.Connect();
+  {
+    const NoRoomBeyond full(EpochBytes());
+    first.Send("INCR n\r\nSETNX lock first\r\nGET lock\r\nINCR n\r\nPING\r\n");
+    third.SendCommand({"EVAL", "return redis.call('SETNX', KEYS[1], 'x')", "1", "another"});
+    EXPECT_EQ(first.ReceiveReply(), ":1\r\n");
+    EXPECT_TRUE(Eventually([&] { return second.Ask({"DBSIZE"})[0] == ':'; }));
+    second.Send("SETNX lock second\r\nPING\r\n");
+    EXPECT_THAT(first.ReceiveReply(), StartsWith(kLate));
+    EXPECT_THAT(first.ReceiveReply(), StartsWith(kNoMajority)) << "it would tell of the undecided";
+    EXPECT_THAT(first.ReceiveReply(), StartsWith(kNoMajority)) << "not run: its order has ended";
+    EXPECT_EQ(first.ReceiveReply(), "+PONG\r\n");
+    EXPECT_THAT(third.ReceiveReply(), StartsWith(kLate));
+    EXPECT_THAT(second.ReceiveReply(), StartsWith(kNoMajority));
+    EXPECT_EQ(second.ReceiveReply(), "+PONG\r\n");
+  }
+  // The record was undecided, not void: with room again it is decided, for the one who wrote it.
+  EXPECT_TRUE(Eventually([&] { return second.Ask({"GET", "lock"}) == "$5\r\nfirst\r\n"; }));
+  EXPECT_EQ(second.Ask({"SETNX", "lock", "second"}), ":0\r\n");
+  EXPECT_EQ(second.Ask({"GET", "another"}), "$1\r\nx\r\n");
+  EXPECT_EQ(second.Ask({"GET", "n"}), "$1\r\n1\r\n");
+}
+
+}  // namespace
+}  // namespace starling
