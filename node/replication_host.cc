@@ -229,22 +229,17 @@ void ReplicationHost::Enqueue(const BatchHeader& header, SharedBytes bytes) {
 }
 
 void ReplicationHost::TakeLocalBatches() {
+  std::vector<OwnBatch> taken;
   {
     const std::lock_guard lock(local_mutex_);
-    taken_.swap(local_);
+    taken.swap(local_);
     local_bytes_ = 0;
     remembered_ = 0;
-    local_awaited_ = gathering_ || (!taken_.empty() && connected_.load());
+    local_awaited_ = gathering_ || (!taken.empty() && connected_.load());
   }
-  if (taken_.empty()) return;
+  if (taken.empty()) return;
   if (!gathering_ && connected_.load()) GatherLocalBatches();
-  Feed([&] {
-    for (LocalBatch& batch : taken_) {
-      replicator_->OnLocalBatch(batch.header, std::move(batch.bytes), Now(), effects_);
-      CarryOut();
-    }
-  });
-  taken_.clear();
+  Feed([&] { replicator_->OnLocalBatches(std::move(taken), Now(), effects_); });
 }
 
 void ReplicationHost::RememberLocalBatches() {

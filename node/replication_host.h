@@ -188,21 +188,16 @@ class ReplicationHost final : private TransportHandler {
   std::mutex sinks_mutex_;  // guards order_sinks_
   std::vector<OrderSink> order_sinks_;
 
-  struct LocalBatch {
-    BatchHeader header;
-    SharedBytes bytes;
-  };
   std::mutex awaited_mutex_;  // guards the two below
   LeaseWatch::Held awaited_;
   bool awaited_posted_ = false;
 
   std::mutex local_mutex_;  // guards the four below
-  std::vector<LocalBatch> local_;
+  std::vector<OwnBatch> local_;
   size_t remembered_ = 0;  // of them, by the engine
   size_t local_bytes_ = 0;
   bool local_awaited_ = false;          // the thread has been woken for them, or wakes by itself
-  std::vector<LocalBatch> taken_;       // the thread's, as the next
-  bool gathering_ = false;              // gather_timer_ runs
+  bool gathering_ = false;              // the thread's: gather_timer_ runs
   std::atomic<bool> connected_{false};  // without a connection, batches wake nobody
 
   std::mutex dispatch_mutex_;  // guards stopped_; held while work runs after the end

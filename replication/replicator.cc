@@ -64,14 +64,13 @@ void Replicator::RememberLocalBatch(const BatchHeader& header, SharedBytes bytes
   impl_->streams_.RememberLocalBatch(header, std::move(bytes));
 }
 
-void Replicator::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now,
-                              Effects& effects) {
+void Replicator::OnLocalBatches(std::vector<OwnBatch> batches, Instant now, Effects& effects) {
   if (impl_->effects_ != nullptr) {  // a commit of the replicator's own, within another input
-    impl_->handed_in_.emplace_back(header, std::move(bytes));
+    std::move(batches.begin(), batches.end(), std::back_inserter(impl_->handed_in_));
     return;
   }
   Impl::Input input(*impl_, effects, now);
-  impl_->TakeOwnBatch(header, std::move(bytes), now);
+  impl_->TakeOwnBatches(batches, now);
 }
 
 void Replicator::SetSuspended(bool suspended, Instant now, Effects& effects) {

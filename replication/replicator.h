@@ -22,6 +22,7 @@
 
 #include "replication/lease_rules.h"
 #include "replication/order.h"
+#include "replication/own_batch.h"
 #include "replication/voter_change.h"
 #include "starling/result.h"
 #include "storage/batch_codec.h"
@@ -202,10 +203,13 @@ class Replicator {
   /// One whole frame from the peer (length prefix removed). Hostile bytes close the link with an
   /// error.
   void OnFrame(LinkId link, std::string_view frame, Instant now, Effects& effects);
-  /// A batch of the own stream, after its append, in stream order. The only function that may be
-  /// called from within another (the replicator commits itself): the batch is then taken at that
-  /// one's end.
-  void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now, Effects& effects);
+  /// Batches of the own stream, after their append, in stream order. The only function that may be
+  /// called from within another (the replicator commits itself): they are then taken at that one's
+  /// end. Given together they travel together, and cost less.
+  void OnLocalBatches(std::vector<OwnBatch> batches, Instant now, Effects& effects);
+  void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now, Effects& effects) {
+    OnLocalBatches({{header, std::move(bytes)}}, now, effects);
+  }
   /// Before that, or not at all: AwaitMajority need not read the log for it. Idempotent.
   void RememberLocalBatch(const BatchHeader& header, SharedBytes bytes);
   /// Time has passed. Call at the instant that NextTimer gives, or earlier.

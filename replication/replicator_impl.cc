@@ -69,9 +69,7 @@ Replicator::Impl::Input::~Input() {
   for (int i = 0; i < 4 && (impl_.list_dirty_ || !impl_.handed_in_.empty()); ++i) {
     if (impl_.list_dirty_ && !suspended) impl_.RefreshList(now_);
     while (!impl_.handed_in_.empty()) {
-      const auto [header, bytes] = std::move(impl_.handed_in_.front());
-      impl_.handed_in_.pop_front();
-      impl_.TakeOwnBatch(header, bytes, now_);
+      impl_.TakeOwnBatches(std::exchange(impl_.handed_in_, {}), now_);
     }
   }
   impl_.TellOfLease(now_);
@@ -92,9 +90,12 @@ void Replicator::Impl::TellOfLease(Instant now) {
   if (took) streams_.ReportToAll(now);
 }
 
-void Replicator::Impl::TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
-  if (header.origin == store_.origin() && !own_first_) own_first_ = header.upto;
-  streams_.OnLocalBatch(header, std::move(bytes), now);
+void Replicator::Impl::TakeOwnBatches(std::span<const OwnBatch> batches, Instant now) {
+  for (const OwnBatch& batch : batches) {
+    const bool own = batch.header.origin == store_.origin();
+    if (own && !own_first_) own_first_ = batch.header.upto;
+  }
+  streams_.OnLocalBatches(batches, now);
 }
 
 void Replicator::Impl::Emit(EventEffect::Kind kind, const std::string& member,

@@ -4,12 +4,12 @@
 /// replicator_cluster.cc which cluster this node is in. Not thread-safe.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,7 +56,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void DropProcess(const PeerProcess& peer) override;
 
   void TellOfLease(Instant now);
-  void TakeOwnBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
+  void TakeOwnBatches(std::span<const OwnBatch> batches, Instant now);
 
   // --- messages, by kind ---
   void On(NodeId from, const Batches& message, Instant now);
@@ -143,7 +143,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   std::mt19937_64 random_;
   uint64_t session_;
   Effects* effects_ = nullptr;
-  std::deque<std::pair<BatchHeader, SharedBytes>> handed_in_;
+  std::vector<OwnBatch> handed_in_;
 
   std::optional<ClusterRecord> record_;
   MemberList list_;

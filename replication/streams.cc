@@ -113,22 +113,54 @@ std::vector<NodeId> Streams::Targets(NodeId except) {
   return targets;
 }
 
-void Streams::OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now) {
-  NoteContent(header.upto);
-  RememberLocalBatch(header, bytes);
-  if (list_.AcceptedUpto(header.origin) < header.upto) return;  // not begun: nobody would take it
+void Streams::OnLocalBatches(std::span<const OwnBatch> batches, Instant now) {
+  for (const OwnBatch& batch : batches) {
+    NoteContent(batch.header.upto);
+    RememberLocalBatch(batch.header, batch.bytes);
+  }
+  while (!batches.empty()) {
+    size_t count = 1;
+    size_t bytes = batches[0].bytes->size();
+    for (; count < batches.size() && count < limits::kBatchesPerFrame; ++count) {
+      const BatchHeader& header = batches[count].header;
+      const BatchHeader& before = batches[count - 1].header;
+      bytes += batches[count].bytes->size();
+      const bool follows = header.origin == before.origin && header.after == before.upto;
+      if (!follows || bytes > limits::kGatherBytes) break;
+    }
+    Push(batches.first(count), now);
+    batches = batches.subspan(count);
+  }
+}
+
+void Streams::Push(std::span<const OwnBatch> run, Instant now) {
+  const Origin& origin = run.front().header.origin;
+  const Stamp after = run.front().header.after;
+  const Stamp upto = run.back().header.upto;
+  if (list_.AcceptedUpto(origin) < upto) {  // what is behind that nobody would take
+    if (run.size() > 1) {
+      for (size_t i = 0; i < run.size(); ++i) Push(run.subspan(i, 1), now);
+    }
+    return;
+  }
+  Batches message;
+  size_t bytes = 0;
+  for (const OwnBatch& batch : run) {
+    message.batches.push_back(*batch.bytes);
+    bytes += batch.bytes->size();
+  }
   std::vector<NodeId> following;
   for (const NodeId id : Targets(store_.id())) {
     Peer& peer = peers_.at(id);
     if (!WindowOpen(peer)) continue;
-    if (From(peer, header.origin) == header.after) {
-      Track(peer, header.origin, header.upto, bytes->size(), now);
+    if (From(peer, origin) == after) {
+      Track(peer, origin, upto, bytes, now);
       following.push_back(id);
     } else {
-      Pump(id, peer, header.origin, header.upto, now);
+      Pump(id, peer, origin, upto, now);
     }
   }
-  if (!following.empty()) sender_.Send(following, Lane::kBulk, Batches{{*bytes}});
+  if (!following.empty()) sender_.Send(following, Lane::kBulk, message);
 }
 
 void Streams::RememberLocalBatch(const BatchHeader& header, SharedBytes bytes) {
@@ -160,7 +192,7 @@ void Streams::Relay(NodeId from, const BatchHeader& header, std::string_view byt
 
 Result<std::vector<SharedBytes>> Streams::Gather(const Origin& origin, Stamp after) {
   // Mostly it is the last that is asked for.
-  const auto last = std::find_if(recent_.rbegin(), recent_.rend(), [&](const Recent& recent) {
+  const auto last = std::find_if(recent_.rbegin(), recent_.rend(), [&](const OwnBatch& recent) {
     return recent.header.origin == origin && recent.header.after == after;
   });
   if (last == recent_.rend()) return store_.ReadStream(origin, after, limits::kGatherBytes);

@@ -17,12 +17,14 @@
 #include <memory>
 #include <random>
 #include <set>
+#include <span>
 #include <vector>
 
 #include <spdlog/logger.h>
 
 #include "replication/clock_judge.h"
 #include "replication/member_list.h"
+#include "replication/own_batch.h"
 #include "replication/peer_sender.h"
 #include "storage/store.h"
 
@@ -44,8 +46,9 @@ class Streams {
   void RemovePeer(NodeId peer);
   bool HasPeer(NodeId peer) const { return peers_.contains(peer); }
 
-  /// A batch of the own stream, after its append.
-  void OnLocalBatch(const BatchHeader& header, SharedBytes bytes, Instant now);
+  /// Batches of the own stream, after their append, in stream order: they travel together, and are
+  /// acknowledged together.
+  void OnLocalBatches(std::span<const OwnBatch> batches, Instant now);
   /// Before that, or not at all: whoever reads the stream (ReadOwn) need not read the log for it.
   /// Idempotent.
   void RememberLocalBatch(const BatchHeader& header, SharedBytes bytes);
@@ -100,10 +103,6 @@ class Streams {
     Instant hinted = kLongAgo;
     std::map<Origin, Instant> wanted;
   };
-  struct Recent {
-    BatchHeader header;
-    SharedBytes bytes;
-  };
 
   static bool WindowOpen(const Peer& peer);
   static Stamp From(const Peer& peer, const Origin& origin);
@@ -113,6 +112,8 @@ class Streams {
   void PumpForeign(NodeId id, Peer& peer, bool same_list, Instant now);
   /// Batches of `origin` after `after`, from memory or log; kNotFound when neither reaches back.
   Result<std::vector<SharedBytes>> Gather(const Origin& origin, Stamp after);
+  /// Those that follow each other, and fill no more than a frame.
+  void Push(std::span<const OwnBatch> run, Instant now);
   void Hint(NodeId id, Peer& peer, Instant now);
   void Relay(NodeId from, const BatchHeader& header, std::string_view bytes, Instant now);
   std::vector<NodeId> Targets(NodeId except);
@@ -129,7 +130,7 @@ class Streams {
   std::mt19937_64& random_;
   std::shared_ptr<spdlog::logger> log_;
   std::map<NodeId, Peer> peers_;
-  std::deque<Recent> recent_;
+  std::deque<OwnBatch> recent_;
   size_t recent_bytes_ = 0;
   VersionVector last_round_;  // what was visible a round ago: older than what is on its way
   Instant next_round_{};

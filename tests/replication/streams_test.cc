@@ -24,7 +24,7 @@ struct Node {
     options.keyspace.shards = 1;
     store = Store::Open(options, disk.Open().value(), time, log).value();
     store->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
-      batches.emplace_back(header, std::move(bytes));
+      batches.push_back({header, std::move(bytes)});
     });
     list = std::make_unique<MemberList>(store->keyspace());
     list->Refresh(ClusterRecord{7, {"a", "b", "c"}, {"a"}});
@@ -41,9 +41,7 @@ struct Node {
   /// The same, and hands it on.
   void Set(const std::string& key, Instant now) {
     Write(key);
-    for (auto& [header, bytes] : std::exchange(batches, {})) {
-      streams->OnLocalBatch(header, bytes, now);
-    }
+    streams->OnLocalBatches(std::exchange(batches, {}), now);
   }
   bool Has(const std::string& key) {
     const KeyRef ref = store->keyspace().Ref(0, key);
@@ -59,7 +57,7 @@ struct Node {
   RecordingSender sender;
   std::mt19937_64 random{1};
   std::unique_ptr<Streams> streams;
-  std::vector<std::pair<BatchHeader, SharedBytes>> batches;
+  std::vector<OwnBatch> batches;
 };
 
 struct StreamsTest : ::testing::Test {
@@ -136,20 +134,36 @@ TEST_F(StreamsTest, WhoReadsTheOwnStreamMissesNothingThatWasRememberedEarly) {
     return all;
   };
   const auto is_whole = [&](const std::vector<SharedBytes>& all) {
-    return all.size() == 3 && *all[0] == *batches[0].second && *all[1] == *batches[1].second &&
-           *all[2] == *batches[2].second;
+    return all.size() == 3 && *all[0] == *batches[0].bytes && *all[1] == *batches[1].bytes &&
+           *all[2] == *batches[2].bytes;
   };
   // The first has been taken off the queue, but is not here yet.
   for (const size_t i : {1, 2, 1}) {
-    a.streams->RememberLocalBatch(batches[i].first, batches[i].second);
+    a.streams->RememberLocalBatch(batches[i].header, batches[i].bytes);
     EXPECT_TRUE(is_whole(read()));
   }
-  for (const auto& [header, bytes] : batches) {
-    a.streams->OnLocalBatch(header, bytes, 2s);
+  for (size_t i = 0; i < batches.size(); ++i) {
+    a.streams->OnLocalBatches(std::span(batches).subspan(i, 1), 2s);
     EXPECT_TRUE(is_whole(read()));
   }
-  EXPECT_GT(Settle(2s), 0);
+  EXPECT_EQ(Settle(2s), 3);
   EXPECT_TRUE(b.Has("one") && b.Has("two") && b.Has("three"));
+}
+
+TEST_F(StreamsTest, WhatIsGivenTogetherTravelsInFramesOfABoundedSize) {
+  Link();
+  const auto push = [&] {
+    a.streams->OnLocalBatches(std::exchange(a.batches, {}), 2s);
+    return Settle(2s);
+  };
+  for (int i = 0; i < 100; ++i) a.Write("k" + std::to_string(i));
+  EXPECT_EQ(push(), 1);
+  for (int i = 0; i < 5; ++i) {
+    a.Write(std::string(limits::kGatherBytes / 2 + 1, 'l') + std::to_string(i));
+  }
+  EXPECT_EQ(push(), 5) << "two of them are more than a frame";
+  EXPECT_TRUE(b.Has("k0") && b.Has("k99"));
+  EXPECT_EQ(a.streams->HeldBy(b.id())->Get(a.store->origin()), a.store->journal().upto());
 }
 
 TEST_F(StreamsTest, WhatPilesUpBehindTheWindowTravelsTogether) {
@@ -196,7 +210,7 @@ TEST_F(StreamsTest, StreamsOfStrangersAreNotTaken) {
   const KeyRef ref = stranger.store->keyspace().Ref(0, "k");
   stranger.store->keyspace().Lock(ref).SetString(ref, "v");
   ASSERT_TRUE(stranger.store->journal().Commit().ok());
-  const std::string bytes = *stranger.batches.at(0).second;
+  const std::string bytes = *stranger.batches.at(0).bytes;
   const auto applied = b.streams->OnBatches(a.id(), Batches{{bytes}}, 2s);
   ASSERT_TRUE(applied.ok());
   EXPECT_FALSE(applied->any);
