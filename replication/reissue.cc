@@ -184,18 +184,26 @@ Stamp Reissue::ResetOf(const KeyName& key) const {
   return std::max(theirs_.at(key).reset, cut == database_cuts_.end() ? Stamp{} : cut->second);
 }
 
+bool Reissue::DeletesUnseen(const Item& item) const {
+  const KeyName key(item.database, std::string(item.key));
+  if (item.part == Part::kCut) return item.at > ResetOf(key);
+  const bool removal = item.part == Part::kElement && item.removed;
+  return removal && item.stamp > ResetOf(key) &&
+         !theirs_.at(key).elements.contains(std::string(item.element));
+}
+
 /// Cuts keep the stamp that they cut at: what was written before them stays deleted also where the
-/// cluster holds something later, and that stays.
-std::vector<Item> Reissue::Cuts(const Origin& origin, HybridClock& clock) const {
-  std::vector<Item> cuts;
+/// cluster holds something later, and that stays. And what was removed may be on its way to who
+/// gave the state.
+std::vector<Item> Reissue::Deletions(const Origin& origin, HybridClock& clock) const {
+  std::vector<Item> deletions;
   for (const Item& item : items_.items()) {
-    if (item.part != Part::kCut) continue;
-    if (item.at <= ResetOf(KeyName(item.database, std::string(item.key)))) continue;
-    Item& cut = cuts.emplace_back(item);
-    cut.origin = origin;
-    cut.stamp = clock.Draw();
+    if (!DeletesUnseen(item)) continue;
+    Item& deletion = deletions.emplace_back(item);
+    deletion.origin = origin;
+    deletion.stamp = clock.Draw();
   }
-  return cuts;
+  return deletions;
 }
 
 std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) const {
@@ -214,17 +222,17 @@ std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) co
   }
   Written written;
   StreamWriter stream(aside);
-  const std::vector<Item> cuts = Cuts(between.origin, clock);
-  written.items = cuts.size();
-  for (size_t first = 0; first < cuts.size();) {
+  const std::vector<Item> deletions = Deletions(between.origin, clock);
+  written.items = deletions.size();
+  for (size_t first = 0; first < deletions.size();) {
     std::vector<Item> batch;
-    for (size_t bytes = 0; first < cuts.size() && bytes < kBatchBytes; ++first) {
-      bytes += kItemBytes + cuts[first].key.size();
-      batch.push_back(cuts[first]);
+    for (size_t bytes = 0; first < deletions.size() && bytes < kBatchBytes; ++first) {
+      bytes += kItemBytes + deletions[first].key.size() + deletions[first].element.size();
+      batch.push_back(deletions[first]);
     }
     stream.Append(batch);
   }
-  aside.Merge(cuts);
+  aside.Merge(deletions);
   size_t bytes = 0;
   for (const auto& [name, items] : keys) {
     {

@@ -57,7 +57,9 @@ class Reissue {
 
   /// What the cluster last reset the key at.
   Stamp ResetOf(const KeyName& key) const;
-  std::vector<Item> Cuts(const Origin& origin, HybridClock& clock) const;
+  /// Whether it deletes something that the cluster's state does not show.
+  bool DeletesUnseen(const Item& item) const;
+  std::vector<Item> Deletions(const Origin& origin, HybridClock& clock) const;
   bool WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
   bool WriteSlot(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
 

@@ -111,6 +111,23 @@ TEST_F(ReissueTest, ADeletionStandsAlsoWhereTheClusterHoldsSomethingLater) {  //
   EXPECT_FALSE(cluster_.Get("text"));
 }
 
+TEST_F(ReissueTest, ARemovalStandsAlsoWhereWhatItRemovedIsStillOnItsWay) {  // I8
+  OneStore third("third", 3);
+  ASSERT_TRUE(third.Open());
+  third.Add("set", "seen");
+  third.Add("set", "kept");
+  Push(third, joiner_);
+  joiner_.Remove("set", "seen");
+  const Reissue::Written written = Enter();
+  EXPECT_EQ(written.items, 1u);
+  for (const std::string& batch : written.stream) {
+    ASSERT_TRUE(cluster_.Apply(std::make_shared<const std::string>(batch)));
+  }
+  Push(third, cluster_);
+  EXPECT_EQ(cluster_.Members("set"), std::set<std::string>{"kept"});
+  EXPECT_EQ(joiner_.Members("set"), std::set<std::string>{"kept"});
+}
+
 TEST_F(ReissueTest, ADeletionTakesNothingThatTheNodeWroteAfterIt) {
   cluster_.Add("set", "seen");
   cluster_.Increment("sum", 7);
