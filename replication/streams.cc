@@ -1,6 +1,7 @@
 #include "replication/streams.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "replication/limits.h"
@@ -269,57 +270,88 @@ void Streams::Ask(NodeId from, Peer& peer, const Origin& origin, Stamp after, In
   sender_.Send(from, Lane::kControl, Want{origin, after});
 }
 
-Result<bool> Streams::ApplyOne(NodeId from, std::string_view bytes, Applied& applied,
-                               VersionVector& changed, Instant now) {
-  const Result<BatchHeader> header = DecodedBatch::DecodeHeader(bytes);
-  if (!header) return header.error();
-  const Origin& origin = header->origin;
+Result<bool> Streams::Takes(NodeId from, const BatchHeader& header) const {
+  const Origin& origin = header.origin;
   // What another member holds of a stopped stream it reports, too; a candidate may have to pull it.
   const bool stopped =
       list_.IsStopped(origin.node) && (list_.IsStopped(from) || !list_.IsMember(from));
-  if (origin == store_.origin() || list_.AcceptedUpto(origin) < header->upto || stopped) {
+  if (origin == store_.origin() || list_.AcceptedUpto(origin) < header.upto || stopped) {
     return false;
   }
-  if (auto ahead = clocks_.JudgeStamp(header->upto, store_.clock().NowMillis())) {
+  if (auto ahead = clocks_.JudgeStamp(header.upto, store_.clock().NowMillis())) {
     return Error{Code::kRefused, *ahead};
   }
-  const Result<DecodedBatch> batch = DecodedBatch::Decode(bytes);
-  if (!batch) return batch.error();
-  const Result<bool> fresh = store_.ApplyBatch(*batch, bytes);
+  return true;
+}
+
+Status Streams::ApplyRun(NodeId from, std::span<const Store::Received> run, Applied& applied,
+                         VersionVector& changed, Instant now) {
+  const Origin origin = run.front().batch.header().origin;
+  const Result<size_t> fresh = store_.ApplyRun(run);
+  if (!fresh && fresh.error().code == Code::kUnavailable) {
+    Ask(from, peers_.at(from), origin, store_.vector().Get(origin), now);
+    return {};
+  }
+  if (!fresh && run.size() > 1) {  // one of them is at fault
+    for (size_t i = 0; i < run.size(); ++i) {
+      if (Status one = ApplyRun(from, run.subspan(i, 1), applied, changed, now); !one) return one;
+    }
+    return {};
+  }
   if (!fresh) {
     if (fresh.error().code == Code::kCorruption) return fresh.error();
-    if (fresh.error().code == Code::kUnavailable) {
-      Ask(from, peers_.at(from), origin, store_.vector().Get(origin), now);
-    } else {
-      log_->error("event=apply_failed origin={} error=\"{}\"", origin.ToString(),
-                  fresh.error().message);
-    }
-    return false;
+    log_->error("event=apply_failed origin={} error=\"{}\"", origin.ToString(),
+                fresh.error().message);
+    return {};
   }
   // A double is acknowledged again: the first acknowledgement may be lost.
-  changed.Raise(origin, header->upto);
-  if (!*fresh) return false;
-  if (!batch->items().empty()) NoteContent(header->upto);
-  applied.any = true;
-  for (const Item& item : batch->items()) {
-    applied.cluster_items = applied.cluster_items || item.database == kClusterDatabase;
+  changed.Raise(origin, run.back().batch.header().upto);
+  for (const auto& [batch, bytes] : run.last(*fresh)) {
+    if (!batch.items().empty()) NoteContent(batch.header().upto);
+    applied.any = true;
+    for (const Item& item : batch.items()) {
+      applied.cluster_items = applied.cluster_items || item.database == kClusterDatabase;
+    }
+    Relay(from, batch.header(), bytes, now);
   }
-  Relay(from, *header, bytes, now);
-  return true;
+  return {};
 }
 
 Result<Streams::Applied> Streams::OnBatches(NodeId from, const Batches& batches, Instant now) {
   Applied applied;
   if (!peers_.contains(from)) return applied;
   VersionVector changed;
-  std::optional<Error> failure;
-  for (const std::string_view bytes : batches.batches) {
-    const Result<bool> one = ApplyOne(from, bytes, applied, changed, now);
-    if (!one) {
-      failure = one.error();
-      break;
+  Status failure;
+  std::deque<DecodedBatch> decoded;
+  std::vector<Store::Received> run;
+  const auto apply = [&] {
+    Status status = run.empty() ? Status() : ApplyRun(from, run, applied, changed, now);
+    run.clear();
+    decoded.clear();
+    return status;
+  };
+  const auto take = [&](std::string_view bytes) -> Status {
+    const Result<BatchHeader> header = DecodedBatch::DecodeHeader(bytes);
+    if (!header) return header.error();
+    const Result<bool> takes = Takes(from, *header);
+    if (!takes) return takes.error();
+    if (!*takes) return {};
+    if (!run.empty()) {
+      const BatchHeader& before = decoded.back().header();
+      const bool follows = header->origin == before.origin && header->after == before.upto;
+      if (Status status = follows ? Status() : apply(); !status) return status;
     }
+    Result<DecodedBatch> batch = DecodedBatch::Decode(bytes);
+    if (!batch) return batch.error();
+    decoded.push_back(*std::move(batch));
+    run.push_back({decoded.back(), bytes});
+    return {};
+  };
+  for (const std::string_view bytes : batches.batches) {
+    if (failure = take(bytes); !failure) break;
   }
+  // What came before a bad one counts.
+  if (Status status = apply(); failure.ok() && !status) failure = status;
   if (!changed.empty()) {
     Report report = BeginReport();
     const VersionVector held = Visible();
@@ -328,7 +360,7 @@ Result<Streams::Applied> Streams::OnBatches(NodeId from, const Batches& batches,
     }
     sender_.Send(from, Lane::kControl, report);
   }
-  if (failure) return *failure;
+  if (!failure) return failure.error();
   return applied;
 }
 

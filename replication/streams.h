@@ -120,8 +120,12 @@ class Streams {
   void Ask(NodeId from, Peer& peer, const Origin& origin, Stamp after, Instant now);
   Report BeginReport() const;
   Report MakeReport(bool round) const;
-  Result<bool> ApplyOne(NodeId from, std::string_view bytes, Applied& applied,
-                        VersionVector& changed, Instant now);
+  /// Whether a batch of that header is taken from there. Errors: kRefused (a clock ahead).
+  Result<bool> Takes(NodeId from, const BatchHeader& header) const;
+  /// Batches that follow each other in one stream, at least one. Errors: kCorruption; those before
+  /// the bad one stay applied.
+  Status ApplyRun(NodeId from, std::span<const Store::Received> run, Applied& applied,
+                  VersionVector& changed, Instant now);
 
   Store& store_;
   const MemberList& list_;

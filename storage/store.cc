@@ -22,6 +22,23 @@ Error TooManyOrigins() {
                                     " origins in this process's life: restart it"};
 }
 
+/// Whether they are batches of one node's stream that follow each other.
+Status CheckFollowing(std::span<const Store::Received> run) {
+  for (size_t i = 0; i < run.size(); ++i) {
+    const DecodedBatch& batch = run[i].batch;
+    if (batch.is_chunk()) return Error{Code::kInvalidArgument, "a chunk is not a stream's batch"};
+    if (batch.header().origin.node == NodeId{}) {
+      return Error{Code::kCorruption, "a batch of no node"};  // the walks' log is under that name
+    }
+    if (i == 0) continue;
+    const BatchHeader& before = run[i - 1].batch.header();
+    if (batch.header().origin != before.origin || batch.header().after != before.upto) {
+      return Error{Code::kInvalidArgument, "batches that do not follow each other"};
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Store::Store(const StoreOptions& options, std::unique_ptr<Engine> engine, TimeSource& time,
@@ -68,38 +85,49 @@ void Store::MergeUncovered(const std::vector<Item>& items) {
 }
 
 Result<bool> Store::ApplyBatch(const DecodedBatch& batch, std::string_view bytes) {
-  if (batch.is_chunk()) return Error{Code::kInvalidArgument, "a chunk is not a stream's batch"};
-  const BatchHeader& header = batch.header();
-  if (header.origin.node == NodeId{}) {
-    return Error{Code::kCorruption, "a batch of no node"};  // the walks' log stands under that name
-  }
-  if (header.origin == origin()) {
-    return Error{Code::kRefused, "a batch of this node's own stream " + header.origin.ToString()};
+  const Received received{batch, bytes};
+  const Result<size_t> fresh = ApplyRun({&received, 1});
+  if (!fresh) return fresh.error();
+  return *fresh == 1;
+}
+
+Result<size_t> Store::ApplyRun(std::span<const Received> run) {
+  const Origin run_origin = run.front().batch.header().origin;
+  if (Status status = CheckFollowing(run); !status) return status.error();
+  if (run_origin == origin()) {
+    return Error{Code::kRefused, "a batch of this node's own stream " + run_origin.ToString()};
   }
   std::lock_guard applying(apply_mutex_);
   const Stamp held = [&] {
     std::lock_guard lock(mutex_);
-    return vector_.Get(header.origin);
+    return vector_.Get(run_origin);
   }();
-  if (header.upto <= held) return false;
-  if (header.after > held) {
+  while (!run.empty() && run.front().batch.header().upto <= held) run = run.subspan(1);
+  if (run.empty()) return size_t{0};
+  if (run.front().batch.header().after > held) {
     return Error{Code::kUnavailable,
-                 "the batch does not follow what is held of stream " + header.origin.ToString()};
+                 "the batch does not follow what is held of stream " + run_origin.ToString()};
   }
   if (!keyspace_->HasRoomForOrigins(1)) return TooManyOrigins();
-  if (Status status = Records::Check(batch.items()); !status) return status.error();
+  std::vector<Engine::LogRecord> records;
+  for (const auto& [batch, bytes] : run) {
+    if (Status status = Records::Check(batch.items()); !status) return status.error();
+    records.push_back({run_origin, batch.header().upto, bytes});
+  }
   // Logged before it is merged: nobody here can see what the log does not hold (I7).
-  Status status = journal_->Append({{header.origin, header.upto, bytes}});
-  if (!status) return status.error();
-  clock_.Observe(header.upto);
-  if (header.after == held) {
-    keyspace_->Merge(batch.items());
-  } else {
-    MergeUncovered(batch.items());
+  if (Status status = journal_->Append(records); !status) return status.error();
+  const Stamp upto = run.back().batch.header().upto;
+  clock_.Observe(upto);
+  for (const auto& [batch, bytes] : run) {
+    if (batch.header().after >= held) {
+      keyspace_->Merge(batch.items());
+    } else {
+      MergeUncovered(batch.items());
+    }
   }
   std::lock_guard lock(mutex_);
-  vector_.Raise(header.origin, header.upto);
-  return true;
+  vector_.Raise(run_origin, upto);
+  return run.size();
 }
 
 Result<std::vector<SharedBytes>> Store::ReadStream(const Origin& origin, Stamp after,

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,14 @@ class Store {
   /// what is missing), kRefused (own origin), kCorruption, kLimitExceeded (too many origins), or
   /// the journal's.
   Result<bool> ApplyBatch(const DecodedBatch& batch, std::string_view bytes);
+  /// A batch that has come from elsewhere; borrows both.
+  struct Received {
+    const DecodedBatch& batch;
+    std::string_view bytes;
+  };
+  /// The same for batches that follow each other in one stream, at least one: they are appended at
+  /// once. Returns how many of them, the last ones, were new. Errors: as above, for all of them.
+  Result<size_t> ApplyRun(std::span<const Received> run);
   /// Batches of `origin` after `after`, at most about `max_bytes` and at least one, oldest first.
   /// kNotFound when the log does not reach back to `after`.
   Result<std::vector<SharedBytes>> ReadStream(const Origin& origin, Stamp after, size_t max_bytes);

@@ -231,6 +231,19 @@ TEST_F(StreamsTest, ABatchFromTheFutureIsRefusedByName) {
   EXPECT_FALSE(b.Has("k"));
 }
 
+TEST_F(StreamsTest, WhatStandsBeforeABadBatchCounts) {
+  Link();
+  for (const char* key : {"one", "two", "three"}) a.Write(key);
+  std::string cut(*a.batches[2].bytes, 0, a.batches[2].bytes->size() - 9);
+  const Batches frame{{*a.batches[0].bytes, *a.batches[1].bytes, cut}};
+  const auto applied = b.streams->OnBatches(a.id(), frame, 2s);
+  ASSERT_FALSE(applied.ok());
+  EXPECT_EQ(applied.error().code, Code::kCorruption);
+  EXPECT_TRUE(b.Has("one") && b.Has("two"));
+  EXPECT_FALSE(b.Has("three"));
+  EXPECT_EQ(b.store->vector().Get(a.store->origin()), a.batches[1].header.upto);
+}
+
 TEST_F(StreamsTest, RubbishInsideABatchIsCorruptionAndNamed) {
   Link();
   const auto applied = b.streams->OnBatches(a.id(), Batches{{"rubbish"}}, 2s);

@@ -1,6 +1,9 @@
 // Streams and walks from peers: applied once, in order, and held after a crash.
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <span>
+
 #include "storage/state_records.h"
 #include "tests/storage/one_store.h"
 
@@ -36,6 +39,30 @@ TEST_F(TwoStores, ABatchIsAppliedOnceAndInItsOrder) {  // I6
   EXPECT_TRUE(*b_.Apply(second));
   EXPECT_FALSE(*b_.Apply(first));
   EXPECT_EQ(b_.Get("c"), "2");
+  EXPECT_EQ(b_.store->vector().Get(a_.store->origin()), a_.store->journal().upto());
+}
+
+TEST_F(TwoStores, ARunOfBatchesIsAppliedFromWhereItIsHeld) {
+  std::vector<SharedBytes> bytes;
+  std::deque<DecodedBatch> batches;
+  std::vector<Store::Received> run;
+  for (int i = 0; i < 4; ++i) {
+    a_.Increment("c");
+    bytes.push_back(Commit(a_));
+    batches.push_back(*DecodedBatch::Decode(*bytes.back()));
+    run.push_back({batches.back(), *bytes.back()});
+  }
+  const std::span whole(run);
+  EXPECT_EQ(b_.store->ApplyRun(whole.subspan(1)).error().code, Code::kUnavailable);
+  const std::vector<Store::Received> torn = {run[0], run[2]};
+  EXPECT_EQ(b_.store->ApplyRun(torn).error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(b_.Get("c")) << "nothing has changed";
+  EXPECT_EQ(*b_.store->ApplyRun(whole.first(2)), 2u);
+  EXPECT_EQ(*b_.store->ApplyRun(whole), 2u) << "the last two were new";
+  EXPECT_EQ(*b_.store->ApplyRun(whole), 0u);
+  EXPECT_EQ(b_.Get("c"), "4");
+  ASSERT_TRUE(b_.Open());  // as after kill -9
+  EXPECT_EQ(b_.Get("c"), "4");
   EXPECT_EQ(b_.store->vector().Get(a_.store->origin()), a_.store->journal().upto());
 }
 
