@@ -17,26 +17,13 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kMostPermits = 1024;
-/// How long an answer is waited for beyond what the caller waits for the lock: a take-over fits in.
-constexpr milliseconds kAnswerWithin{6000};
+/// Beyond what the caller waits for the lock.
+constexpr milliseconds kAnswerWithin = OrderClient::kAnswerWithin;
 
 std::string NewToken() {
   char text[33];
   std::snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, RandomNumber(), RandomNumber());
   return text;
-}
-
-/// The bulk strings of a flat array.
-std::vector<std::string> Bulks(std::string_view reply) {
-  std::vector<std::string> texts;
-  size_t at = reply.find('$');
-  while (at != std::string_view::npos) {
-    const size_t size = std::stoul(std::string(reply.substr(at + 1, 20)));
-    const size_t begin = reply.find('\n', at) + 1;
-    texts.emplace_back(reply.substr(begin, size));
-    at = reply.find('$', begin + size);
-  }
-  return texts;
 }
 
 /// 1: done; 0: the key does not hold the token.
@@ -124,11 +111,14 @@ Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions&
   HeldLock::Instant asked = HeldLock::Now();
   const Result<std::string> reply = core_->order_client->Ask(request, options.wait + kAnswerWithin);
   if (!reply) return reply.error();
-  if (reply->starts_with('-')) return ErrorOfReply(*reply);
-  const std::vector<std::string> granted = Bulks(*reply);
-  if (granted.size() != 2) return Error{Code::kUnavailable, "another holder has the lock"};
-  held->key = granted[0];
-  held->fencing_token = std::stoull(granted[1]);
+  const auto granted = ElementsOfReply(*reply);
+  if (!granted) return granted.error();
+  if (granted->empty()) return Error{Code::kUnavailable, "another holder has the lock"};
+  const auto key = BulkOfReply((*granted)[0]);
+  const auto fence = granted->size() == 2 ? BulkOfReply((*granted)[1]) : NotUnderstood();
+  if (!key || !*key || !fence || !*fence) return NotUnderstood();
+  held->key = **key;
+  held->fencing_token = std::stoull(**fence);
   // Its time may have begun when it was asked for, and much of it have passed with waiting.
   if (HeldLock::Now() - asked > std::chrono::nanoseconds(options.ttl) / 4) {
     asked = HeldLock::Now();
@@ -161,18 +151,6 @@ Result<Lock> Locks::AcquirePermit(std::string_view name, int permits,
   std::vector<std::string> keys;
   for (int i = 1; i <= permits; ++i) keys.push_back(std::string(name) + "#" + std::to_string(i));
   return AcquireOne(std::move(keys), options);
-}
-
-Result<bool> Locks::First(std::string_view key, milliseconds ttl) const {
-  if (const Status checked = CheckTimeToLive(ttl); !checked) return checked.error();
-  const OperationGate::Pass pass(core_->gate);
-  if (!pass) return NodeCore::Closed();
-  const Result<std::string> reply = core_->order_client->Ask(
-      {.words = {"SET", std::string(key), "1", "PX", std::to_string(ttl.count()), "NX"}},
-      kAnswerWithin);
-  if (!reply) return reply.error();
-  if (reply->starts_with('-')) return ErrorOfReply(*reply);
-  return reply->starts_with('+');
 }
 
 }  // namespace starling

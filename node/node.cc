@@ -131,6 +131,10 @@ const char* MemberStatusName(MemberStatus status) {
 }
 
 Result<Node> Node::Open(const NodeOptions& options) {
+  Result<ClaimPatterns> patterns = ClaimPatterns::Parse(options.claims);
+  if (!patterns) {
+    return Error{Code::kInvalidArgument, "claims: " + patterns.error().message};
+  }
   auto core = std::make_shared<NodeCore>(MakeLibraryLog(options.log_level, options.log));
   Result<RuntimeOptions> runtime_options = ToRuntimeOptions(options, *core);
   if (!runtime_options) return runtime_options.error();
@@ -141,8 +145,8 @@ Result<Node> Node::Open(const NodeOptions& options) {
   core->name = runtime_options->name;
   core->address = (*runtime)->address();
   core->runtime = *std::move(runtime);
-  core->orders =
-      std::make_unique<OrderExecutor>(*core->runtime, core->commands, core->scripting, core->log);
+  core->orders = std::make_unique<OrderExecutor>(*core->runtime, core->commands, core->scripting,
+                                                 core->log, *std::move(patterns));
   const bool alone = options.join.empty() && !options.meeting_folder;
   core->order_client =
       std::make_unique<OrderClient>(*core->runtime, *core->orders, core->database, alone);
@@ -183,6 +187,7 @@ OrderedCounter Node::GetCounter(std::string_view name, const LevelOptions& optio
 Kv Node::kv(const LevelOptions& options) const { return Kv(core_, options); }
 
 Locks Node::locks() const { return Locks(core_); }
+Claims Node::claims() const { return Claims(core_); }
 
 Status Node::Sync() {
   const OperationGate::Pass pass(core_->gate);

@@ -1,4 +1,4 @@
-/// Locks and semaphores that hold in the whole cluster, and claims for deduplication.
+/// Locks and semaphores that hold in the whole cluster.
 ///
 ///     auto lock = node->locks().Acquire("invoice:7", {.wait = std::chrono::seconds(2)});
 ///     if (!lock) ...            // kUnavailable: another holder kept it
@@ -82,14 +82,14 @@ class Locks {
   /// is in reach: the message says which), kUnknownOutcome (it may be held until its time to live
   /// is over), kInvalidArgument, kClosed.
   Result<Lock> Acquire(std::string_view name, const LockOptions& options = {}) const;
-  /// One of `permits` places, 1 to 1024, the same number for all who use the name; the places are
-  /// the keys `name#1`, `name#2`, ... Errors as Acquire.
+  /// One of `permits` places, 1 to 1024: a semaphore. The places are the keys `name#1`, `name#2`,
+  /// ..., and who asks takes the first of its own number that is free, or waits for one of them in
+  /// the order of asking. All who use the name should give one number: where they differ there are
+  /// never more holders than the greatest, and who gives a smaller one waits while the first places
+  /// are taken, whatever is free above. Fencing tokens rise from holder to holder of one place; to
+  /// fence what all holders share, take a lock beside. Errors as Acquire.
   Result<Lock> AcquirePermit(std::string_view name, int permits,
                              const LockOptions& options = {}) const;
-
-  /// Whether this is the first call for the key in the whole cluster within `ttl` (deduplication).
-  /// Errors: kUnavailable (nothing was changed), kUnknownOutcome, kInvalidArgument, kClosed.
-  Result<bool> First(std::string_view key, std::chrono::milliseconds ttl) const;
 
  private:
   friend class Node;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "starling/claims.h"
 #include "starling/counter.h"
 #include "starling/kv.h"
 #include "starling/level.h"
@@ -49,8 +50,10 @@ class Node {
   OrderedCounter GetCounter(std::string_view name, const LevelOptions& options) const;
   /// Keys and values, at a level: `kv({.level = Level::kMajority})`.
   Kv kv(const LevelOptions& options = {}) const;
-  /// Locks, semaphores and claims that hold in the whole cluster.
+  /// Locks and semaphores that hold in the whole cluster.
   Locks locks() const;
+  /// Who was first in the whole cluster.
+  Claims claims() const;
 
   /// Returns once everything this process wrote before the call is in the log, and on stable
   /// storage with Fsync::kAlways; peers are sent it in the same moment. Errors: kUnknownOutcome

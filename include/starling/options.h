@@ -74,6 +74,13 @@ struct NodeOptions {
   /// How long Close() and the destructor may take to hand over to the members what they lack.
   std::chrono::milliseconds leave_timeout{1000};
 
+  /// Which keys `SET NX` and its kin make claims of while this node orders commands, whoever sends
+  /// them: `pattern=no` or `pattern=yes` each, the first that fits; others are claims. A key that
+  /// is none costs no majority, and of two nodes that cannot see each other both may find it
+  /// absent: for rate limits and caches. Give all members the same. `locks()` and `claims()` always
+  /// take claims.
+  std::vector<std::string> claims;
+
   /// Redis database that Kv and counters use, 0 to 15.
   int database = 0;
   /// Lines below this level are not written.

@@ -1,6 +1,7 @@
 /// All of starling's public face. Include this, link `starling::starling`.
 #pragma once
 
+#include "starling/claims.h"
 #include "starling/counter.h"
 #include "starling/kv.h"
 #include "starling/level.h"

@@ -18,6 +18,9 @@ constexpr std::string_view kHelp[] = {
     "    fencing token, or nil when the time to wait is over.",
     "BACKUP <folder>",
     "    Write a verified copy of this node's data to a new folder of its host.",
+    "CLAIM <key> <by> <ttl-ms>",
+    "    Claim a key unless it is there. Answers whether it was absent (1, else 0), the claim's",
+    "    fencing token, and who made it.",
     "DEBUG KEY <key>",
     "    Each part of a key: who wrote it and when, its elements, its bytes, what waits to be "
     "freed.",
@@ -296,10 +299,11 @@ void SetLevel(CommandContext& context, Arguments arguments) {
 void Help(CommandContext& context, Arguments) { ReplyHelp(context.reply, "STARLING", kHelp); }
 
 constexpr Subcommand kSubcommands[] = {
-    {"acquire", AcquireLock}, {"extend", ExtendLock}, {"release", ReleaseLock}, {"backup", Backup},
-    {"debug", Debug},         {"fence", Fence},       {"forget", Forget},       {"help", Help},
-    {"join", Join},           {"key", Key},           {"lease", Lease},         {"level", SetLevel},
-    {"members", Members},     {"voters", Voters},
+    {"acquire", AcquireLock}, {"extend", ExtendLock}, {"release", ReleaseLock},
+    {"backup", Backup},       {"claim", ClaimFirst},  {"debug", Debug},
+    {"fence", Fence},         {"forget", Forget},     {"help", Help},
+    {"join", Join},           {"key", Key},           {"lease", Lease},
+    {"level", SetLevel},      {"members", Members},   {"voters", Voters},
 };
 
 void Starling(CommandContext& context, Arguments arguments) {
@@ -315,6 +319,8 @@ constexpr CommandSpec kStarlingCommands[] = {
      "server", "starling 0.1.0", "Claim one of some keys, or wait for it.", nullptr},
     {"starling|backup", 3, kOperator | kOutside, 0, 0, 0, "server", "starling 0.1.0",
      "Write a verified copy of this node's data.", nullptr},
+    {"starling|claim", 5, kWrite | kDenyOom | kFast | kClaims, 2, 2, 1, "server", "starling 0.1.0",
+     "Claim a key, and hear who was first.", nullptr},
     {"starling|debug", 4, kReadOnly | kByThisNode, 3, 3, 1, "server", "starling 0.1.0",
      "Each part of a key, as it merges.", nullptr},
     {"starling|extend", 5, kWrite | kFast, 2, 2, 1, "server", "starling 0.1.0",

@@ -78,6 +78,25 @@ void AcquireLock(CommandContext& context, Arguments arguments) {
   }
 }
 
+void ClaimFirst(CommandContext& context, Arguments arguments) {
+  const std::optional<int64_t> ttl = ReadMillis(context, arguments[4], "a time to live", 1);
+  if (!ttl) return;
+  Reply& reply = context.reply;
+  const KeyRef key = context.Key(arguments[2]);
+  Access access = context.keyspace().Lock(key);
+  const std::optional<KeyView> view = access.Find(key);
+  reply.Array(3);
+  reply.Integer(view ? 0 : 1);
+  if (!view) {
+    reply.Bulk(std::to_string(Hold(context, access, key, arguments[3], *ttl).value));
+    return reply.Bulk(arguments[3]);
+  }
+  const std::optional<Stamp> fence = access.ClaimToken(key);
+  fence ? reply.Bulk(std::to_string(fence->value)) : reply.Null();
+  std::string buffer;
+  view->type == KeyType::kString ? reply.Bulk(view->Text(buffer)) : reply.Null();
+}
+
 void ReleaseLock(CommandContext& context, Arguments arguments) {
   const KeyRef key = context.Key(arguments[2]);
   Access access = context.keyspace().Lock(key);

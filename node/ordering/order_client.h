@@ -25,6 +25,9 @@ class OrderClient {
   /// `alone`: the node looks for no others, so that it decides everything itself.
   OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t database, bool alone);
 
+  /// How long callers wait for an answer who do not say it: a take-over fits in.
+  static constexpr std::chrono::milliseconds kAnswerWithin{6000};
+
   using Words = std::vector<std::string>;
   struct Request {
     Words words;

@@ -1,5 +1,7 @@
 #include "node/ordering/order_reply.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "node/error_text.h"
@@ -7,10 +9,6 @@
 
 namespace starling {
 namespace {
-
-Error NotUnderstood() {
-  return Error{Code::kUnknownOutcome, "the leaseholder's answer was not understood"};
-}
 
 /// What stands between the type and the first line's end.
 std::string_view FirstLine(std::string_view reply) {
@@ -21,6 +19,10 @@ std::string_view FirstLine(std::string_view reply) {
 bool IsError(std::string_view reply) { return reply.starts_with('-'); }
 
 }  // namespace
+
+Error NotUnderstood() {
+  return Error{Code::kUnknownOutcome, "the leaseholder's answer was not understood"};
+}
 
 Error ErrorOfReply(std::string_view reply) {
   std::string text(FirstLine(reply));
@@ -56,6 +58,31 @@ Result<std::optional<std::string>> BulkOfReply(std::string_view reply) {
   const std::string_view rest = reply.substr(line.size() + 3);  // the type, the line and its end
   if (rest.size() != static_cast<size_t>(*length) + 2) return NotUnderstood();
   return std::optional<std::string>(rest.substr(0, rest.size() - 2));
+}
+
+Result<std::vector<std::string_view>> ElementsOfReply(std::string_view reply) {
+  if (IsError(reply)) return ErrorOfReply(reply);
+  const std::string_view line = FirstLine(reply);
+  const std::optional<int64_t> count =
+      reply.starts_with('*') ? Number::ParseInt(line) : std::nullopt;
+  if (!count || *count < -1) return NotUnderstood();
+  std::string_view rest = reply.substr(line.size() + 3);
+  std::vector<std::string_view> elements;
+  while (!rest.empty()) {
+    size_t size = rest.find("\r\n");
+    if (size == std::string_view::npos) return NotUnderstood();
+    size += 2;
+    if (rest.starts_with('$')) {
+      const std::optional<int64_t> length = Number::ParseInt(FirstLine(rest));
+      if (!length || *length < -1) return NotUnderstood();
+      if (*length >= 0) size += static_cast<size_t>(*length) + 2;
+    }
+    if (size > rest.size()) return NotUnderstood();
+    elements.push_back(rest.substr(0, size));
+    rest.remove_prefix(size);
+  }
+  if (elements.size() != static_cast<size_t>(std::max<int64_t>(*count, 0))) return NotUnderstood();
+  return elements;
 }
 
 Status OkOfReply(std::string_view reply) {

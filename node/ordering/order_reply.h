@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "starling/result.h"
 
@@ -17,6 +18,10 @@ Error ErrorOfReply(std::string_view reply);
 /// command may have been run.
 Result<int64_t> IntegerOfReply(std::string_view reply);
 Result<std::optional<std::string>> BulkOfReply(std::string_view reply);
+/// The elements of a flat array, each as a reply of its own. Views of `reply`.
+Result<std::vector<std::string_view>> ElementsOfReply(std::string_view reply);
+/// The error of a reply that is not what its command answers.
+Error NotUnderstood();
 /// `+OK`.
 Status OkOfReply(std::string_view reply);
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <optional>
 #include <thread>
 
 #include "starling/starling.h"
@@ -42,6 +43,7 @@ int RunTestService(const std::vector<std::string>& arguments) {
   std::cout << (node ? "open" : node.error().message) << std::endl;
   if (!node) return 1;
   Counter counter = node->GetCounter("hits");
+  std::optional<Result<Lock>> permit;
   std::string command;
   while (std::cin >> command) {
     int64_t number = 0;
@@ -53,6 +55,10 @@ int RunTestService(const std::vector<std::string>& arguments) {
       std::cout << *counter.Value() << std::endl;
     } else if (command == "until" && std::cin >> number) {
       std::cout << WaitUntil(counter, number) << std::endl;
+    } else if (command == "permit" && std::cin >> number) {
+      permit = node->locks().AcquirePermit("pool", static_cast<int>(number),
+                                           {.ttl = std::chrono::seconds(5)});
+      std::cout << (*permit ? (*permit)->key() : permit->error().message) << std::endl;
     } else {
       std::cout << "unknown: " << command << std::endl;
     }
