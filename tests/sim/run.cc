@@ -18,7 +18,6 @@ constexpr Duration kFormWithin = seconds(30);
 constexpr Duration kAgreeWithin = seconds(60);
 constexpr Duration kDeadlinesPass = seconds(8);  // the longest time to live and its late deletion
 constexpr Duration kClocksBackWithin = seconds(30);
-constexpr Duration kMembersReport = seconds(3);
 constexpr Duration kSmallWithin = seconds(60);
 
 class Run {
@@ -194,7 +193,6 @@ class Run {
       CheckProgress(world_, drawn);
       if (!world_.failed()) Agree("I1");
       if (!world_.failed()) Lead();
-      world_.RunFor(kMembersReport);  // who stood still knows the others' clocks as they were
     }
   }
 
