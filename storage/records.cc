@@ -216,6 +216,13 @@ std::vector<Records::Undecided> Records::undecided() const {
   return undecided;
 }
 
+std::optional<bool> Records::VerdictOf(const RecordId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = records_.find(id);
+  if (found == records_.end() || found->second.verdict == Verdict::kNone) return std::nullopt;
+  return found->second.verdict == Verdict::kCommit;
+}
+
 bool Records::HasUndecidedOf(NodeId node) const {
   if (!AnyUndecided()) return false;
   std::lock_guard lock(mutex_);

@@ -91,6 +91,8 @@ class Records {
   /// verdict: it is on its way in another stream, or was lost here since. Where it does not come in
   /// a stream only the whole state has what the record wrote.
   bool AnyUnsettled() const;
+  /// How it was decided, true: it counts. Nothing where it is not, or is not known any more.
+  std::optional<bool> VerdictOf(const RecordId& id) const;
   bool AnyUndecided() const { return undecided_.load(std::memory_order_relaxed) != 0; }
   bool HasUndecidedOf(NodeId node) const;
   /// Whether an undecided record writes to the key. One relaxed load where there is none. Stays

@@ -9,9 +9,8 @@ namespace starling {
 namespace {
 
 constexpr std::string_view kMajorityLate =
-    "UNKNOWN No majority of the voters has acknowledged in time what this command wrote: whether "
-    "it "
-    "takes effect is unknown.";
+    "UNKNOWN No majority of the voters has acknowledged in time what this command wrote: it may "
+    "take effect later.";
 
 }  // namespace
 
@@ -28,7 +27,9 @@ bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, Command
     if (order.records_upto == Stamp{} || claims_.Decided(order.epoch, order.records_upto)) {
       order.open_step = order.next;
       order.open_replies = start;
+      order.open_records.clear();
     }
+    order.open_records.push_back(desk.written()->id);
     claims_.Add(*desk.written());
     order.records_upto = desk.written()->stamp;
   }
@@ -78,6 +79,60 @@ void OrderExecutor::DecideHeld() {
     Finish(*order, OrderOutcome::kDone);
     return true;
   });
+}
+
+OrderExecutor::Carried OrderExecutor::CarryOver(Running& order) {
+  const Records& records = runtime_.store().keyspace().records();
+  order.epoch = claims_.lease().epoch;
+  size_t counted = 0;
+  for (const RecordId& id : order.open_records) {
+    const std::optional<bool> counts = records.VerdictOf(id);
+    if (!counts) return Carried::kLost;
+    counted += *counts ? 1 : 0;
+  }
+  const bool whole = counted == order.open_records.size();
+  // What it watched went with its EXEC.
+  const bool watched = order.watched != nullptr || order.decoded.head.watch_epoch != 0;
+  if (!whole && (counted > 0 || watched)) return Carried::kLost;
+  order.open_records.clear();
+  order.records_upto = {};
+  if (whole) return Carried::kCounts;
+  order.replies.resize(order.open_replies);
+  order.next = order.open_step;
+  order.met.reset();
+  return Carried::kVoid;
+}
+
+void OrderExecutor::CarryOver() {
+  const uint64_t epoch = claims_.lease().epoch;
+  if (!claims_.Begun(epoch)) return;  // nothing is decided yet
+  const auto earlier = [&](const Running& order) {
+    return order.epoch != 0 && order.epoch + 1 == epoch;
+  };
+  std::erase_if(held_back_, [&](const RunningPtr& order) {
+    if (!earlier(*order) || CarryOver(*order) != Carried::kLost) return false;
+    Finish(*order, OrderOutcome::kForgotten);
+    return true;
+  });
+  std::deque<RunningPtr> again;
+  std::erase_if(pending_, [&](RunningPtr& order) {
+    if (!earlier(*order)) return false;
+    switch (CarryOver(*order)) {
+      case Carried::kCounts:
+        Finish(*order, OrderOutcome::kDone);
+        break;
+      case Carried::kVoid:
+        again.push_back(std::move(order));
+        break;
+      case Carried::kLost:
+        Finish(*order, OrderOutcome::kForgotten);
+        break;
+    }
+    return true;
+  });
+  // They came before those that were held back.
+  held_back_.insert(held_back_.begin(), std::make_move_iterator(again.begin()),
+                    std::make_move_iterator(again.end()));
 }
 
 void OrderExecutor::RetryHeldBack(bool lease_changed) {

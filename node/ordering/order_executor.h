@@ -109,13 +109,14 @@ class OrderExecutor final : private OrderRunner {
     std::string replies;
     /// Since when it waits for a majority; none: it does not, or that is not asked for yet.
     std::optional<std::chrono::nanoseconds> begun;
-    Stamp records_upto;         // its last record; none: it has written none
-    size_t open_step = 0;       // the first whose record was not decided when its last was written
-    size_t open_replies = 0;    // bytes of replies before that
-    std::optional<KeyRef> met;  // what held it back, without its name
-    bool saw_claim = false;     // it is told nothing that others may deny
-    bool logged = false;        // all that it did, before it was decided
-    BlockRequest block;         // what it waits for
+    Stamp records_upto;       // its last record; none: it has written none
+    size_t open_step = 0;     // the first whose record was not decided when its last was written
+    size_t open_replies = 0;  // bytes of replies before that
+    std::vector<RecordId> open_records{};  // from there on
+    std::optional<KeyRef> met;             // what held it back, without its name
+    bool saw_claim = false;                // it is told nothing that others may deny
+    bool logged = false;                   // all that it did, before it was decided
+    BlockRequest block;                    // what it waits for
     std::optional<std::chrono::nanoseconds> until;
     VersionVector written;  // own: WAIT
   };
@@ -201,6 +202,11 @@ class OrderExecutor final : private OrderRunner {
   // Claims (order_claims.cc):
   /// Decides what a majority holds, and finishes the orders that waited for it.
   void DecideHeld();
+  /// Orders of the epoch before, where that was this node's too, and what it left is decided.
+  void CarryOver();
+  enum class Carried : uint8_t { kCounts, kVoid, kLost };
+  /// What became of what the order wrote. kVoid: nothing, and it is wound back to before that.
+  Carried CarryOver(Running& order);
   /// The same for what earlier epochs left.
   void DecideEarlier();
   /// Runs on, first come first, those that were held back.

@@ -106,6 +106,7 @@ void OrderExecutor::Round(std::unique_lock<std::mutex>& lock) {
   }
   DecideEarlier();
   if (majority) DecideHeld();
+  CarryOver();
   RetryHeldBack(lease_changed);
   EndLate(Now());
   // Who has waited longer comes first: also where a majority has just decided what was touched,

@@ -122,6 +122,10 @@ void OrderExecutor::EndWaitsForHolders(std::chrono::nanoseconds now) {
 
 void OrderExecutor::GiveBackWaiting() {
   const uint64_t epoch = LeadsEpoch();
+  // In this node's next epoch they go on once it has begun (CarryOver).
+  const auto stays = [&](const Running& order) {
+    return order.epoch == epoch || (order.epoch != 0 && order.epoch + 1 == epoch);
+  };
   std::erase_if(waiting_, [&](const auto& one) {
     Running& order = *one.second;
     if (order.epoch == 0 || order.epoch == epoch) return false;
@@ -130,14 +134,14 @@ void OrderExecutor::GiveBackWaiting() {
     return true;
   });
   std::erase_if(held_back_, [&](const RunningPtr& order) {
-    if (order->epoch == epoch) return false;
+    if (stays(*order)) return false;
     // Of one that has done something nobody can say how it would have gone on.
     const bool nothing = order->next == 0 || OnlyReads(order->request);
     Finish(*order, nothing ? OrderOutcome::kNotRun : OrderOutcome::kForgotten);
     return true;
   });
   std::erase_if(pending_, [&](const RunningPtr& order) {
-    if (order->epoch == epoch) return false;
+    if (stays(*order)) return false;
     Finish(*order, OrderOutcome::kForgotten);  // the next leaseholder decides
     return true;
   });

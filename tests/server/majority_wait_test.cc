@@ -1,5 +1,6 @@
-/// What clients read whose claims no majority acknowledges: the meeting folder takes nothing more,
-/// as on a full disk.
+/// What clients read whose claims wait for their majority: where none acknowledges, since the
+/// meeting folder takes nothing more, as on a full disk; and where the leaseholder begins another
+/// epoch meanwhile, since the folder has kept enough of this one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -7,6 +8,8 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "tests/server/test_daemon.h"
 #include "tests/support/eventually.h"
@@ -87,6 +90,29 @@ TEST_F(MajorityWaitTest, EndsForWritersWithAnUnknownOutcomeAndForOthersWithoutAC
   EXPECT_EQ(second.Ask({"SETNX", "lock", "second"}), ":0\r\n");
   EXPECT_EQ(second.Ask({"GET", "another"}), "$1\r\nx\r\n");
   EXPECT_EQ(second.Ask({"GET", "n"}), "$1\r\n1\r\n");
+}
+
+TEST_F(MajorityWaitTest, GoesOnInTheNextEpochOfTheSameLeaseholder) {
+  Runtime& runtime = daemon_.daemon().runtime();
+  const auto epoch = [&] {
+    return runtime.lease().Leads(runtime.store().clock().time().Monotonic());
+  };
+  const uint64_t before = epoch();
+  // What the folder keeps of an epoch is the whole stream: the large values fill it.
+  const auto lock_again_and_again = [&](const std::string& key) {
+    TestClient client = daemon_.Connect();
+    const std::string large(size_t{32} << 10, 'v');
+    for (int64_t n = 1; epoch() < before + 2 && !HasFailure(); ++n) {
+      EXPECT_EQ(client.Ask({"SET", key, "x", "NX", "PX", "60000"}), "+OK\r\n");
+      EXPECT_EQ(client.Ask({"SET", "large:" + key, large}), "+OK\r\n");
+      EXPECT_EQ(client.Ask({"EVAL", "return redis.call('del', KEYS[1])", "1", key}), ":1\r\n");
+      EXPECT_EQ(client.Ask({"INCR", "n:" + key}), ":" + std::to_string(n) + "\r\n");
+    }
+  };
+  std::vector<std::thread> threads;
+  for (const char* key : {"one", "two"}) threads.emplace_back(lock_again_and_again, key);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GE(epoch(), before + 2);
 }
 
 }  // namespace
