@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "tests/server/embedded_node.h"
 #include "tests/server/test_daemon.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
@@ -319,6 +320,23 @@ TEST_F(ClaimTest, GoesWithItsDatabase) {
   EXPECT_EQ(Ask({"SETNX", "k", "w"}), ":1\r\n");
 }
 
+TEST_F(ClaimTest, StarlingClaimTellsWhoWasFirst) {
+  const auto claim = [&](const char* by) {
+    return Ask({"STARLING", "CLAIM", "event", by, "60000"});
+  };
+  const std::string first = claim("me");
+  const std::string token = std::to_string(Fence("event"));
+  const std::string rest = "$" + std::to_string(token.size()) + "\r\n" + token + "\r\n$2\r\nme\r\n";
+  EXPECT_EQ(first, "*3\r\n:1\r\n" + rest);
+  EXPECT_EQ(claim("you"), "*3\r\n:0\r\n" + rest);
+  EXPECT_EQ(claim("me"), "*3\r\n:0\r\n" + rest) << "it is not the first twice";
+  EXPECT_EQ(Ask({"SET", "plain", "x"}), kOk);
+  EXPECT_EQ(Ask({"STARLING", "CLAIM", "plain", "me", "60000"}), "*3\r\n:0\r\n$-1\r\n$1\r\nx\r\n");
+  EXPECT_EQ(Ask({"SADD", "set", "x"}), ":1\r\n");
+  EXPECT_EQ(Ask({"STARLING", "CLAIM", "set", "me", "60000"}), "*3\r\n:0\r\n$-1\r\n$-1\r\n");
+  EXPECT_EQ(Ask({"STARLING", "CLAIM", "k", "me", "0"})[0], '-');
+}
+
 TEST_F(ClaimTest, AnswersAWholePipelineInOrder) {
   client_.Send("SETNX p 1\r\nSETNX p 2\r\nINCR q\r\nGET p\r\nDEL p\r\nGET p\r\nPING\r\n");
   const std::string expected = ":1\r\n:0\r\n:1\r\n$1\r\n1\r\n:1\r\n$-1\r\n+PONG\r\n";
@@ -361,6 +379,24 @@ TEST(ClaimPatternsTest, KeysThatArePatternedOutAreNoClaims) {
   // Level local writes to what is no claim.
   EXPECT_EQ(client.Ask({"STARLING", "LEVEL", "local"}), "+OK\r\n");
   EXPECT_EQ(client.Ask({"INCR", "rl:a"}), ":1\r\n");
+}
+
+// The leaseholder's patterns count, also where that is a service's own node.
+TEST(ClaimPatternsTest, AnEmbeddedLeaseholderHasThemToo) {
+  TempFolder folder;
+  const EmbeddedNode leader(folder.path(), {"rl:keep=yes", "rl:*=no"});
+  Settings settings = TestDaemon::Defaults();
+  settings.meeting_folder = folder.path();
+  TestDaemon daemon(settings);
+  ASSERT_TRUE(Eventually([&] { return leader.members_alive() == 2; }));
+  TestClient client = daemon.Connect();
+  ASSERT_TRUE(Eventually([&] { return client.Ask({"SETNX", "lock", "x"}) == ":1\r\n"; }));
+  const auto fence = [&](const char* key) { return client.Ask({"STARLING", "FENCE", key}); };
+  EXPECT_NE(fence("lock"), "$-1\r\n");
+  EXPECT_EQ(client.Ask({"SETNX", "rl:a", "0"}), ":1\r\n");
+  EXPECT_EQ(fence("rl:a"), "$-1\r\n");
+  EXPECT_EQ(client.Ask({"SETNX", "rl:keep", "0"}), ":1\r\n");
+  EXPECT_NE(fence("rl:keep"), "$-1\r\n");
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ std::string ToldByWhoStoodStill(const Rules& rules) {
 }
 
 TEST(CounterexamplesOfOrder, WhoStoodStillTellsNothingStale_I4) {  // counterexample 22
-  EXPECT_EQ(ToldByWhoStoodStill({}), "?");
+  EXPECT_EQ(ToldByWhoStoodStill({}), "new") << "asked again, of who leads now";
   EXPECT_EQ(ToldByWhoStoodStill(Without(&ClaimRules::lease_before_reply)), "old");
   EXPECT_EQ(ToldByWhoStoodStill(Without(&LeaseRules::lease_is_checked)), "old");
 }
