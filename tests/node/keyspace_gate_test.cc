@@ -18,6 +18,15 @@ void Await(Condition done) {
   while (!done()) std::this_thread::yield();
 }
 
+/// Until another thread has begun to close it.
+void AwaitClosed(KeyspaceGate& gate) {
+  Await([&] {
+    if (!gate.EnterAtOnce()) return true;
+    gate.Leave();
+    return false;
+  });
+}
+
 TEST(KeyspaceGate, LetsAnyNumberInWhileItIsOpen) {
   KeyspaceGate gate;
   EXPECT_TRUE(gate.Enter());
@@ -72,6 +81,7 @@ TEST(KeyspaceGate, IsNotBusyBeforeTheOneWhoClosesItIsAlone) {
   gate.SetPatience(1ms);
   ASSERT_TRUE(gate.Enter());
   std::thread closer([&] { gate.Close(); });
+  AwaitClosed(gate);
   std::thread waits([&] { EXPECT_FALSE(gate.Enter()); });
   Await([&] { return gate.wanted(); });
   EXPECT_FALSE(gate.busy());
