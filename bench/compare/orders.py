@@ -45,8 +45,8 @@ def claims(bench, report):
     report.section(
         "Claims a second",
         f"redis-benchmark, {CONNECTIONS} connections, `SET name 1 NX EX 3600`, each of another "
-        "name; one redis-server, and three nodes of which more than half of the voters hold a claim "
-        "before it is answered. All `appendonly yes`, `appendfsync everysec`; medians of "
+        "name; one redis-server, and three nodes of which more than half of the voters hold a "
+        "claim before it is answered. All `appendonly yes`, `appendfsync everysec`; medians of "
         "alternating runs.")
     if redis_program() is None:
         report.add("redis-server is not installed", "not measured")
