@@ -106,17 +106,14 @@ OrderExecutor::Carried OrderExecutor::CarryOver(Running& order) {
 void OrderExecutor::CarryOver() {
   const uint64_t epoch = claims_.lease().epoch;
   if (!claims_.Begun(epoch)) return;  // nothing is decided yet
-  const auto earlier = [&](const Running& order) {
-    return order.epoch != 0 && order.epoch + 1 == epoch;
-  };
   std::erase_if(held_back_, [&](const RunningPtr& order) {
-    if (!earlier(*order) || CarryOver(*order) != Carried::kLost) return false;
+    if (!order->OfEpochBefore(epoch) || CarryOver(*order) != Carried::kLost) return false;
     Finish(*order, OrderOutcome::kForgotten);
     return true;
   });
   std::deque<RunningPtr> again;
   std::erase_if(pending_, [&](RunningPtr& order) {
-    if (!earlier(*order)) return false;
+    if (!order->OfEpochBefore(epoch)) return false;
     switch (CarryOver(*order)) {
       case Carried::kCounts:
         Finish(*order, OrderOutcome::kDone);

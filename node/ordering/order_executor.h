@@ -119,6 +119,9 @@ class OrderExecutor final : private OrderRunner {
     BlockRequest block;                    // what it waits for
     std::optional<std::chrono::nanoseconds> until;
     VersionVector written;  // own: WAIT
+
+    /// Whether it is of the epoch before this one, so that nobody else has led since.
+    bool OfEpochBefore(uint64_t led) const { return epoch != 0 && epoch + 1 == led; }
   };
   struct Drop {
     PeerProcess peer;

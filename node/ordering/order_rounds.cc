@@ -106,7 +106,7 @@ void OrderExecutor::Round(std::unique_lock<std::mutex>& lock) {
   }
   DecideEarlier();
   if (majority) DecideHeld();
-  CarryOver();
+  if (lease_changed) CarryOver();  // only then can it have begun
   RetryHeldBack(lease_changed);
   EndLate(Now());
   // Who has waited longer comes first: also where a majority has just decided what was touched,

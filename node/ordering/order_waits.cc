@@ -124,7 +124,7 @@ void OrderExecutor::GiveBackWaiting() {
   const uint64_t epoch = LeadsEpoch();
   // In this node's next epoch they go on once it has begun (CarryOver).
   const auto stays = [&](const Running& order) {
-    return order.epoch == epoch || (order.epoch != 0 && order.epoch + 1 == epoch);
+    return order.epoch == epoch || order.OfEpochBefore(epoch);
   };
   std::erase_if(waiting_, [&](const auto& one) {
     Running& order = *one.second;
