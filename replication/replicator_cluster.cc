@@ -335,7 +335,10 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
                 status.error().message);
     return;
   }
-  if (joining_.rewritten()) newest = std::max(newest, store_.vector().Get(*joining_.rewritten()));
+  // Only now: later that stream is over, and no own stream ever passes the end of all stamps.
+  if (target && joining_.rewritten()) {
+    newest = std::max(newest, store_.vector().Get(*joining_.rewritten()));
+  }
   streams_.NoteContent(newest);
   Emit(EventEffect::Kind::kWalkTaken, NameOfPeer(taken.from),
        whole ? "whole state" : "what the log no longer had");

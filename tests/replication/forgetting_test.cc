@@ -459,5 +459,39 @@ TEST_F(ForgettingClusterTest, WhatTwoForgottenToldEachOtherCountsOnce) {
   EXPECT_FALSE(twice);
 }
 
+// Simulator, seed 600: it took the stream that it had issued again, over by then, for news that its
+// own had to pass, wrote an empty batch every second, and came to no checkpoint.
+TEST_F(ForgettingClusterTest, WhoHasReturnedFallsSilentAfterALaterWalk) {
+  Begin(three_, none_);
+  TestNode& leader = *Leader();
+  TestNode& gone = Other(leader, {});
+  Isolate(gone);
+  gone.Incr("n");
+  ASSERT_TRUE(WaitDead(leader, gone.name()));
+  ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
+  ASSERT_TRUE(WaitForgotten(gone.name()));
+  cluster_.Heal();
+  ASSERT_TRUE(cluster_.RunUntil([&] {
+    return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
+  }));
+  Isolate(gone);
+  for (int i = 0; i < 500; ++i) leader.Set("k" + std::to_string(i), std::string(12000, 'y'));
+  leader.Del("k0");
+  for (int round = 0; round < 4; ++round) {
+    leader.Set("more", std::to_string(round));
+    for (TestNode* node : nodes_) ASSERT_TRUE(node->store().Checkpoint().ok());
+  }
+  gone.events().clear();
+  cluster_.Heal();
+  ASSERT_TRUE(cluster_.RunUntil([&] { return AllSee("more", "3"); }));
+  EXPECT_TRUE(std::any_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
+    return gone.Saw(EventEffect::Kind::kWalkTaken, node->name());
+  }));
+  cluster_.Run(5s);
+  const VersionVector before = gone.store().vector();
+  cluster_.Run(20s);
+  EXPECT_EQ(gone.store().vector(), before);
+}
+
 }  // namespace
 }  // namespace starling
