@@ -18,7 +18,7 @@ struct LevelOptions {
   Level level = Level::kLocal;
   /// Above `local`: how long a call waits for its answer, 1 ms to 1 hour. Shorter: a caller hears
   /// sooner that nobody orders; longer: a take-over (2 s where no process of this host can tell of
-  /// a death) fits in.
+  /// a death) fits in. A call of a node whose threads are late may take half a second more.
   std::chrono::milliseconds timeout{5000};
 };
 

@@ -11,6 +11,9 @@ namespace starling {
 namespace {
 
 constexpr std::chrono::milliseconds kTryAgain{5};
+// The node ends an order at its timeout and knows then whether it was run. Who asked waits that
+// much longer for its word, where the node's thread is late (a slow disk, a loaded machine).
+constexpr std::chrono::milliseconds kMarginForTheEnd{500};
 
 Result<std::string> ResultOf(OrderEffect& ended, bool reads) {
   switch (ended.result) {
@@ -105,7 +108,8 @@ Result<std::string> OrderClient::Ask(const Request& request, std::chrono::millis
           answer->given.notify_all();
         });
     std::unique_lock lock(answer->mutex);
-    if (!answer->given.wait_until(lock, end, [&] { return answer->result.has_value(); })) {
+    if (!answer->given.wait_until(lock, end + kMarginForTheEnd,
+                                  [&] { return answer->result.has_value(); })) {
       lock.unlock();
       Cancel(number);
       return Error{
