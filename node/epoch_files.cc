@@ -223,6 +223,7 @@ Status EpochFiles::Append(std::string_view record) { return AppendFrame(Frame::k
 
 Status EpochFiles::Renew(Instant now) {
   if (!file_.valid()) return Error{Code::kUnavailable, "no epoch was created by this process"};
+  if (now == Instant{} && before_given_back_) before_given_back_();
   if (!WriteAt(file_.get(), StampOf(now), 0)) return Failed(epoch_, "renewing");
   return {};
 }

@@ -8,9 +8,11 @@
 
 #include <chrono>
 #include <ctime>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/lock_file.h"
@@ -22,8 +24,12 @@ class EpochFiles final : public EpochFolder {
  public:
   /// `folder` is on a file system whose locks and exclusive creation are those of this host.
   /// `synced`: appends reach the disk before they return (`appendfsync always`).
-  EpochFiles(std::shared_ptr<const Folder> folder, bool synced)
-      : folder_(std::move(folder)), synced_(synced) {}
+  /// `before_given_back` is called before any process can see that the lease was given back.
+  EpochFiles(std::shared_ptr<const Folder> folder, bool synced,
+             std::function<void()> before_given_back = {})
+      : folder_(std::move(folder)),
+        synced_(synced),
+        before_given_back_(std::move(before_given_back)) {}
 
   /// Another folder stands at the place of the one before: what was held there is over.
   void Move(std::shared_ptr<const Folder> folder);
@@ -64,6 +70,7 @@ class EpochFiles final : public EpochFolder {
 
   std::shared_ptr<const Folder> folder_;
   bool synced_;
+  std::function<void()> before_given_back_;
   uint64_t epoch_ = 0;  // the one that is held open
   Descriptor file_;
   int64_t end_ = 0;  // of what is whole in it

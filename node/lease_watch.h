@@ -51,6 +51,9 @@ class LeaseWatch {
 
   // --- for the replication thread ---
   void Publish(const LeaseView& view);
+  /// Leads() is 0 from now on, before anybody else may hear that the lease was given back;
+  /// subscribers are called by the Publish that follows.
+  void StopLeading() { valid_until_.store(0, std::memory_order_release); }
   void PublishMajority(uint64_t epoch, Stamp upto);
 
  private:

@@ -294,6 +294,11 @@ void ReplicationHost::OnFrame(LinkId link, std::string_view frame) {
 }
 
 void ReplicationHost::CarryOut() {
+  // Who is told that the lease was given back may lead at once: before that nobody answers by it.
+  for (const Effect& effect : effects_) {
+    const auto* lease = std::get_if<LeaseEffect>(&effect);
+    if (lease != nullptr && !lease->view.leading) lease_.StopLeading();
+  }
   for (Effect& effect : effects_) {
     if (auto* send = std::get_if<SendEffect>(&effect)) {
       transport_->Send(send->link, send->lane, std::move(send->frame));

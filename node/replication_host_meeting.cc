@@ -77,7 +77,8 @@ void ReplicationHost::OpenEpochs(uint64_t cluster) {
   BeginBurst();
   followed_ = meeting_->folder();
   epochs_cluster_ = cluster;
-  epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways);
+  epochs_ = std::make_unique<EpochFiles>(followed_, options_.appendfsync == AppendFsync::kAlways,
+                                         [this] { lease_.StopLeading(); });
   replicator_->UseEpochFolder(*epochs_, cluster, *boot, Now(), effects_);
   CarryOut();
 }

@@ -85,6 +85,20 @@ TEST_F(EpochFilesTest, AreReadBackAsTheyWereWritten) {
   EXPECT_EQ(b_.Read(8).error().code, Code::kNotFound);
 }
 
+TEST_F(EpochFilesTest, TheHolderHearsFirstThatTheLeaseIsGivenBack) {  // I3
+  int heard = 0;
+  EpochFiles files(Open(home_.path()), /*synced=*/false, [&] {
+    ++heard;
+    EXPECT_EQ(b_.Read(1)->renewed, Instant(seconds(6))) << "seen by others before the holder knew";
+  });
+  ASSERT_TRUE(files.Create(1, kA, seconds(5)));
+  ASSERT_TRUE(files.Renew(seconds(6)));
+  EXPECT_EQ(heard, 0);
+  ASSERT_TRUE(files.Renew({}));
+  EXPECT_EQ(heard, 1);
+  EXPECT_EQ(b_.Read(1)->renewed, Instant{});
+}
+
 TEST_F(EpochFilesTest, AreReadAsFarAsTheyAreWholeWhereverTheyEnd) {  // I10, I11
   ASSERT_TRUE(a_.Create(1, kA, seconds(5)));
   ASSERT_TRUE(a_.AppendSnapshot("s"));

@@ -34,6 +34,18 @@ TEST(LeaseWatch, LeadsNoMoreOnceAnotherDoes) {
   EXPECT_EQ(watch.view().holder, "b");
 }
 
+TEST(LeaseWatch, MayEndBeforeSubscribersHear) {
+  LeaseWatch watch;
+  int heard = 0;
+  watch.Subscribe([&](const LeaseView&) { ++heard; });
+  watch.Publish(Leading(4, 10s));
+  watch.StopLeading();
+  EXPECT_EQ(watch.Leads(1s), 0u);
+  EXPECT_EQ(heard, 1);
+  watch.Publish({4, false, {}, "", false});
+  EXPECT_EQ(heard, 2);
+}
+
 TEST(LeaseWatch, SubscribersHearOfChangesButNotOfRenewals) {
   LeaseWatch watch;
   std::vector<uint64_t> heard;
