@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "storage/journal.h"
+#include "storage/key_description.h"
 #include "storage/pending.h"
 #include "storage/walk_position.h"
 
@@ -69,21 +70,31 @@ class StreamWriter {
 }  // namespace
 
 uint64_t Reissue::StampsFor(Keyspace& keyspace, NodeId node, const VersionVector& accepted) {
-  // Most items take one, some two or three; and what is written until the raise needs some too.
+  // Most items take one, some two or three; what is written until the raise needs some, too.
   constexpr uint64_t kSpare = 1 << 16;
   uint64_t items = 0;
   VisitOwn(keyspace, node, accepted, [&](const Item&) { ++items; });
-  return items + items / 4 + kSpare;
+  return 3 * items + kSpare;
 }
 
 void Reissue::Capture(Keyspace& keyspace, NodeId node, const Origin& current,
                       const VersionVector& accepted) {
+  node_ = node;
   accepted_ = accepted;
   VisitOwn(keyspace, node, accepted, [&](const Item& item) {
     if (item.origin != current) items_.Add(item);
   });
   for (const Item& item : items_.items()) {
-    theirs_.try_emplace(KeyName(item.database, std::string(item.key)));
+    const KeyName name(item.database, std::string(item.key));
+    if (!theirs_.try_emplace(name).second) continue;
+    const KeyRef key = keyspace.Ref(item.database, item.key);
+    const auto seen = keyspace.Lock(key).Describe(key);
+    if (!seen || !seen->expiry) continue;
+    const auto& [deadline, written] = *seen->expiry;
+    Stamp reset = seen->database_cut;
+    if (seen->cut) reset = std::max(reset, seen->cut->at);
+    if (seen->base) reset = std::max(reset, seen->base->written.stamp);
+    if (written.stamp > reset) expiries_[name] = {written.stamp, written.origin, deadline};
   }
 }
 
@@ -110,6 +121,9 @@ void Reissue::Compare(const DecodedBatch& piece) {
       element = std::max(element, item.stamp);
     }
     theirs.latest = std::max(theirs.latest, item.stamp);
+    if (item.part == Part::kExpiry) {
+      theirs.expiry = {item.stamp, item.origin, item.deadline_millis};
+    }
     if (item.part == Part::kCut) theirs.reset = std::max(theirs.reset, item.at);
     if (item.part == Part::kBase) theirs.reset = std::max(theirs.reset, item.stamp);
   }
@@ -141,9 +155,8 @@ bool Reissue::WriteSlot(Access& access, const KeyRef& key, const Item& item,
   return access.IncrementDecimal(key, net).ok();
 }
 
-bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
-                        const Theirs& theirs) const {
-  const Stamp reset = ResetOf(KeyName(item.database, std::string(item.key)));
+bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs,
+                        Stamp reset) const {
   switch (item.part) {
     case Part::kBase: {
       if (item.stamp <= std::max(theirs.latest, reset)) return false;
@@ -155,10 +168,6 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item,
     }
     case Part::kSlot:
       return item.at > reset && WriteSlot(access, key, item, theirs);
-    case Part::kExpiry:
-      if (item.stamp <= std::max(theirs.latest, reset)) return false;
-      return item.deadline_millis == 0 ? access.ClearDeadline(key)
-                                       : access.SetDeadline(key, item.deadline_millis);
     case Part::kElement: {
       const auto element = theirs.elements.find(std::string(item.element));
       const Stamp later = element == theirs.elements.end() ? Stamp{} : element->second;
@@ -184,6 +193,40 @@ Stamp Reissue::ResetOf(const KeyName& key) const {
   return std::max(theirs_.at(key).reset, cut == database_cuts_.end() ? Stamp{} : cut->second);
 }
 
+Reissue::Merged Reissue::Merge(const KeyName& key, const std::vector<const Item*>& items,
+                               int64_t now_millis) const {
+  const Theirs& theirs = theirs_.at(key);
+  Merged merged{ResetOf(key)};
+  Stamp reset = merged.reset;
+  for (const Item* item : items) {
+    if (item->part == Part::kCut) reset = std::max(reset, item->at);
+    const bool replaces = item->part == Part::kBase && item->stamp > theirs.latest;
+    if (replaces) reset = std::max(reset, item->stamp);
+  }
+  Expiry expiry = theirs.expiry.stamp > reset ? theirs.expiry : Expiry{};
+  const auto found = expiries_.find(key);
+  if (found != expiries_.end() && found->second.LaterThan(theirs.expiry)) {
+    const Expiry& ours = found->second;
+    const bool unknown = !accepted_.Covers(ours.origin, ours.stamp);
+    // The cluster had it and has it no more: what ended it was freed since. What stands there now
+    // came after it.
+    const bool alone = theirs.latest.none() && theirs.slots.empty();
+    if (ours.stamp > reset && (unknown || alone)) {
+      expiry = ours;
+      merged.deadline_is_own = unknown && ours.origin.node == node_;
+    } else if (!unknown && ours.deadline_millis != 0 && now_millis > ours.deadline_millis) {
+      merged.reset = std::max(merged.reset, Stamp::LastOf(ours.deadline_millis));
+    }
+  }
+  if (expiry.deadline_millis != 0 && now_millis > expiry.deadline_millis) {
+    merged.reset = std::max(merged.reset, Stamp::LastOf(expiry.deadline_millis));
+    merged.expired = merged.deadline_is_own;
+  } else {
+    merged.deadline_millis = expiry.deadline_millis;
+  }
+  return merged;
+}
+
 bool Reissue::DeletesUnseen(const Item& item) const {
   const KeyName key(item.database, std::string(item.key));
   if (item.part == Part::kCut) return item.at > ResetOf(key);
@@ -195,21 +238,38 @@ bool Reissue::DeletesUnseen(const Item& item) const {
 /// Cuts keep the stamp that they cut at: what was written before them stays deleted also where the
 /// cluster holds something later, and that stays. And what was removed may be on its way to who
 /// gave the state.
-std::vector<Item> Reissue::Deletions(const Origin& origin, HybridClock& clock) const {
+std::vector<Item> Reissue::Deletions(const std::map<KeyName, Merged>& keys, const Origin& origin,
+                                     HybridClock& clock) const {
   std::vector<Item> deletions;
   for (const Item& item : items_.items()) {
-    if (!DeletesUnseen(item)) continue;
-    Item& deletion = deletions.emplace_back(item);
+    if (DeletesUnseen(item)) deletions.push_back(item);
+  }
+  for (const auto& [name, merged] : keys) {
+    if (!merged.expired) continue;
+    Item& cut = deletions.emplace_back();
+    cut.part = Part::kCut;
+    cut.database = name.first;
+    cut.key = name.second;
+    cut.at = merged.reset;
+  }
+  for (Item& deletion : deletions) {
     deletion.origin = origin;
     deletion.stamp = clock.Draw();
   }
   return deletions;
 }
 
+bool Reissue::WriteDeadline(Access& access, const KeyRef& key, const Merged& merged) {
+  const auto seen = access.Find(key, false);
+  if (!seen || seen->claimed) return false;
+  if (seen->deadline_millis.value_or(0) == merged.deadline_millis) return false;
+  return merged.deadline_millis == 0 ? access.ClearDeadline(key)
+                                     : access.SetDeadline(key, merged.deadline_millis);
+}
+
 std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) const {
   // Within a key: what resets it, then what stands on that, then the deadline.
-  static constexpr Part kOrder[] = {Part::kBase, Part::kSlot, Part::kElement, Part::kElementSlot,
-                                    Part::kExpiry};
+  static constexpr Part kOrder[] = {Part::kBase, Part::kSlot, Part::kElement, Part::kElementSlot};
   StandingTime time;
   HybridClock clock(time);
   clock.Observe(between.after);
@@ -220,9 +280,13 @@ std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) co
   for (const Item& item : items_.items()) {
     keys[KeyName(item.database, std::string(item.key))].push_back(&item);
   }
+  std::map<KeyName, Merged> merged;
+  for (const auto& [name, items] : keys) {
+    merged[name] = Merge(name, items, between.after.millis());
+  }
   Written written;
   StreamWriter stream(aside);
-  const std::vector<Item> deletions = Deletions(between.origin, clock);
+  const std::vector<Item> deletions = Deletions(merged, between.origin, clock);
   written.items = deletions.size();
   for (size_t first = 0; first < deletions.size();) {
     std::vector<Item> batch;
@@ -237,15 +301,21 @@ std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) co
   for (const auto& [name, items] : keys) {
     {
       const KeyRef key = aside.Ref(name.first, name.second);
+      const Merged& as = merged.at(name);
       Access access = aside.Lock(key);
+      bool any = as.deadline_is_own;
       for (const Part part : kOrder) {
         for (const Item* item : items) {
-          if (item->part != part || !WriteItem(access, key, *item, theirs_.at(name))) continue;
+          if (item->part != part) continue;
+          if (!WriteItem(access, key, *item, theirs_.at(name), as.reset)) continue;
+          any = true;
           ++written.items;
           bytes +=
               kItemBytes + name.second.size() + item->element.size() + item->value.bytes.size();
         }
       }
+      // The access has dropped one that outlived a key which was deleted here.
+      if (any && WriteDeadline(access, key, as) && as.deadline_is_own) ++written.items;
     }
     if (bytes >= kBatchBytes) {
       stream.Close();

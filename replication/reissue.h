@@ -5,7 +5,9 @@
 /// state, as an incarnation that writes nothing else: counters as the difference to what the
 /// cluster holds of them (nothing where it has reset since what it held), deletions of what was
 /// written before them, all else only where the cluster holds nothing later (COUNTEREXAMPLES 18,
-/// 27). A local FLUSHDB is not repeated.
+/// 27). A local FLUSHDB is not repeated. A key that is written again has the deadline that it would
+/// have, had the two states merged: the later of the cluster's and the node's, whoever wrote that;
+/// what had expired by it stays away (I8).
 ///
 /// The writing is done aside, in a keyspace that holds of the cluster's state what concerns these
 /// keys; what comes out is that incarnation's whole stream, for Store::ApplyWalk to take together
@@ -48,23 +50,47 @@ class Reissue {
  private:
   using KeyName = std::pair<uint8_t, std::string>;
   using PartName = std::tuple<ElementType, std::string, Origin>;
+  struct Expiry {
+    Stamp stamp;
+    Origin origin;
+    int64_t deadline_millis = 0;
+    bool LaterThan(const Expiry& other) const {
+      return std::tie(stamp, origin) > std::tie(other.stamp, other.origin);
+    }
+  };
   struct Theirs {
     Stamp latest;  ///< Of any item but slots.
     Stamp reset;   ///< Cut or base.
+    Expiry expiry;
     std::map<std::string, Stamp> elements;
     std::map<PartName, std::pair<Stamp, Number>> slots;  ///< Born, net.
   };
 
+  /// A key as it would be, had the two states merged.
+  struct Merged {
+    Stamp reset;                  ///< What was written until then is gone.
+    int64_t deadline_millis = 0;  ///< Of what was written after it; 0: none.
+    bool deadline_is_own = false;
+    bool expired = false;  ///< By a deadline of this node: the cluster cannot know that.
+  };
+
   /// What the cluster last reset the key at.
   Stamp ResetOf(const KeyName& key) const;
+  /// `items`: of this key, all that was captured.
+  Merged Merge(const KeyName& key, const std::vector<const Item*>& items, int64_t now_millis) const;
   /// Whether it deletes something that the cluster's state does not show.
   bool DeletesUnseen(const Item& item) const;
-  std::vector<Item> Deletions(const Origin& origin, HybridClock& clock) const;
-  bool WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
+  std::vector<Item> Deletions(const std::map<KeyName, Merged>& keys, const Origin& origin,
+                              HybridClock& clock) const;
+  bool WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs,
+                 Stamp reset) const;
   bool WriteSlot(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
+  static bool WriteDeadline(Access& access, const KeyRef& key, const Merged& merged);
 
+  NodeId node_;
   VersionVector accepted_;  // what the cluster holds of this node's streams
   ItemList items_;
+  std::map<KeyName, Expiry> expiries_;  // that this node saw, where they counted
   std::map<KeyName, Theirs> theirs_;
   ItemList seen_;  // the cluster's items of these keys, and its database cuts
   std::map<uint8_t, Stamp> database_cuts_;

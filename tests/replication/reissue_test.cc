@@ -52,6 +52,21 @@ class ReissueTest : public ::testing::Test {
     return *written;
   }
 
+  static void ExpireAt(OneStore& at, const char* key, int64_t millis) {
+    EXPECT_TRUE(at.Lock(key).SetDeadline(at.Ref(key), millis));
+  }
+  static std::optional<int64_t> DeadlineOf(OneStore& at, const char* key) {
+    const auto view = at.Lock(key).Find(at.Ref(key));
+    return view ? view->deadline_millis : std::nullopt;
+  }
+  /// The cluster takes what was written again.
+  void Take(const Reissue::Written& written) {
+    for (const std::string& batch : written.stream) {
+      ASSERT_TRUE(cluster_.Apply(std::make_shared<const std::string>(batch)));
+    }
+  }
+  int64_t Soon(int64_t millis) { return cluster_.store->clock().NowMillis() + millis; }
+
   OneStore joiner_{"joiner"};
   OneStore cluster_{"cluster", 2};
   Origin origin_;  // of what was written again
@@ -153,6 +168,78 @@ TEST_F(ReissueTest, WhatTheClusterHadOfACounterAndHasResetDoesNotComeBack) {  //
   Enter();
   EXPECT_FALSE(joiner_.Get("sum")) << "five of the seven had been deleted";
   EXPECT_EQ(joiner_.Get("kept"), "7");
+}
+
+// Simulator, seeds 486 and 329 with a folder: the deletion left nothing that the deadline could
+// be of when the counter was written again.
+TEST_F(ReissueTest, ACounterWrittenAgainKeepsTheClustersDeadline) {  // I8
+  cluster_.Increment("window", 3);
+  Push(cluster_, joiner_);
+  ASSERT_TRUE(joiner_.Delete("window"));
+  joiner_.Increment("window", 2);
+  ExpireAt(joiner_, "window", Soon(2000));
+  cluster_.store->clock().Observe(joiner_.store->clock().last());
+  const int64_t later = Soon(9000);
+  ExpireAt(cluster_, "window", later);
+  Take(Enter());
+  for (OneStore* node : {&joiner_, &cluster_}) {
+    EXPECT_EQ(node->Get("window"), "2");
+    EXPECT_EQ(DeadlineOf(*node, "window"), later);
+  }
+}
+
+TEST_F(ReissueTest, ADeadlineIsWrittenAgainWhoeverWroteIt) {  // I8
+  OneStore third("third", 3);
+  ASSERT_TRUE(third.Open());
+  const int64_t own = Soon(2000);
+  const int64_t thirds = Soon(3000);
+  third.Increment("of-third", 1);
+  ExpireAt(third, "of-third", thirds);
+  joiner_.Increment("of-third", 2);
+  Push(third, joiner_);
+  joiner_.Add("own", "mine");
+  ExpireAt(joiner_, "own", own);
+  cluster_.store->clock().Observe(joiner_.store->clock().last());
+  cluster_.Add("own", "later");
+  Take(Enter());  // and the third never returns
+  EXPECT_EQ(DeadlineOf(cluster_, "of-third"), thirds);
+  EXPECT_EQ(DeadlineOf(cluster_, "own"), own);
+  EXPECT_EQ(cluster_.Members("own"), (std::set<std::string>{"later", "mine"}));
+}
+
+TEST_F(ReissueTest, WhatHadExpiredStaysAwayAndTakesNothingLaterAlong) {  // I2, I8
+  cluster_.Set("text", "older");
+  cluster_.Increment("cut", 1);
+  Push(cluster_, joiner_);
+  joiner_.Increment("mine", 2);
+  joiner_.Increment("cut", 2);
+  joiner_.Set("text", "newer");
+  for (const char* key : {"mine", "text"}) ExpireAt(joiner_, key, Soon(20));
+  // The cluster deletes it by the same deadline, and nothing tells of that any more.
+  ExpireAt(cluster_, "cut", Soon(20));
+  Push(cluster_, joiner_);
+  cluster_.time.Advance(std::chrono::seconds(1));
+  EXPECT_EQ(cluster_.store->keyspace().DeleteExpired(10, {}), 1u);
+  Commit(cluster_);
+  cluster_.FreeAll();
+  cluster_.Increment("mine", 7);
+  cluster_.Increment("cut", 7);
+  Take(Enter());
+  for (OneStore* node : {&joiner_, &cluster_}) {
+    EXPECT_EQ(node->Get("mine"), "7");
+    EXPECT_EQ(node->Get("cut"), "7");
+    EXPECT_FALSE(node->Get("text")) << "what it had replaced is gone, too";
+  }
+}
+
+TEST_F(ReissueTest, AValueWithoutADeadlineDoesNotTakeOverTheClusters) {
+  cluster_.Set("text", "older");
+  ExpireAt(cluster_, "text", Soon(9000));
+  Push(cluster_, joiner_);
+  joiner_.Set("text", "newer");
+  Take(Enter());
+  EXPECT_EQ(cluster_.Get("text"), "newer");
+  EXPECT_EQ(DeadlineOf(cluster_, "text"), std::nullopt);
 }
 
 TEST_F(ReissueTest, WithoutRoomForItsStampsNothingIsWritten) {
