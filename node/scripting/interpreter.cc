@@ -78,7 +78,7 @@ Status Interpreter::Compile(const std::string& sha, std::string_view text) {
     return Error{Code::kInvalidArgument, "user_script: bytecode is not allowed"};
   }
   const bool compiled = Protected([&] {
-    if (luaL_loadbuffer(lua_, text.data(), text.size(), "@user_script") != 0) lua_error(lua_);
+    if (!LoadChunk(lua_, text, "@user_script")) lua_error(lua_);
     lua_getfield(lua_, LUA_REGISTRYINDEX, kScripts);
     lua_insert(lua_, -2);
     lua_setfield(lua_, -2, sha.c_str());

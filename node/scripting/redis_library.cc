@@ -21,6 +21,8 @@ namespace {
 /// Of what scripts say by redis.log: bytes of a line, as in Redis, and lines of one run.
 constexpr size_t kMaxLogBytes = 1024;
 constexpr int kMaxLogLines = 100;
+/// Of one command's arguments: one string of Lua's may stand there thousands of times.
+constexpr size_t kMaxArgumentBytes = size_t{512} << 20;
 
 /// Raises `{err = text}`.
 int Raise(lua_State* lua, std::string_view text) {
@@ -79,6 +81,11 @@ void RunFromScript(lua_State* lua) {
   std::vector<std::string_view> words;
   if (!ReadWords(lua, numbers, words)) {
     return PushError(lua, "ERR Lua redis lib command arguments must be strings or integers");
+  }
+  size_t bytes = 0;
+  for (const std::string_view word : words) bytes += word.size();
+  if (bytes > kMaxArgumentBytes) {
+    return PushError(lua, "ERR Lua redis lib command arguments must not exceed 512 MB in total");
   }
   ScriptRun& run = Interpreter::Of(lua).run();
   CommandContext& caller = run.caller;

@@ -1,6 +1,8 @@
 #include "node/scripting/sandbox.h"
 
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <lua.hpp>
 #include <utility>
 
@@ -18,9 +20,9 @@ constexpr const char* kLibraryMark = "starling.library";
 constexpr size_t kMaxPattern = 4096;
 
 /// Redis's list, but for what takes C++ to make safe, which follows below.
-constexpr const char* kBase[] = {"xpcall", "tostring", "_VERSION", "unpack",       "next",
-                                 "assert", "tonumber", "rawequal", "getmetatable", "select",
-                                 "gcinfo", "rawget",   "ipairs",   "error",        "setmetatable"};
+constexpr const char* kBase[] = {"xpcall",   "tostring",     "_VERSION", "next",        "assert",
+                                 "tonumber", "rawequal",     "select",   "gcinfo",      "rawget",
+                                 "ipairs",   "getmetatable", "error",    "setmetatable"};
 
 int ReadOnly(lua_State* lua) { return luaL_error(lua, "Attempt to modify a readonly table"); }
 
@@ -105,10 +107,26 @@ int CollectGarbage(lua_State* lua) {
   return 1;
 }
 
+/// unpack. Lua 5.1's own counts in an int, which a range may overflow (CVE-2025-46817).
+int Unpack(lua_State* lua) {
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  const int64_t first = luaL_optint(lua, 2, 1);
+  const int64_t last = lua_isnoneornil(lua, 3) ? static_cast<int64_t>(lua_objlen(lua, 1))
+                                               : int64_t{luaL_checkint(lua, 3)};
+  if (first > last) return 0;
+  const int64_t count = last - first + 1;
+  constexpr int64_t kMost = std::numeric_limits<int>::max();
+  if (count >= kMost || lua_checkstack(lua, static_cast<int>(count)) == 0) {
+    return luaL_error(lua, "too many results to unpack");
+  }
+  for (int64_t i = first; i <= last; ++i) lua_rawgeti(lua, 1, static_cast<int>(i));
+  return static_cast<int>(count);
+}
+
 /// load and loadstring for text alone: bytecode can do anything to the process.
 int LoadText(lua_State* lua, const char* text, size_t size, const char* name) {
   const bool bytecode = size > 0 && text[0] == LUA_SIGNATURE[0];
-  if (!bytecode && luaL_loadbuffer(lua, text, size, name) == 0) return 1;
+  if (!bytecode && LoadChunk(lua, {text, size}, name)) return 1;
   if (bytecode) lua_pushstring(lua, "bytecode is not allowed");
   lua_pushnil(lua);
   lua_insert(lua, -2);
@@ -238,7 +256,7 @@ void CopyGlobals(lua_State* lua) {
   constexpr luaL_Reg kOwn[] = {{"type", TypeOf},         {"rawset", RawSet},
                                {"pcall", ProtectedCall}, {"collectgarbage", CollectGarbage},
                                {"load", Load},           {"loadstring", LoadString},
-                               {nullptr, nullptr}};
+                               {"unpack", Unpack},       {nullptr, nullptr}};
   luaL_register(lua, nullptr, kOwn);
   lua_getglobal(lua, "next");
   lua_pushcclosure(lua, &Pairs, 1);
@@ -263,6 +281,13 @@ void SetIndex(lua_State* lua) {
 }
 
 }  // namespace
+
+bool LoadChunk(lua_State* lua, std::string_view text, const char* name) {
+  lua_gc(lua, LUA_GCSTOP, 0);
+  const bool loaded = luaL_loadbuffer(lua, text.data(), text.size(), name) == 0;
+  lua_gc(lua, LUA_GCRESTART, 0);
+  return loaded;
+}
 
 void PushProtected(lua_State* lua) {
   lua_newuserdata(lua, 0);

@@ -80,7 +80,33 @@ TEST_F(HostileScriptTest, AreEndedWhereTheyTakeTooMuchMemory) {
     EXPECT_THAT(reply, HasSubstr("not enough memory")) << script;
   }
   EXPECT_THAT(Eval("return unpack({}, 1, 1e9)"), HasSubstr("too many results to unpack"));
+  for (const char* range : {"0, 2147483647", "-2147483648, 2147483647", "-1, 2147483646"}) {
+    EXPECT_THAT(Eval("return unpack({}, " + std::string(range) + ")"),
+                HasSubstr("too many results to unpack"));
+  }
+  EXPECT_THAT(Eval("local s = string.rep('x', 1e7) local t = {} for i = 1, 7000 do t[i] = s end "
+                   "return redis.call('RPUSH', 'l', unpack(t))"),
+              HasSubstr("arguments must not exceed 512 MB in total"));
   EXPECT_THAT(Eval("return struct.pack('c2000000000', 'x')"), HasSubstr("integral size overflow"));
+}
+
+// What unpack does is Lua's, whose own is not used.
+TEST_F(HostileScriptTest, UnpackTables) {
+  EXPECT_EQ(Eval("return {unpack({1, 2, 3})}"), "*3\r\n:1\r\n:2\r\n:3\r\n");
+  EXPECT_EQ(Eval("return {unpack({1, 2, 3}, 2)}"), "*2\r\n:2\r\n:3\r\n");
+  EXPECT_EQ(Eval("return {unpack({1, 2, 3}, 2, 2)}"), "*1\r\n:2\r\n");
+  EXPECT_EQ(Eval("return {unpack({1, 2, 3}, 3, 2)}"), "*0\r\n");
+  EXPECT_EQ(Eval("return select('#', unpack({}, -1, 1))"), ":3\r\n");
+  EXPECT_EQ(Eval("return select('#', unpack({}, 2147483646, 2147483647))"), ":2\r\n");
+  EXPECT_THAT(Eval("return unpack('x')"), HasSubstr("table expected"));
+}
+
+// Chunks are parsed while the collector is about to run.
+TEST_F(HostileScriptTest, LoadChunksBesideTheCollector) {
+  EXPECT_EQ(Eval("local n = 0 for i = 1, 20000 do "
+                 "local f = loadstring('local x = {} return function() return ' .. i .. ' end', "
+                 "'name' .. i) n = n + f()() - i end return n"),
+            ":0\r\n");
 }
 
 TEST_F(HostileScriptTest, MayTakeAsMuchMemoryAsTheLimitLeaves) {
