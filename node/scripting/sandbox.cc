@@ -1,5 +1,6 @@
 #include "node/scripting/sandbox.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -172,31 +173,50 @@ int WithPattern(lua_State* lua) {
   return lua_gettop(lua);
 }
 
+/// Which arrays with holes cjson refuses or writes as objects; in others each hole is a `null`.
+struct SparseArrays {
+  double ratio = 0;  // 0: none
+  double safe = 0;
+};
+
 /// Bytes that encoding the value at `index` may take, counted no further than `limit`.
-size_t EncodedBound(lua_State* lua, int index, size_t limit) {
+size_t EncodedBound(lua_State* lua, int index, size_t limit, const SparseArrays& sparse) {
   constexpr size_t kEscaped = 6;  // of one byte
   constexpr size_t kOther = 32;
+  constexpr double kNull = 5;
   if (lua_type(lua, index) == LUA_TSTRING) return kEscaped * lua_objlen(lua, index) + 2;
   if (!lua_istable(lua, index)) return kOther;
   luaL_checkstack(lua, 4, "too deeply nested");
   size_t bytes = kOther;
+  double items = 0;
+  double longest = 0;
   lua_pushnil(lua);
   while (bytes < limit && lua_next(lua, index) != 0) {
     const int value = lua_gettop(lua);
-    bytes += EncodedBound(lua, value - 1, limit - bytes);
-    if (bytes < limit) bytes += EncodedBound(lua, value, limit - bytes);
+    ++items;
+    if (lua_type(lua, value - 1) == LUA_TNUMBER) {
+      longest = std::max(longest, lua_tonumber(lua, value - 1));
+    }
+    bytes += EncodedBound(lua, value - 1, limit - bytes, sparse);
+    if (bytes < limit) bytes += EncodedBound(lua, value, limit - bytes, sparse);
     lua_settop(lua, value - 1);
   }
-  return bytes;
+  const bool no_array = sparse.ratio > 0 && longest > items * sparse.ratio && longest > sparse.safe;
+  if (no_array || bytes >= limit) return bytes;
+  return bytes + static_cast<size_t>(std::min(kNull * longest, static_cast<double>(limit)));
 }
 
 /// cjson.encode of what is not too large: it ends the process where it gets no memory, and asks the
-/// system for it, not Lua. The original is an upvalue.
+/// system for it, not Lua. Upvalues: the original, encode_sparse_array.
 int EncodeJson(lua_State* lua) {
   constexpr size_t kMost = size_t{256} << 20;
   luaL_checkany(lua, 1);
   lua_settop(lua, 1);
-  if (EncodedBound(lua, 1, kMost) >= kMost) return luaL_error(lua, "not enough memory");
+  lua_pushvalue(lua, lua_upvalueindex(2));
+  lua_call(lua, 0, 3);
+  const SparseArrays sparse{lua_tonumber(lua, -2), lua_tonumber(lua, -1)};
+  lua_settop(lua, 1);
+  if (EncodedBound(lua, 1, kMost, sparse) >= kMost) return luaL_error(lua, "not enough memory");
   lua_settop(lua, 1);
   lua_pushvalue(lua, lua_upvalueindex(1));
   lua_insert(lua, 1);
@@ -204,12 +224,42 @@ int EncodeJson(lua_State* lua) {
   return 1;
 }
 
+/// bit.tohex without the one number of digits whose negative is none: Debian's writes past its
+/// buffer there (CVE-2024-31449). Upvalues: the original, bit.tobit.
+int ToHex(lua_State* lua) {
+  if (lua_isnumber(lua, 2) != 0) {
+    lua_settop(lua, 2);
+    lua_pushvalue(lua, lua_upvalueindex(2));
+    lua_insert(lua, 2);
+    lua_call(lua, 1, 1);
+    const double digits = std::max(lua_tonumber(lua, 2), -8.0);
+    lua_settop(lua, 1);
+    lua_pushnumber(lua, digits);
+  }
+  lua_pushvalue(lua, lua_upvalueindex(1));
+  lua_insert(lua, 1);
+  lua_call(lua, lua_gettop(lua) - 1, 1);
+  return 1;
+}
+
+/// Leaves `bit` as a global.
+void OpenBit(lua_State* lua) {
+  lua_pushcfunction(lua, luaopen_bit);
+  lua_call(lua, 0, 1);
+  lua_getfield(lua, -1, "tohex");
+  lua_getfield(lua, -2, "tobit");
+  lua_pushcclosure(lua, &ToHex, 2);
+  lua_setfield(lua, -2, "tohex");
+  lua_setglobal(lua, "bit");
+}
+
 /// Leaves `cjson` as a global.
 void OpenJson(lua_State* lua) {
   lua_pushcfunction(lua, luaopen_cjson);
   lua_call(lua, 0, 1);
   lua_getfield(lua, -1, "encode");
-  lua_pushcclosure(lua, &EncodeJson, 1);
+  lua_getfield(lua, -2, "encode_sparse_array");
+  lua_pushcclosure(lua, &EncodeJson, 2);
   lua_setfield(lua, -2, "encode");
   // Another instance's encode would be the original.
   lua_pushnil(lua);
@@ -316,9 +366,7 @@ void BuildSandbox(lua_State* lua) {
   OpenLibrary(lua, luaopen_table, LUA_TABLIBNAME);
   OpenLibrary(lua, luaopen_string, LUA_STRLIBNAME);
   OpenLibrary(lua, luaopen_math, LUA_MATHLIBNAME);
-  lua_pushcfunction(lua, luaopen_bit);
-  lua_call(lua, 0, 1);
-  lua_setglobal(lua, "bit");
+  OpenBit(lua);
   OpenJson(lua);
   BoundPatterns(lua);
 

@@ -73,6 +73,8 @@ TEST_F(HostileScriptTest, AreEndedWhereTheyTakeTooMuchMemory) {
         "local s = string.rep('x', 1e6) local t = {} for i = 1, 1e6 do t[i] = s end "
         "return cjson.encode(t)",
         "local t = {1} for i = 1, 60 do t = {t, t} end return cjson.encode(t)",
+        "cjson.encode_sparse_array(false, 0) return cjson.encode({[1e9] = 1})",
+        "cjson.encode_sparse_array(false, 2, 2^31 - 1) return cjson.encode({[1e9] = 1})",
         "local s = string.rep('x', 1e6) local t = {} for i = 1, 1e5 do t[i] = s end "
         "return cmsgpack.pack(t)"}) {
     const std::string reply = Eval(script);
@@ -107,6 +109,23 @@ TEST_F(HostileScriptTest, LoadChunksBesideTheCollector) {
                  "local f = loadstring('local x = {} return function() return ' .. i .. ' end', "
                  "'name' .. i) n = n + f()() - i end return n"),
             ":0\r\n");
+}
+
+// What cjson writes as an object has no holes to fill.
+TEST_F(HostileScriptTest, MayEncodeTablesWithLargeIndexes) {
+  EXPECT_THAT(Eval("cjson.encode_sparse_array(false, 2, 10) return cjson.encode({[1e9] = 1})"),
+              HasSubstr("excessively sparse array"));
+  EXPECT_THAT(Eval("cjson.encode_sparse_array(true) return cjson.encode({[1e9] = 1})"),
+              HasSubstr(R"({"1000000000":1})"));
+}
+
+// CVE-2024-31449
+TEST_F(HostileScriptTest, WriteNoDigitsPastTheBuffer) {
+  EXPECT_THAT(Eval("return bit.tohex(255, -2^31)"), HasSubstr("000000FF"));
+  EXPECT_THAT(Eval("return bit.tohex(255, 2^31)"), HasSubstr("000000FF"));
+  EXPECT_THAT(Eval("return bit.tohex(255, -3)"), HasSubstr("0FF"));
+  EXPECT_THAT(Eval("return bit.tohex(255, 2^32 + 4)"), HasSubstr("00ff"));
+  EXPECT_THAT(Eval("return bit.tohex(255, 'x')"), HasSubstr("number expected, got string"));
 }
 
 TEST_F(HostileScriptTest, MayTakeAsMuchMemoryAsTheLimitLeaves) {
