@@ -6,10 +6,25 @@ namespace starling {
 
 void ClockJudge::Note(NodeId peer, Millis ahead) {
   constexpr size_t kKept = 5;
+  if (awaited_.contains(peer)) return;
   std::deque<Millis>& noted = noted_[peer];
   noted.push_back(ahead);
   if (noted.size() > kKept) noted.pop_front();
   ahead_[peer] = *std::max_element(noted.begin(), noted.end());
+}
+
+void ClockJudge::OnPause() {
+  allowed_before_ = Allowed();
+  for (const auto& [peer, by] : ahead_) awaited_.insert(peer);
+  ahead_.clear();
+  noted_.clear();
+}
+
+ClockJudge::Millis ClockJudge::Allowed() const {
+  if (const auto median = Median(ahead_)) return *median;
+  Millis allowed = Awaits() ? allowed_before_ : Millis{0};
+  for (const auto& [peer, by] : ahead_) allowed = std::max(allowed, by);
+  return allowed;
 }
 
 std::optional<ClockJudge::Millis> ClockJudge::Median(const std::map<NodeId, Millis>& ahead) const {
@@ -38,14 +53,7 @@ std::optional<std::string> ClockJudge::JudgePeer(NodeId peer, Millis ahead, size
 }
 
 std::optional<std::string> ClockJudge::JudgeStamp(Stamp stamp, int64_t own_millis) const {
-  Millis allowed{0};
-  if (members_ > 2) {
-    if (const auto median = Median(ahead_)) {
-      allowed = *median;
-    } else {
-      for (const auto& [peer, by] : ahead_) allowed = std::max(allowed, by);
-    }
-  }
+  const Millis allowed = members_ > 2 ? Allowed() : Millis{0};
   const Millis ahead{stamp.millis() - own_millis};
   if (ahead <= allowed + max_skew_) return std::nullopt;
   return "a batch stamped " + std::to_string((ahead - allowed).count()) +

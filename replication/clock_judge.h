@@ -3,13 +3,16 @@
 /// The median decides (DESIGN.md section 5): a node ahead of it by more than `max_skew` is refused,
 /// and draws no stamps itself; a slow one harms nobody. With two members nobody can decide, so each
 /// refuses the other. While fewer than three clocks of a larger cluster are known, nobody is
-/// refused. A plain computation without clocks of its own; not thread-safe.
+/// refused. What came while this process stood still shows clocks as they were: of each peer the
+/// next that counts is what it sends after it has answered something asked since. A plain
+/// computation without clocks of its own; not thread-safe.
 #pragma once
 
 #include <chrono>
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +36,14 @@ class ClockJudge {
   void Remove(NodeId peer) {
     ahead_.erase(peer);
     noted_.erase(peer);
+    awaited_.erase(peer);
   }
+  /// This process has stood still: nothing is known of the peers' clocks.
+  void OnPause();
+  /// The peer has answered what it was asked since; what it sends from here on is new.
+  void OnAnswered(NodeId peer) { awaited_.erase(peer); }
+  /// Whether somebody has not: what was said of the own clock before stands.
+  bool Awaits() const { return !awaited_.empty(); }
 
   /// What is wrong with a peer whose clock is `ahead` of the own one; nullopt admits it. `members`:
   /// how many it knows of.
@@ -46,11 +56,15 @@ class ClockJudge {
  private:
   /// The median clock less the own one, `extra` counted in; nullopt while too few are known.
   std::optional<Millis> Median(const std::map<NodeId, Millis>& ahead) const;
+  /// How far ahead of the own clock the members' clocks are taken to be, with more than two.
+  Millis Allowed() const;
 
   Millis max_skew_;
   size_t members_ = 1;
   std::map<NodeId, Millis> ahead_;
   std::map<NodeId, std::deque<Millis>> noted_;
+  std::set<NodeId> awaited_;  // peers known before the last pause that have not answered since
+  Millis allowed_before_{0};  // the pause
 };
 
 }  // namespace starling

@@ -59,6 +59,10 @@ Replicator::Impl::Input::Input(Impl& impl, Effects& effects, Instant now) : impl
   STARLING_CHECK(impl_.effects_ == nullptr);
   impl_.effects_ = &effects;
   impl_.links_.BindEffects(&effects);
+  if (impl_.swim_.StoodStill(now)) {
+    impl_.clocks_.OnPause();
+    impl_.asked_before_pause_ = impl_.swim_.asked();
+  }
 }
 
 Replicator::Impl::Input::~Input() {
@@ -315,6 +319,9 @@ void Replicator::Impl::On(NodeId from, const WalkAbort& message, Instant) {
 }
 
 void Replicator::Impl::On(NodeId from, const SwimMessage& message, Instant now) {
+  const bool answer =
+      message.kind == SwimMessage::Kind::kAck || message.kind == SwimMessage::Kind::kNack;
+  if (answer && message.sequence > asked_before_pause_) clocks_.OnAnswered(from);
   swim_.OnMessage(NameOfPeer(from), message, now);
 }
 
@@ -373,6 +380,7 @@ void Replicator::Impl::CommitEmptyIfWaited() {
 }
 
 void Replicator::Impl::JudgeOwnClock() {
+  if (clocks_.Awaits()) return;
   const auto ahead = clocks_.OwnAhead();
   if (ahead.has_value() == clock_ahead_) return;
   clock_ahead_ = ahead.has_value();

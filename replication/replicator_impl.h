@@ -182,7 +182,8 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   Stamp own_start_;                 // where the own stream ended when this process began
   std::optional<Stamp> own_first_;  // the end of the first own batch since
   bool clock_ahead_ = false;
-  bool suspended_ = false;  // see SetSuspended
+  uint64_t asked_before_pause_ = 0;  // the last ping sent before this process stood still
+  bool suspended_ = false;           // see SetSuspended
   std::string saved_addresses_;
   bool leaving_ = false;
   bool left_ = false;

@@ -288,7 +288,7 @@ void Swim::NoticeOwnPause(Instant late) {
 
 void Swim::OnTick(Instant now) {
   const bool first = next_tick_ == Instant{};
-  if (!first && now > next_tick_ + limits::kOwnPause) NoticeOwnPause(now - next_tick_);
+  if (StoodStill(now)) NoticeOwnPause(now - next_tick_);
   if (!first && now < next_tick_) return;
   next_tick_ = now + kTick;
   if (leaving_) return;

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "replication/limits.h"
 #include "replication/peer_sender.h"
 #include "replication/swim_gossip.h"
 
@@ -65,6 +66,12 @@ class Swim {
   const std::map<std::string, Member>& members() const { return members_; }
   /// Lifeguard's local health: 0 is good.
   int health() const { return health_; }
+  /// The number of the last ping; whoever answers a later one has been asked since.
+  uint64_t asked() const { return sequence_; }
+  /// A tick that was due so long ago is late: this process has stood still.
+  bool StoodStill(Instant now) const {
+    return next_tick_ != Instant{} && now > next_tick_ + limits::kOwnPause;
+  }
   /// What happened since the last call.
   std::vector<EventEffect> TakeEvents();
 

@@ -202,6 +202,28 @@ TEST(ClockJudge, TheOneAheadOfTheMedianIsRefusedAndKnowsIt) {
   EXPECT_EQ(own.OwnAhead(), 900ms);
 }
 
+TEST(ClockJudge, AfterAPauseOnlyThoseCountWhoHaveAnsweredSince) {
+  const NodeId a = NodeId::FromName("a");
+  const NodeId b = NodeId::FromName("b");
+  const NodeId d = NodeId::FromName("d");
+  ClockJudge judge(500ms);
+  judge.SetMembers(4);
+  for (const NodeId peer : {a, b, d}) judge.Note(peer, 900ms);
+  judge.OnPause();
+  for (const NodeId peer : {a, b}) judge.Note(peer, -12s);  // it had waited
+  EXPECT_FALSE(judge.JudgePeer(d, 0ms, 4));
+  EXPECT_FALSE(judge.OwnAhead());
+  EXPECT_TRUE(judge.Awaits());
+  EXPECT_FALSE(judge.JudgeStamp(Stamp::FirstOf(2300), 1000)) << "they were that much ahead before";
+  judge.OnAnswered(d);
+  judge.Note(d, 0ms);
+  judge.OnAnswered(a);
+  judge.Note(a, 0ms);
+  EXPECT_TRUE(judge.JudgePeer(b, 600ms, 4)) << "three clocks are known again";
+  judge.Remove(b);
+  EXPECT_FALSE(judge.Awaits());
+}
+
 // --- creation ---
 
 /// Creation machines that meet, with disks that remember.

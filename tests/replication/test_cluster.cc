@@ -321,7 +321,7 @@ bool TestCluster::DeliverOne() {
   for (int lane = 0; lane < 2; ++lane) {
     for (const auto& [id, link] : links_) {
       const int end = link->ids[0] == id ? 0 : 1;
-      if (link->frames[end][lane].empty()) continue;
+      if (link->frames[end][lane].empty() || link->ends[end]->stands_still_) continue;
       const SharedBytes frame = link->frames[end][lane].front();
       link->frames[end][lane].pop_front();
       link->ends[end]->Run([id = id, &frame](Replicator& replicator, Instant now, Effects& out) {
@@ -347,6 +347,7 @@ void TestCluster::Run(std::chrono::milliseconds time) {
     now_ += kStep;
     for (const auto& node : nodes_) {
       node->time_.Advance(kStep);
+      if (node->stands_still_) continue;
       node->Run([](Replicator& replicator, Instant now, Effects& out) {
         if (replicator.NextTimer() <= now) replicator.OnTick(now, out);
       });

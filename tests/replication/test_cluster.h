@@ -32,6 +32,8 @@ class TestNode {
   void Start();
   void Kill();
   bool up() const { return replicator_ != nullptr; }
+  /// As by SIGSTOP: time passes, and what arrives waits for it to go on.
+  void StandStill(bool still) { stands_still_ = still; }
 
   const std::string& name() const { return name_; }
   Address address() const { return name_ + ":1"; }
@@ -90,6 +92,7 @@ class TestNode {
   MajorityEffect majority_;
   std::vector<std::string> closes_;
   uint64_t lives_ = 0;
+  bool stands_still_ = false;
 };
 
 class TestCluster {
