@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <lua.hpp>
 
+#include "node/scripting/safe_libraries.h"
 #include "node/scripting/sandbox.h"
 #include "node/scripting/values.h"
 #include "storage/check.h"

@@ -283,16 +283,18 @@ int Unpack(lua_State* lua) {
   return UnpackFrom(lua, TextArgument(lua), SIZE_MAX, left);
 }
 
-/// Up to `limit` values from `offset` on, behind the offset of the next, -1 at the end.
+/// Up to `limit` values from `offset` on, behind the offset of the next, -1 at the end; all values
+/// without an offset where neither is given.
 int UnpackSome(lua_State* lua, size_t limit, lua_Number offset) {
   const std::string_view text = TextArgument(lua);
   if (!(offset >= 0) || offset > static_cast<lua_Number>(text.size())) {
     return luaL_error(lua, "Start offset %d greater than input length %d.",
                       static_cast<int>(offset), static_cast<int>(text.size()));
   }
+  size_t left = 0;
+  if (limit == SIZE_MAX && offset == 0) return UnpackFrom(lua, text, limit, left);
   lua_settop(lua, 1);
   lua_pushnil(lua);
-  size_t left = 0;
   const int count = UnpackFrom(lua, text.substr(static_cast<size_t>(offset)), limit, left);
   lua_pushnumber(lua, left == 0 ? -1 : static_cast<lua_Number>(text.size() - left));
   lua_replace(lua, 2);
@@ -318,6 +320,10 @@ void PushMessagePackLibrary(lua_State* lua) {
                                      {nullptr, nullptr}};
   lua_newtable(lua);
   luaL_register(lua, nullptr, kFunctions);
+  lua_pushliteral(lua, "cmsgpack");
+  lua_setfield(lua, -2, "_NAME");
+  lua_pushliteral(lua, "lua-cmsgpack 0.4.0");  // whose functions these are
+  lua_setfield(lua, -2, "_VERSION");
 }
 
 }  // namespace starling

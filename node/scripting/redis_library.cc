@@ -140,7 +140,9 @@ int ErrorReply(lua_State* lua) {
   const char* text = lua_tolstring(lua, 1, &size);
   std::string_view message(text, size);
   if (message.starts_with('-')) message.remove_prefix(1);
-  PushError(lua, message);
+  // A text of one word has no code.
+  const bool coded = message.find(' ') != std::string_view::npos;
+  PushError(lua, coded ? std::string(message) : "ERR " + std::string(message));
   return 1;
 }
 
@@ -216,8 +218,7 @@ int Nothing(lua_State*) { return 0; }
 /// There is one user, who may do everything.
 int AclCheck(lua_State* lua) {
   if (lua_gettop(lua) == 0) {
-    return Raise(lua,
-                 "ERR Please specify at least one argument for this redis.acl_check_cmd() call");
+    return Raise(lua, "ERR Please specify at least one argument for this redis lib call");
   }
   size_t size = 0;
   const char* name = lua_tolstring(lua, 1, &size);

@@ -8,18 +8,12 @@
 /// refused.
 #pragma once
 
-#include <string_view>
-
 struct lua_State;
 
 namespace starling {
 
 /// Fills a fresh Lua state. May raise Lua errors.
 void BuildSandbox(lua_State* lua);
-
-/// Pushes the text as a function (true), or what is wrong with it. Nothing is collected meanwhile:
-/// Lua 5.1's parser keeps the chunk's name where the collector does not see it (CVE-2025-49844).
-bool LoadChunk(lua_State* lua, std::string_view text, const char* name);
 
 /// Pops a value and makes it the script's variable `name`.
 void SetScriptVariable(lua_State* lua, const char* name);

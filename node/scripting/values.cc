@@ -290,7 +290,7 @@ std::string ErrorText(lua_State* lua) {
   lua_pushstring(lua, "err");
   lua_rawget(lua, -2);
   size_t size = 0;
-  const char* text = lua_type(lua, -1) == LUA_TSTRING ? lua_tolstring(lua, -1, &size) : nullptr;
+  const char* text = lua_isstring(lua, -1) != 0 ? lua_tolstring(lua, -1, &size) : nullptr;
   std::string error = text == nullptr ? "ERR unknown error" : std::string(text, size);
   error.resize(std::min(error.size(), error.find('\0')));
   lua_pop(lua, 1);

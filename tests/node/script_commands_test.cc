@@ -26,6 +26,35 @@ class ScriptTest : public TwoNodesTest {
   }
 };
 
+TEST_F(ScriptTest, ErrorsOfLibrariesNameTheScriptsLine) {
+  ExpectError("return cjson.encode(1/0)",
+              "ERR user_script:1: Cannot serialise number: must not be NaN or Inf");
+  ExpectError("return cjson.encode()",
+              "ERR user_script:1: bad argument #1 to 'encode' (expected 1 argument)");
+  ExpectError("return string.find('a', '[')",
+              "ERR user_script:1: malformed pattern (missing ']')");
+  ExpectError("return bit.tohex()",
+              "ERR user_script:1: bad argument #1 to 'tohex' (number expected, got no value)");
+  ExpectError("return redis.acl_check_cmd()",
+              "ERR Please specify at least one argument for this redis lib call");
+  ExpectError("error({err = 42})", "42");
+}
+
+TEST_F(ScriptTest, ErrorRepliesOfOneWordGetACode) {
+  EXPECT_EQ(Eval("return redis.error_reply('word')"), "-ERR word\r\n");
+  EXPECT_EQ(Eval("return redis.error_reply('-word')"), "-ERR word\r\n");
+  EXPECT_EQ(Eval("return redis.error_reply('')"), "-ERR \r\n");
+  EXPECT_EQ(Eval("return redis.error_reply('My Err')"), "-My Err\r\n");
+}
+
+TEST_F(ScriptTest, MessagePackUnpacksAllWhereNoLimitIsGiven) {
+  EXPECT_EQ(Eval("return {cmsgpack.unpack_limit(cmsgpack.pack(1, 2), 0)}"),
+            "*2\r\n:1\r\n:2\r\n");
+  EXPECT_EQ(Eval("return {cmsgpack.unpack_limit(cmsgpack.pack(1, 2, 3), 2)}"),
+            "*3\r\n:2\r\n:1\r\n:2\r\n");
+  EXPECT_EQ(Eval("return cmsgpack._NAME"), "$8\r\ncmsgpack\r\n");
+}
+
 TEST_F(ScriptTest, AnswersWithLuasValues) {
   EXPECT_EQ(Eval("return 1.9"), ":1\r\n");
   EXPECT_EQ(Eval("return 'x'"), "$1\r\nx\r\n");
