@@ -31,8 +31,7 @@ TEST_F(ScriptTest, ErrorsOfLibrariesNameTheScriptsLine) {
               "ERR user_script:1: Cannot serialise number: must not be NaN or Inf");
   ExpectError("return cjson.encode()",
               "ERR user_script:1: bad argument #1 to 'encode' (expected 1 argument)");
-  ExpectError("return string.find('a', '[')",
-              "ERR user_script:1: malformed pattern (missing ']')");
+  ExpectError("return string.find('a', '[')", "ERR user_script:1: malformed pattern (missing ']')");
   ExpectError("return bit.tohex()",
               "ERR user_script:1: bad argument #1 to 'tohex' (number expected, got no value)");
   ExpectError("return redis.acl_check_cmd()",
@@ -48,8 +47,7 @@ TEST_F(ScriptTest, ErrorRepliesOfOneWordGetACode) {
 }
 
 TEST_F(ScriptTest, MessagePackUnpacksAllWhereNoLimitIsGiven) {
-  EXPECT_EQ(Eval("return {cmsgpack.unpack_limit(cmsgpack.pack(1, 2), 0)}"),
-            "*2\r\n:1\r\n:2\r\n");
+  EXPECT_EQ(Eval("return {cmsgpack.unpack_limit(cmsgpack.pack(1, 2), 0)}"), "*2\r\n:1\r\n:2\r\n");
   EXPECT_EQ(Eval("return {cmsgpack.unpack_limit(cmsgpack.pack(1, 2, 3), 2)}"),
             "*3\r\n:2\r\n:1\r\n:2\r\n");
   EXPECT_EQ(Eval("return cmsgpack._NAME"), "$8\r\ncmsgpack\r\n");
