@@ -370,7 +370,7 @@ void Lease::On(const Sender& from, const RecoveryReport& message, Instant now) {
 void Lease::AdvanceRecovery(Instant now) {
   const auto holds = [this](const VersionVector& vector) { return host_.Holds(vector); };
   const auto outcome = recovery_->Finished(voters_, holds);
-  if (!outcome) return;
+  if (!outcome || (outcome->together && !options_.rules.all_lost_resume)) return;
   const bool written = Remember([&](LeaseRecord& record) {
     record.promised_epoch = outcome->promised + (outcome->together ? 1 : 0);
     record.incarnation = incarnation_;

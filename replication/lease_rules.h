@@ -22,6 +22,8 @@ struct LeaseRules {
   bool epoch_commits_before_change = true;
   /// Whether the lease is still held is looked at before each reply (counterexample 22).
   bool lease_is_checked = true;
+  /// Voters that have all lost what was not synced, or a sole one, resume (counterexample 34).
+  bool all_lost_resume = true;
 
   friend bool operator==(const LeaseRules&, const LeaseRules&) = default;
 };

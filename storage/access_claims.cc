@@ -64,7 +64,10 @@ void Access::RewriteClaim(LoadedEntry& entry, std::string_view text, int64_t ttl
 void Access::RewriteClaim(LoadedEntry& entry, std::string_view text) {
   // What remains, not what it began with: else a window that is rewritten never ends
   // (COUNTEREXAMPLES 39).
-  RewriteClaim(entry, text, ShardOf(entry.key).RemainingMillis(*entry.state.claim));
+  const bool remaining = keyspace_.impl_->claim_rules.rewrites_keep_the_time;
+  const auto& claim = *entry.state.claim;
+  RewriteClaim(entry, text,
+               remaining ? ShardOf(entry.key).RemainingMillis(claim) : claim.ttl_millis);
 }
 
 void Access::WriteClaimEnd(LoadedEntry& entry) {
@@ -77,6 +80,7 @@ void Access::WriteClaimEnd(LoadedEntry& entry) {
 bool Access::EndLiveClaim(LoadedEntry& entry) {
   if (!entry.state.HasLiveClaim()) return false;
   WriteClaimEnd(entry);
+  if (!keyspace_.impl_->claim_rules.ends_cut_the_key) return true;
   // Nothing that lay under it comes to light.
   Item cut = ItemOf(Part::kCut, entry.key);
   Write(entry, cut);

@@ -23,6 +23,15 @@ struct ClaimRules {
   /// Whether the lease is still held is looked at once more before replies go out (counterexample
   /// 22).
   bool lease_before_reply = true;
+  /// A record holds all that its transaction wrote; else what it wrote to claims, and the rest is
+  /// gone with the leaseholder (counterexample 36).
+  bool records_hold_all = true;
+  /// A later cut, of somebody who did not know of it, does not end a claim (counterexample 38).
+  bool cuts_spare_claims = true;
+  /// The end of a claim cuts its key: what was written beside it does not surface (38).
+  bool ends_cut_the_key = true;
+  /// A rewrite carries the time that remains, not what the claim began with (counterexample 39).
+  bool rewrites_keep_the_time = true;
 
   friend bool operator==(const ClaimRules&, const ClaimRules&) = default;
 };

@@ -177,6 +177,9 @@ bool Shard::MergePart(LoadedEntry& entry, const Item& item, OriginIndex origin) 
         return false;
       }
       PurgeCollection(entry);
+      if (!claim_rules_.cuts_spare_claims && entry.state.HasLiveClaim()) {
+        entry.state.claim->ended = item.at > entry.state.claim->version.stamp;
+      }
       AddTombstone(entry.key.hash, Tombstone::Kind::kCut, version);
       return true;
     case Part::kBase:

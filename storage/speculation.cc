@@ -1,6 +1,7 @@
 #include "storage/speculation.h"
 
 #include <utility>
+#include <vector>
 
 #include "storage/batch_codec.h"
 #include "storage/keyspace_impl.h"
@@ -47,6 +48,9 @@ std::string Speculation::TakeItems() {
   ForEachShard(shard_mask_, [&](size_t i) {
     keyspace_.impl_->shards[i]->AppendWritten(items, keyspace_.origin());
   });
+  if (!keyspace_.claim_rules().records_hold_all) {
+    std::erase_if(items, [](const Item& item) { return item.part != Part::kClaim; });
+  }
   std::string bytes = EncodeChunk(items, {});
   Rollback();
   return bytes;

@@ -84,6 +84,7 @@ constexpr LeaseRuleName kLeaseRules[] = {
     {"only-own-epoch-counts", &LeaseRules::only_own_epoch_counts},
     {"epoch-commits-before-change", &LeaseRules::epoch_commits_before_change},
     {"lease-is-checked", &LeaseRules::lease_is_checked},
+    {"all-lost-resume", &LeaseRules::all_lost_resume},
 };
 
 struct ClaimRuleName {
@@ -98,6 +99,10 @@ constexpr ClaimRuleName kClaimRules[] = {
     {"older-are-void", &ClaimRules::older_are_void},
     {"epoch-begins-first", &ClaimRules::epoch_begins_first},
     {"lease-before-reply", &ClaimRules::lease_before_reply},
+    {"records-hold-all", &ClaimRules::records_hold_all},
+    {"cuts-spare-claims", &ClaimRules::cuts_spare_claims},
+    {"ends-cut-the-key", &ClaimRules::ends_cut_the_key},
+    {"rewrites-keep-the-time", &ClaimRules::rewrites_keep_the_time},
 };
 
 }  // namespace
