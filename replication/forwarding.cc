@@ -63,7 +63,7 @@ void Forwarding::Finish(uint64_t number, OrderResult result) {
   outgoing_.erase(number);
   std::string text;
   OrderPosition position;
-  if (result == OrderResult::kNotRun) {
+  if (result == OrderResult::kNotRun || result == OrderResult::kAskHere) {
     text = std::move(outgoing.order.request);
   } else if (outgoing.answered) {
     text = std::move(outgoing.answered->reply);
@@ -85,6 +85,10 @@ bool Forwarding::MayAnswer(const Outgoing& outgoing, Instant now) const {
   if (another && rules_.processes_are_told_apart) return false;
   const bool replaced = holder_ && *holder_ != outgoing.sent->to;
   if (replaced && outgoing.order.repeatable) return false;
+  // It gives back what only waits there, if it is not at a standstill.
+  if (replaced && outgoing.order.waits) {
+    return peer->second.linked && now < holder_since_ + limits::kOrderGrace;
+  }
   if (peer->second.linked) return true;
   if (peer->second.ended) return false;
   return now < peer->second.lost + (replaced ? limits::kOrderGrace : limits::kOrderLost);
@@ -93,7 +97,7 @@ bool Forwarding::MayAnswer(const Outgoing& outgoing, Instant now) const {
 bool Forwarding::IsLate(const Outgoing& outgoing, Instant now) const {
   const Order& order = outgoing.order;
   if (order.timeout) return now >= outgoing.submitted + *order.timeout;
-  if (order.repeatable || !outgoing.sent) return false;
+  if (order.repeatable || order.waits || !outgoing.sent) return false;
   // It may take as long as it likes (a script), while the process that has it leads.
   const auto peer = peers_.find(outgoing.sent->to);
   const bool there = peer != peers_.end() && peer->second.session == outgoing.sent->session;
@@ -108,7 +112,9 @@ std::optional<OrderResult> Forwarding::Judge(uint64_t number, Outgoing& outgoing
     return told ? std::optional(answered->result) : std::nullopt;
   }
   if (outgoing.sent && !MayAnswer(outgoing, now)) {
-    if (!order.repeatable && rules_.lost_orders_are_unknown) return OrderResult::kUnknown;
+    const bool again = order.repeatable || order.waits;
+    if (!again && rules_.lost_orders_are_unknown) return OrderResult::kUnknown;
+    outgoing.order.in_doubt = order.waits;
     Unsend(number, outgoing);
   }
   if (outgoing.sent) {
@@ -116,7 +122,9 @@ std::optional<OrderResult> Forwarding::Judge(uint64_t number, Outgoing& outgoing
     return order.repeatable ? OrderResult::kNotRun : OrderResult::kTimedOut;
   }
   const bool leading = holder_ && *holder_ == store_.id();
-  if (leading || late || OutOfReach(now)) return OrderResult::kNotRun;
+  const bool in_doubt = order.in_doubt && rules_.lost_waits_are_unknown;
+  if (leading) return in_doubt ? OrderResult::kAskHere : OrderResult::kNotRun;
+  if (late || OutOfReach(now)) return in_doubt ? OrderResult::kUnknown : OrderResult::kNotRun;
   return std::nullopt;
 }
 
@@ -157,6 +165,7 @@ void Forwarding::SetHolder(std::optional<NodeId> holder, Instant now) {
   if (!holder) without_holder_ = now;
   lost_holder_passed_ = false;
   holder_ = holder;
+  holder_since_ = now;
   Review(now);
 }
 
@@ -220,6 +229,10 @@ void Forwarding::OnAnswers(NodeId from, const Answers& answers, Instant now) {
         break;
       case OrderOutcome::kForgotten:
         if (outgoing.order.repeatable) {
+          Unsend(number, outgoing);
+        } else if (outgoing.order.waits && outgoing.forgotten_by != outgoing.sent->session) {
+          outgoing.order.in_doubt = true;
+          outgoing.forgotten_by = outgoing.sent->session;
           Unsend(number, outgoing);
         } else {
           ended.emplace_back(number, OrderResult::kUnknown);

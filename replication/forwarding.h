@@ -4,7 +4,9 @@
 /// its answer is given out when this node holds what it tells of. Where no answer comes it is asked
 /// for by its id, and where nobody is left to ask its outcome is unknown: what may have been run is
 /// never run elsewhere (COUNTEREXAMPLES 2), unless it only reads. An order that is known not to
-/// have been run goes to the next leaseholder.
+/// have been run goes to the next leaseholder; so does one that waits, whatever came of it: that
+/// one knows it again where a majority holds what was done for it. What was done for one at level
+/// `leased` may be hidden with the leaseholder that was lost.
 ///
 /// Messages may be lost, doubled or late. A state machine without I/O; not thread-safe.
 #pragma once
@@ -27,7 +29,7 @@ class OrderTaker {
  public:
   virtual ~OrderTaker() = default;
   /// The end of an order given by Submit.
-  /// `text`: the reply, or where the order was not run its request.
+  /// `text`: the reply, or where the order was not run, or is to be asked for here, its request.
   virtual void Deliver(uint64_t order, OrderResult result, std::string text,
                        const OrderPosition& position) = 0;
 };
@@ -40,6 +42,7 @@ struct ForwardingRules {
   /// A process is asked only for what it was given itself, and does not take what it does not know
   /// for what was never run.
   bool processes_are_told_apart = true;
+  bool lost_waits_are_unknown = true;  ///< They are asked again, but not given back as never run.
 };
 
 class Forwarding {
@@ -91,6 +94,7 @@ class Forwarding {
     Instant not_before{};  // refused: when to try again
     std::optional<Sent> sent;
     std::optional<Answered> answered;
+    uint64_t forgotten_by = 0;  // the session of who last said that it was
   };
   struct Peer {
     bool linked = false;
@@ -123,6 +127,7 @@ class Forwarding {
 
   std::map<NodeId, Peer> peers_;
   std::optional<NodeId> holder_;
+  Instant holder_since_{};
   /// Since when, where there is none: nobody waits for a first one, which may never come.
   Instant without_holder_ = -std::chrono::hours(1);
   bool lost_holder_passed_ = true;  // a tick has seen it out of reach

@@ -23,6 +23,11 @@ struct Order {
   /// How long its answer is waited for; none: as long as the leaseholder is there (a client that
   /// blocks).
   std::optional<std::chrono::nanoseconds> timeout;
+  /// It may wait for long before it does anything. A leaseholder tells by what stands in its
+  /// request whether one before has served it in a way that counts, so that the next may be asked
+  /// again; only a leaseholder may.
+  bool waits = false;
+  bool in_doubt = false;  ///< One that waits: it has been asked for before, in vain.
 };
 
 /// How an order ended for whoever gave it.
@@ -30,6 +35,7 @@ enum class OrderResult : uint8_t {
   kDone,
   kUnordered,  ///< Run, but not while the lease was held: it may miss what others have done.
   kNotRun,     ///< Nowhere, nor will it be: no leaseholder is in reach, or this node leads now.
+  kAskHere,    ///< One that waits: this node leads now, and can tell whether it has been run.
   kUnknown,    ///< It may have been run, and nobody is left to ask.
   kTimedOut,   ///< The leaseholder has not answered in time: it may have run it, or may yet.
 };

@@ -159,7 +159,8 @@ class Session {
   size_t order_bytes_ = 0;    // of it
   bool order_watches_ = false;
   bool order_repeatable_ = false;
-  bool order_blocks_ = false;  // it may wait for as long as its client wants
+  bool order_blocks_ = false;    // it may wait for as long as its client wants
+  bool order_in_doubt_ = false;  // whether an earlier leaseholder has served it
   bool order_scripts_ = false;
   bool order_own_ = false;     // this node runs it...
   bool order_leased_ = false;  // ...while it leads

@@ -77,11 +77,15 @@ void Session::AddToOrder(const CommandSpec& row, Arguments words, Route route) {
     order_repeatable_ = true;
     order_watches_ = false;
     order_blocks_ = route.blocks;
+    order_in_doubt_ = false;
     order_for_holders_ = (row.flags & kForHolders) != 0;
     order_scripts_ = false;
     order_leased_ = route.ordered;
     const uint64_t watched = transaction && watch_.any ? watch_.epoch : 0;
-    order_.Begin({state_.database, static_cast<uint8_t>(state_.protocol), watched, state_.name});
+    // Who waits may be handed on from one leaseholder to the next.
+    const std::string again_by = route.blocks && !route.repeatable ? NewOrderName() : std::string();
+    order_.Begin(
+        {state_.database, static_cast<uint8_t>(state_.protocol), watched, state_.name, again_by});
   }
   using Mode = ClientState::ReplyMode;
   const bool silent = state_.reply_mode != Mode::kOn;
@@ -118,8 +122,9 @@ void Session::Dispatch(std::string request) {
   Order order;
   order.client = state_.id;
   order.request = std::move(request);
-  // Who waits has been given nothing yet: another leaseholder may serve it.
-  order.repeatable = order_blocks_ || (order_repeatable_ && !order_watches_);
+  order.repeatable = order_repeatable_ && !order_watches_;
+  order.waits = order_blocks_ && !order_repeatable_;
+  order.in_doubt = order_in_doubt_;
   // A script takes as long as it likes, too, while the leaseholder is heard of.
   if (!order_blocks_ && !order_scripts_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
@@ -162,6 +167,9 @@ void Session::OnOrderEnd(OrderEffect end) {
     case OrderResult::kDone:
       if (TakeReply(reply) && !order_repeatable_) NoteWritten(end.position);
       break;
+    case OrderResult::kAskHere:
+      order_in_doubt_ = true;
+      [[fallthrough]];
     case OrderResult::kNotRun:
       RunUnsent(std::move(end.text));
       break;
@@ -240,6 +248,7 @@ void Session::RunUnsent(std::string request) {
     order_own_ = false;
     return Dispatch(std::move(request));
   }
+  if (order_in_doubt_ && turn.epoch == 0) return ReplyToAll(order_replies_, kOutcomeUnknown);
   if (turn.refuses()) return ReplyToAll(order_replies_, kNoLeaseholder);
   if (thread_.turn_without_log()) return ReplyToAll(order_replies_, kNoLog);
   if (!order_watches_) {

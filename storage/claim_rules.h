@@ -23,6 +23,9 @@ struct ClaimRules {
   /// Whether the lease is still held is looked at once more before replies go out (counterexample
   /// 22).
   bool lease_before_reply = true;
+  /// Who waits and is handed on to the next leaseholder is known there by its name, and not served
+  /// twice.
+  bool asked_again_by_name = true;
   /// A record holds all that its transaction wrote; else what it wrote to claims, and the rest is
   /// gone with the leaseholder (counterexample 36).
   bool records_hold_all = true;

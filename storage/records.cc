@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kNumberBytes = 8;
 constexpr char kRecordTag = 'r';
+constexpr char kNotedRecordTag = 'n';
 constexpr char kCommitTag = 'c';
 constexpr char kVoidTag = 'v';
 
@@ -26,6 +27,13 @@ uint64_t NumberAt(std::string_view bytes, size_t index) {
   return number;
 }
 
+/// A record's value.
+std::string ValueOf(std::string_view items, const RecordNote& note) {
+  std::string value(1, note.empty() ? kRecordTag : kNotedRecordTag);
+  if (!note.empty()) note.AppendTo(value);
+  return value.append(items);
+}
+
 }  // namespace
 
 // --- how an element says it ---
@@ -35,6 +43,7 @@ struct Records::Content {
   Verdict verdict = Verdict::kNone;
   std::optional<DecodedBatch> items;
   std::string_view bytes;  // of the items
+  RecordNote note;         // perhaps none
   Origin origin;           // with a verdict: the record's
   Stamp stamp;
 };
@@ -71,7 +80,12 @@ const char* Records::Parse(std::string_view bytes, const Origin& origin, Stamp s
     out.stamp = Stamp{NumberAt(bytes, 2)};
     return out.stamp.none() || out.stamp >= stamp ? "a verdict not after its record" : nullptr;
   }
-  if (tag != kRecordTag) return "neither a record nor a verdict";
+  if (tag != kRecordTag && tag != kNotedRecordTag) return "neither a record nor a verdict";
+  if (tag == kNotedRecordTag) {
+    std::optional<RecordNote> note = RecordNote::TakeFrom(bytes);
+    if (!note) return "a record without its note";
+    out.note = *std::move(note);
+  }
   if (bytes.size() > kMaxRecordBytes) return "a record that is too long";
   Result<DecodedBatch> items = DecodedBatch::Decode(bytes);
   if (!items || !items->is_chunk() || !items->vector().empty() || items->items().empty()) {
@@ -121,8 +135,7 @@ std::optional<Element> Records::FindElement(const RecordId& id) const {
   return entry.state.collection.Find(*entry.space, ElementType::kHash, FieldOf(id));
 }
 
-void Records::NoteRecord(const RecordId& id, const Content& value, const Origin& origin,
-                         Stamp stamp) {
+void Records::NoteRecord(const RecordId& id, Content& value, const Origin& origin, Stamp stamp) {
   Record& record = records_[id];
   record.known = true;
   record.origin = origin;
@@ -135,8 +148,12 @@ void Records::NoteRecord(const RecordId& id, const Content& value, const Origin&
     });
     if (!known) record.keys.push_back({item.database, std::string(item.key)});
   }
+  if (record.verdict == Verdict::kCommit && !value.note.empty()) {
+    answers_.Keep(std::move(value.note));
+  }
   if (record.verdict != Verdict::kNone) return;
   record.items = value.bytes;
+  record.note = std::move(value.note);
   Reserve(id, record, 1);
 }
 
@@ -144,6 +161,8 @@ void Records::NoteVerdict(const RecordId& id, const Content& value, const Origin
                           Stamp stamp) {
   Record& record = records_[id];
   if (record.known && record.verdict == Verdict::kNone) Reserve(id, record, -1);
+  RecordNote note = std::exchange(record.note, {});
+  if (value.verdict == Verdict::kCommit && !note.empty()) answers_.Keep(std::move(note));
   record.verdict = value.verdict;
   record.origin = value.origin;
   record.stamp = value.stamp;
@@ -163,11 +182,11 @@ void Records::Reserve(const RecordId& id, const Record& record, int by) {
   if (by > 0) {
     open_.insert(id);
     firsts_.insert(record.first);
-    undecided_bytes_ += record.items.size();
+    undecided_bytes_ += record.bytes();
   } else {
     open_.erase(id);
     firsts_.erase(firsts_.find(record.first));
-    undecided_bytes_ -= record.items.size();
+    undecided_bytes_ -= record.bytes();
   }
   undecided_.store(firsts_.size(), std::memory_order_relaxed);
   free_below_.store(firsts_.empty() ? UINT64_MAX : firsts_.begin()->value,
@@ -223,6 +242,15 @@ std::optional<bool> Records::VerdictOf(const RecordId& id) const {
   return found->second.verdict == Verdict::kCommit;
 }
 
+std::optional<Records::Noted> Records::FindNoted(const std::string& by) const {
+  if (!keyspace_.claim_rules().asked_again_by_name) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  if (const std::string* answer = answers_.Find(by)) return Noted{true, *answer};
+  const bool open = std::any_of(open_.begin(), open_.end(),
+                                [&](const RecordId& id) { return records_.at(id).note.by == by; });
+  return open ? std::optional<Noted>(Noted{}) : std::nullopt;
+}
+
 bool Records::HasUndecidedOf(NodeId node) const {
   if (!AnyUndecided()) return false;
   std::lock_guard lock(mutex_);
@@ -245,10 +273,10 @@ std::vector<RecordId> Records::Removable(const Keyspace::Stability& stability) c
 
 // --- written ---
 
-Result<Records::Written> Records::Write(uint64_t epoch, std::string_view items) {
+Result<Records::Written> Records::Write(uint64_t epoch, std::string_view items, RecordNote note) {
   Content value;
-  const char* fault =
-      Parse(std::string(1, kRecordTag).append(items), keyspace_.origin(), Stamp{UINT64_MAX}, value);
+  const std::string bytes = ValueOf(items, note);
+  const char* fault = Parse(bytes, keyspace_.origin(), Stamp{UINT64_MAX}, value);
   if (items.size() > kMaxRecordBytes) {
     return Error{Code::kLimitExceeded, "the transaction writes " + std::to_string(items.size()) +
                                            " bytes and changes a claim: at most " +
@@ -268,7 +296,6 @@ Result<Records::Written> Records::Write(uint64_t epoch, std::string_view items) 
     written.id.stamp = std::min(written.id.stamp, item.stamp);
   }
   Access access = keyspace_.Lock(key());
-  const std::string bytes = std::string(1, kRecordTag).append(items);
   access.AddElement(key(), ElementType::kHash, FieldOf(written.id), Value::Bytes(bytes));
   written.stamp = FindElement(written.id)->value.version.stamp;
   value.bytes = items;
@@ -411,10 +438,11 @@ std::vector<Engine::StateWrite> Records::EncodeUndecided() const {
   for (const Undecided& record : undecided()) {
     const std::string field = FieldOf(record.id);
     Register value;
-    std::string bytes(1, kRecordTag);
+    std::string bytes;
     {
       std::lock_guard lock(mutex_);
-      bytes += records_.at(record.id).items;
+      const Record& known = records_.at(record.id);
+      bytes = ValueOf(known.items, known.note);
     }
     value.version = {record.stamp, impl().origins.IndexOf(record.origin)};
     value.base = Value::Bytes(bytes);

@@ -33,6 +33,7 @@
 #include "storage/item.h"
 #include "storage/key_ref.h"
 #include "storage/keyspace.h"
+#include "storage/record_note.h"
 
 namespace starling {
 
@@ -66,7 +67,7 @@ class Records {
   /// Writes what Speculation::TakeItems gave, which is not empty, for a flush with all else. The
   /// caller holds the shards of the speculation and of `key()`, since it took them, and no
   /// speculation is under way. Errors (nothing changed): kLimitExceeded.
-  Result<Written> Write(uint64_t epoch, std::string_view items);
+  Result<Written> Write(uint64_t epoch, std::string_view items, RecordNote note = {});
   /// Decides those of `ids` that are undecided; applies them here where `commit`. Locks all shards.
   /// What is decided has been flushed: in one batch the verdict would stand for its record.
   void Decide(std::span<const RecordId> ids, bool commit);
@@ -93,6 +94,13 @@ class Records {
   bool AnyUnsettled() const;
   /// How it was decided, true: it counts. Nothing where it is not, or is not known any more.
   std::optional<bool> VerdictOf(const RecordId& id) const;
+  /// A record that counts or may yet count, with such a name in its note.
+  struct Noted {
+    bool decided = false;
+    std::string answer;  ///< Where it is decided.
+  };
+  /// The latest that count are known for long, void ones not at all.
+  std::optional<Noted> FindNoted(const std::string& by) const;
   bool AnyUndecided() const { return undecided_.load(std::memory_order_relaxed) != 0; }
   bool HasUndecidedOf(NodeId node) const;
   /// Whether an undecided record writes to the key. One relaxed load where there is none. Stays
@@ -138,10 +146,13 @@ class Records {
     Stamp first;
     Stamp stamp;
     std::string items;  ///< While it is undecided; its element may be a later form already.
+    RecordNote note;    ///< Likewise.
     std::vector<Undecided::Key> keys;
     Verdict verdict = Verdict::kNone;
     Origin verdict_origin;
     Stamp verdict_stamp;
+
+    size_t bytes() const { return items.size() + note.answer.size(); }
   };
   struct Content;  // of an element, decoded
 
@@ -156,7 +167,7 @@ class Records {
   /// The register of the element; nothing where it is not there.
   std::optional<Element> FindElement(const RecordId& id) const;
   /// Each of these with mutex_ locked.
-  void NoteRecord(const RecordId& id, const Content& value, const Origin& origin, Stamp stamp);
+  void NoteRecord(const RecordId& id, Content& value, const Origin& origin, Stamp stamp);
   void NoteVerdict(const RecordId& id, const Content& value, const Origin& origin, Stamp stamp);
   void Reserve(const RecordId& id, const Record& record, int by);
   void Forget(const RecordId& id);
@@ -176,6 +187,7 @@ class Records {
   std::set<RecordId> open_;
   std::multiset<Stamp> firsts_;
   size_t undecided_bytes_ = 0;
+  RecordAnswers answers_;
   absl::flat_hash_map<uint64_t, int> reserved_;      // undecided records by key hash
   std::array<int, kAllDatabases> reserved_whole_{};  // and by database that they delete
 };

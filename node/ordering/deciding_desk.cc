@@ -4,6 +4,14 @@
 
 namespace starling {
 
+RecordNote DecidingDesk::Note() const {
+  RecordNote note;
+  if (again_by_.empty()) return note;
+  note.by = again_by_;
+  if (replies_->size() - start_ <= RecordNote::kMaxAnswer) note.answer = replies_->substr(start_);
+  return note;
+}
+
 bool DecidingDesk::Decide(Speculation& speculation, std::string_view& refusal) {
   const bool majority = speculation.touched_claim() || (majority_required_ && speculation.wrote());
   if (speculation.blocked() || (majority && !begun_)) {
@@ -18,7 +26,7 @@ bool DecidingDesk::Decide(Speculation& speculation, std::string_view& refusal) {
     speculation.Keep();
     return true;
   }
-  const Result<Records::Written> written = records_.Write(epoch_, speculation.TakeItems());
+  const Result<Records::Written> written = records_.Write(epoch_, speculation.TakeItems(), Note());
   if (written) {
     written_ = *written;
     return true;

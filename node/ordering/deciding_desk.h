@@ -23,6 +23,14 @@ class DecidingDesk final : public ClaimDesk {
         begun_(begun),
         applied_when_decided_(keyspace.claim_rules().applied_when_decided) {}
 
+  /// Who asks again by this name is told what `replies`, which outlives the desk, has from `start`
+  /// on when the record is written.
+  void AnswerAgain(std::string_view by, const std::string& replies, size_t start) {
+    again_by_ = by;
+    replies_ = &replies;
+    start_ = start;
+  }
+
   bool Decide(Speculation& speculation, std::string_view& refusal) override;
   /// Whether a claim was seen: the answer counts only while the lease is held.
   bool saw_claim() const { return saw_claim_; }
@@ -33,11 +41,16 @@ class DecidingDesk final : public ClaimDesk {
   const std::optional<Records::Written>& written() const { return written_; }
 
  private:
+  RecordNote Note() const;
+
   Records& records_;
   const uint64_t epoch_;
   const bool begun_;
   const bool applied_when_decided_;
   bool saw_claim_ = false;
+  std::string_view again_by_;
+  const std::string* replies_ = nullptr;
+  size_t start_ = 0;
   std::optional<KeyRef> met_;
   std::optional<Records::Written> written_;
   std::string error_;

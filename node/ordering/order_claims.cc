@@ -11,6 +11,9 @@ namespace {
 constexpr std::string_view kMajorityLate =
     "UNKNOWN No majority of the voters has acknowledged in time what this command wrote: it may "
     "take effect later.";
+constexpr std::string_view kAnswerNotKept =
+    "UNKNOWN The leaseholder has changed while this command ran: it has taken effect, and what it "
+    "answered was too long to be kept.";
 
 }  // namespace
 
@@ -21,6 +24,7 @@ bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, Command
   context.claims = &desk;
   const bool majority = step.step.majority;
   if (majority) desk.RequireMajority();
+  desk.AnswerAgain(order.decoded.head.again_by, order.replies, start);
   RunStep(order, step, context);
   if (desk.undone()) order.replies.resize(start);
   if (desk.written()) {
@@ -79,6 +83,22 @@ void OrderExecutor::DecideHeld() {
     Finish(*order, OrderOutcome::kDone);
     return true;
   });
+}
+
+std::optional<OrderExecutor::Progress> OrderExecutor::FindEarlier(Running& order) {
+  const std::string_view by = order.decoded.head.again_by;
+  if (by.empty() || order.next != 0) return std::nullopt;
+  const auto noted = runtime_.store().keyspace().records().FindNoted(std::string(by));
+  order.in_doubt = false;
+  if (!noted) return std::nullopt;
+  order.in_doubt = !noted->decided;
+  if (order.in_doubt) return Progress::kHeldBack;
+  order.next = order.decoded.steps.size();
+  order.saw_claim = true;
+  if (order.decoded.steps[0].silent) return Progress::kDone;
+  order.replies = noted->answer;
+  if (noted->answer.empty()) Reply(order.replies, order.state.protocol).Error(kAnswerNotKept);
+  return Progress::kDone;
 }
 
 OrderExecutor::Carried OrderExecutor::CarryOver(Running& order) {
@@ -168,7 +188,9 @@ void OrderExecutor::EndLate(Running& order) {
     order.replies.resize(order.open_replies);
     for (size_t step = order.open_step; step < order.next; ++step) answer(step, kMajorityLate);
   }
-  for (; order.next < order.decoded.steps.size(); ++order.next) answer(order.next, kNoMajority);
+  for (; order.next < order.decoded.steps.size(); ++order.next) {
+    answer(order.next, order.in_doubt ? kMajorityLate : kNoMajority);
+  }
   Finish(order, OrderOutcome::kDone);
 }
 

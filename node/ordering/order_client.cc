@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kTryAgain{5};
 // much longer for its word, where the node's thread is late (a slow disk, a loaded machine).
 constexpr std::chrono::milliseconds kMarginForTheEnd{500};
 
-Result<std::string> ResultOf(OrderEffect& ended, bool reads) {
+Result<std::string> ResultOf(OrderEffect& ended, bool reads, bool in_doubt) {
   switch (ended.result) {
     case OrderResult::kDone: {
       std::string_view reply = ended.text;
@@ -23,8 +23,10 @@ Result<std::string> ResultOf(OrderEffect& ended, bool reads) {
       return std::string(reply);
     }
     case OrderResult::kNotRun:
+      if (in_doubt) break;
       return Error{Code::kUnavailable, "no leaseholder is in reach; nothing was changed"};
     case OrderResult::kUnordered:
+    case OrderResult::kAskHere:
     case OrderResult::kUnknown:
     case OrderResult::kTimedOut:
       break;
@@ -46,13 +48,14 @@ OrderClient::OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t data
 
 uint64_t OrderClient::Start(const Request& request, std::chrono::milliseconds timeout, Done done) {
   OrderWriter writer;
-  writer.Begin({.database = database_});
+  const std::string again_by = request.blocks ? NewOrderName() : std::string();
+  writer.Begin({.database = database_, .again_by = again_by});
   const std::vector<std::string_view> views(request.words.begin(), request.words.end());
   writer.AddCommand(views, /*silent=*/false, request.level == Level::kMajority);
   Order order;
   order.request = writer.Take();
-  // Who waits has been given nothing yet, and may wait at another leaseholder.
-  order.repeatable = request.blocks || request.reads;
+  order.repeatable = request.reads;
+  order.waits = request.blocks;
   if (!request.blocks) order.timeout = timeout;
   uint64_t number = 0;
   {
@@ -60,7 +63,7 @@ uint64_t OrderClient::Start(const Request& request, std::chrono::milliseconds ti
     if (!closed_) {
       number = base_ + ++last_;
       order.client = number;  // its own: whatever it leaves behind ends with it
-      waiting_.emplace(number, Waiting{request.reads, std::move(done)});
+      waiting_.emplace(number, Waiting{request.reads, std::move(done), false});
     }
   }
   if (number == 0) {
@@ -134,8 +137,25 @@ void OrderClient::Close() {
   }
 }
 
+bool OrderClient::AskHere(OrderEffect& ended) {
+  const uint64_t epoch = runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
+  if (epoch == 0) return false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = waiting_.find(ended.number);
+    if (found == waiting_.end()) return true;
+    found->second.in_doubt = true;
+  }
+  Order order;
+  order.client = ended.number;
+  order.request = std::move(ended.text);
+  executor_.RunOwn({.number = ended.number, .order = std::move(order), .epoch = epoch});
+  return true;
+}
+
 void OrderClient::OnEnds(std::vector<OrderEffect> ended) {
   for (OrderEffect& one : ended) {
+    if (one.result == OrderResult::kAskHere && AskHere(one)) continue;
     Waiting waiting;
     {
       const std::lock_guard lock(mutex_);
@@ -144,7 +164,7 @@ void OrderClient::OnEnds(std::vector<OrderEffect> ended) {
       waiting = std::move(found->second);
       waiting_.erase(found);
     }
-    waiting.done(ResultOf(one, waiting.reads));
+    waiting.done(ResultOf(one, waiting.reads, waiting.in_doubt));
   }
 }
 

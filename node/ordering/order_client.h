@@ -51,6 +51,8 @@ class OrderClient {
 
  private:
   void OnEnds(std::vector<OrderEffect> ended);
+  /// One that waits and may have been served is asked for here. False: this node does not lead.
+  bool AskHere(OrderEffect& ended);
 
   Runtime& runtime_;
   OrderExecutor& executor_;
@@ -63,6 +65,7 @@ class OrderClient {
   struct Waiting {
     bool reads = false;
     Done done;
+    bool in_doubt = false;  // whether an earlier leaseholder has served it
   };
   std::map<uint64_t, Waiting> waiting_;  // by number
 };

@@ -4,11 +4,14 @@
 #include <utility>
 
 #include "node/little_endian.h"
+#include "node/random_number.h"
+#include "storage/record_note.h"
 
 namespace starling {
 namespace {
 
 constexpr uint8_t kOrderVersion = 1;
+constexpr uint8_t kNamedOrderVersion = 2;
 constexpr size_t kLength = 4;
 constexpr size_t kEpoch = 8;
 constexpr uint8_t kTransaction = 1;
@@ -79,14 +82,24 @@ bool IsWhole(const OrderStep& step) {
 
 }  // namespace
 
+std::string NewOrderName() {
+  std::string name;
+  for (int half = 0; half < 2; ++half) AppendLittleEndian(name, RandomNumber(), sizeof(uint64_t));
+  return name;
+}
+
 void OrderWriter::Begin(const OrderHead& head) {
+  const bool named = !head.again_by.empty();
   bytes_.clear();
-  AppendLittleEndian(bytes_, kOrderVersion, 1);
+  AppendLittleEndian(bytes_, named ? kNamedOrderVersion : kOrderVersion, 1);
   AppendLittleEndian(bytes_, head.database, 1);
   AppendLittleEndian(bytes_, head.protocol, 1);
   AppendLittleEndian(bytes_, head.watch_epoch, kEpoch);
   AppendLittleEndian(bytes_, head.name.size(), kLength);
   bytes_.append(head.name);
+  if (!named) return;
+  AppendLittleEndian(bytes_, head.again_by.size(), kLength);
+  bytes_.append(head.again_by);
 }
 
 void OrderWriter::AddStep(uint8_t flags, size_t commands) {
@@ -122,11 +135,19 @@ std::string OrderWriter::Take() {
 Result<DecodedOrder> DecodeOrder(std::string_view request) {
   Cursor cursor(request);
   DecodedOrder order;
-  if (cursor.Whole(1) != kOrderVersion) return Error{Code::kCorruption, "order of another version"};
+  const uint64_t version = cursor.Whole(1);
+  const bool named = version == kNamedOrderVersion;
+  if (!named && version != kOrderVersion) {
+    return Error{Code::kCorruption, "order of another version"};
+  }
   order.head.database = static_cast<uint8_t>(cursor.Whole(1));
   order.head.protocol = static_cast<uint8_t>(cursor.Whole(1));
   order.head.watch_epoch = cursor.Whole(kEpoch);
   order.head.name = cursor.Bytes(cursor.Whole(kLength));
+  if (named) order.head.again_by = cursor.Bytes(cursor.Whole(kLength));
+  if (order.head.again_by.size() > RecordNote::kMaxName) {
+    return Error{Code::kCorruption, "order with too long a name"};
+  }
   while (cursor.left() > 0 && !cursor.failed()) {
     order.steps.push_back(ReadStep(cursor));
     if (!cursor.failed() && !IsWhole(order.steps.back())) {

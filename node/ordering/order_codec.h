@@ -1,9 +1,10 @@
 /// The form of a client's requests on their way to the leaseholder, and of the replies.
 ///
-/// Whole numbers are little endian. An order: `[version 1][database][protocol][epoch watched in:
-/// 8][length: 4][name]`, then its steps: `[flags][commands: 4]` and each command `[words:
-/// 4]{[length: 4][bytes]}`. A reply: `[database][epoch: 8][length: 4][name]`, then what the client
-/// reads, in its own protocol.
+/// Whole numbers are little endian. An order: `[version][database][protocol][epoch watched in:
+/// 8][length: 4][name]`, in version 2 `[length: 4][asked again by]`, then its steps:
+/// `[flags][commands: 4]` and each command `[words: 4]{[length: 4][bytes]}`. Version 1 is that of
+/// an order that is not asked again. A reply: `[database][epoch: 8][length: 4][name]`, then what
+/// the client reads, in its own protocol.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,12 @@ struct OrderHead {
   uint8_t protocol = 2;
   uint64_t watch_epoch = 0;  ///< In which it began to watch keys; 0: it watches none.
   std::string_view name{};   ///< CLIENT SETNAME; of a decoded one borrowed from what was decoded.
+  /// By which it is known where it is asked again (RecordNote); empty: it is not. Borrowed, too.
+  std::string_view again_by{};
 };
+
+/// A name that is never used twice, for `again_by`.
+std::string NewOrderName();
 
 /// One request, or a transaction with all its commands.
 struct OrderStep {

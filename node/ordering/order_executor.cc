@@ -206,7 +206,8 @@ ClaimDesk::Kind OrderExecutor::ClaimsOf(const Running& order) const {
 
 void OrderExecutor::Continue(RunningPtr order) {
   BlockRequest block;
-  switch (RunSteps(*order, block)) {
+  const std::optional<Progress> earlier = FindEarlier(*order);
+  switch (earlier ? *earlier : RunSteps(*order, block)) {
     case Progress::kDone:
       return Finish(*order, OrderOutcome::kDone);
     case Progress::kWaits:

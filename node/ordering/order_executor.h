@@ -115,6 +115,7 @@ class OrderExecutor final : private OrderRunner {
     std::vector<RecordId> open_records{};  // from there on
     std::optional<KeyRef> met;             // what held it back, without its name
     bool saw_claim = false;                // it is told nothing that others may deny
+    bool in_doubt = false;                 // whether an earlier leaseholder has served it
     bool logged = false;                   // all that it did, before it was decided
     BlockRequest block;                    // what it waits for
     std::optional<std::chrono::nanoseconds> until;
@@ -189,6 +190,9 @@ class OrderExecutor final : private OrderRunner {
   void AnswerBusy(Running& order, const OrderStep& step);
   ClaimDesk::Kind ClaimsOf(const Running& order) const;
   Progress RunSteps(Running& order, BlockRequest& block);
+  /// One that is asked again: what an earlier leaseholder has done for it, perhaps this node in an
+  /// earlier epoch. nullopt: nothing that counts.
+  std::optional<Progress> FindEarlier(Running& order);
   /// Runs it on, and puts it where it has to wait.
   void Continue(RunningPtr order);
   struct ResolvedStep {

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -13,6 +15,7 @@
 
 #include "node/ordering/order_codec.h"
 #include "node/scripting/scripting.h"
+#include "storage/record_note.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
@@ -102,6 +105,57 @@ TEST_F(OrderClientTest, AnotherNodesWaitDoesNotWaitHere) {
   const auto reply = client.Ask({.words = {"WAIT", "5", "0"}, .blocks = true}, seconds(20));
   ASSERT_TRUE(reply.ok()) << reply.error().message;
   EXPECT_EQ(*reply, ":0\r\n") << "nothing is known here of what its client wrote";
+  client.Close();
+}
+
+// As the next leaseholder is asked where the answer was lost with the one before.
+TEST_F(OrderClientTest, WhoAsksAgainForWhatCountsIsToldTheSameAndServedOnce) {
+  OrderExecutor runs(*leader_, commands_, scripting_, log_);
+  OrderClient client(*leader_, runs, 0, /*alone=*/false);
+  ASSERT_EQ(client.Ask({.words = {"RPUSH", "list", "a", "b"}}, seconds(20)).value(), ":2\r\n");
+  std::mutex mutex;
+  std::map<uint64_t, std::string> replies;
+  const auto sink = [&](std::vector<OrderEffect> ended) {
+    const std::lock_guard lock(mutex);
+    for (OrderEffect& one : ended) {
+      std::string_view reply = one.text;
+      EXPECT_EQ(one.result, OrderResult::kDone);
+      EXPECT_TRUE(TakeReplyHead(reply));
+      replies[one.number] = reply;
+    }
+  };
+  const uint64_t base = leader_->AddOrderSink(sink);
+  runs.SetSink(base, sink);
+  const auto ask = [&](uint64_t number, std::string_view name,
+                       std::vector<std::string_view> words) {
+    OrderWriter writer;
+    writer.Begin({.again_by = name});
+    writer.AddCommand(words, /*silent=*/false, /*majority=*/true);
+    Order order;
+    order.client = number;
+    order.request = writer.Take();
+    const uint64_t epoch = leader_->lease().Leads(leader_->store().clock().time().Monotonic());
+    runs.RunOwn({.number = base + number, .order = std::move(order), .epoch = epoch});
+    EXPECT_TRUE(Eventually([&] {
+      const std::lock_guard lock(mutex);
+      return replies.contains(base + number);
+    }));
+    const std::lock_guard lock(mutex);
+    return replies[base + number];
+  };
+  const std::string first = "*2\r\n$4\r\nlist\r\n$1\r\na\r\n";
+  EXPECT_EQ(ask(1, "one", {"BLPOP", "list", "0"}), first);
+  EXPECT_EQ(ask(2, "one", {"BLPOP", "list", "0"}), first);
+  EXPECT_EQ(client.Ask({.words = {"LLEN", "list"}}, seconds(20)).value(), ":1\r\n");
+  // Its own token must not keep it waiting.
+  const std::string granted = ask(3, "two", {"STARLING", "ACQUIRE", "token", "60000", "0", "lock"});
+  EXPECT_EQ(ask(4, "two", {"STARLING", "ACQUIRE", "token", "60000", "0", "lock"}), granted);
+  // What is too long to be kept is not served twice either.
+  const std::string large(RecordNote::kMaxAnswer + 1, 'x');
+  ASSERT_TRUE(client.Ask({.words = {"RPUSH", "longs", large, "next"}}, seconds(20)).ok());
+  EXPECT_GT(ask(5, "three", {"BLPOP", "longs", "0"}).size(), large.size());
+  EXPECT_TRUE(ask(6, "three", {"BLPOP", "longs", "0"}).starts_with("-UNKNOWN "));
+  EXPECT_EQ(client.Ask({.words = {"LLEN", "longs"}}, seconds(20)).value(), ":1\r\n");
   client.Close();
 }
 

@@ -173,9 +173,27 @@ TEST_F(RouteTest, OrdersComeBackAsTheyWereWritten) {
   EXPECT_EQ(order.steps[2].commands, (std::vector<Words>{{"incr", "k"}, {"get", "k"}}));
 }
 
+TEST(OrderCodec, AnOrderThatMayBeAskedAgainSaysByWhichName) {
+  const std::string name = NewOrderName();
+  EXPECT_NE(name, NewOrderName());
+  OrderWriter writer;
+  writer.Begin({.name = "worker-1", .again_by = name});
+  writer.AddCommand(Words{"blpop", "k", "0"}, false);
+  const std::string request = writer.Take();
+  const DecodedOrder order = DecodeOrder(request).value();
+  EXPECT_EQ(order.head.name, "worker-1");
+  EXPECT_EQ(order.head.again_by, name);
+  ASSERT_EQ(order.steps.size(), 1u);
+  EXPECT_EQ(order.steps[0].commands, (std::vector<Words>{{"blpop", "k", "0"}}));
+  const std::string too_long(256, 'x');
+  writer.Begin({.again_by = too_long});
+  writer.AddCommand(Words{"blpop", "k", "0"}, false);
+  EXPECT_FALSE(DecodeOrder(writer.Take()));
+}
+
 TEST(OrderCodec, RefusesEveryTruncationAndSurvivesEveryChange) {
   OrderWriter writer;
-  writer.Begin({});
+  writer.Begin({.again_by = "asker"});
   writer.AddCommand(Words{"set", "key", "value"}, false);
   writer.AddCommand(Words{"get", "key"}, false);
   const std::string request = writer.Take();

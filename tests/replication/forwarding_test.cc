@@ -68,7 +68,8 @@ std::map<uint64_t, std::string> Chaos(uint64_t seed, ForwardingRules rules) {
         break;
     }
     for (int order = 0; order < 3; ++order) {
-      world.Submit((world.fates.size() + 1) % 3, world.Chance(20));
+      const size_t node = (world.fates.size() + 1) % 3;
+      world.Chance(20) ? world.SubmitWait(node, 3s) : world.Submit(node, world.Chance(20));
     }
     world.Run(Instant(world.random() % 200'000'000));
   }
@@ -160,6 +161,75 @@ TEST(Forwarding, SaysThatTheOutcomeIsUnknownWhereTheLeaseholderIsLost) {
   world.Run(limits::kOrderGrace + 200ms);
   EXPECT_EQ(world.fates[writes].result, OrderResult::kUnknown);
   EXPECT_EQ(world.fates[reads].result, OrderResult::kDone);  // by the next one
+}
+
+/// One that waits has reached a leaseholder, from which its node is cut off since.
+struct LostWait {
+  LostWait() {
+    world.Lead(1);
+    world.Run(100ms);
+    number = world.SubmitWait(0);
+    world.Carry();
+    world.loss = 100;  // it is run, its answer is lost
+    world.Run(100ms);
+    EXPECT_EQ(world.fates[number].runs, 1);
+    world.Cut(0, 1);
+    world.loss = 0;
+  }
+  const World::Fate& fate() { return world.fates[number]; }
+  World world{1};
+  uint64_t number = 0;
+};
+
+TEST(Forwarding, AsksTheNextLeaseholderForWhatWaitsAndWasLost) {
+  LostWait wait;
+  wait.world.Lead(2);
+  wait.world.Run(200ms);
+  EXPECT_EQ(wait.fate().result, OrderResult::kDone);
+  EXPECT_EQ(wait.fate().runs, 1);
+}
+
+TEST(Forwarding, SaysThatTheOutcomeIsUnknownWhereNobodyCanBeAskedForWhatWaited) {
+  LostWait wait;
+  wait.world.at(0).asking->OnProcessEnded(wait.world.at(1).session, wait.world.now);
+  wait.world.Lead(std::nullopt);
+  wait.world.Run(limits::kHolderWait + 200ms);
+  EXPECT_EQ(wait.fate().result, OrderResult::kUnknown);
+}
+
+TEST(Forwarding, AsksAgainForWhatWaitsAndIsForgottenButNotForEver) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  const uint64_t number = world.SubmitWait(0);
+  (void)world.at(0).sender.Take();
+  const auto forget = [&](uint64_t id) {
+    const Answers answers{world.at(1).store->origin(), {}, {{id, OrderOutcome::kForgotten, ""}}};
+    world.at(0).asking->OnAnswers(world.at(1).id(), answers, world.now);
+  };
+  forget(1);
+  EXPECT_FALSE(world.fates[number].result);
+  world.at(0).asking->OnTick(world.now + 1s);
+  EXPECT_EQ(world.at(0).sender.Take().size(), 1u) << "it is asked for again";
+  forget(2);
+  EXPECT_EQ(world.fates[number].result, OrderResult::kUnknown);
+}
+
+TEST(Forwarding, LeavesALeaseholderBeforeItsTimeToSayWhatOnlyWaitedThere) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  const uint64_t number = world.SubmitWait(0);
+  world.Carry();
+  world.loss = 100;  // it stands still: nothing comes, but the link stands
+  world.at(0).asking->SetHolder(world.at(2).id(), world.now);
+  world.Run(limits::kOrderGrace - 200ms);
+  world.loss = 0;
+  EXPECT_FALSE(world.fates[number].result) << "it may still give it back";
+  world.at(1).leads = false;
+  world.at(2).leads = true;
+  world.Run(400ms);
+  EXPECT_EQ(world.fates[number].result, OrderResult::kDone);
 }
 
 /// A script that has reached a leaseholder, which does not answer.
@@ -345,6 +415,7 @@ TEST(Forwarding, IsSeenToFailWithoutEachOfItsRules) {
   EXPECT_TRUE(found({.doubles_are_recognised = false}));
   EXPECT_TRUE(found({.refusals_are_remembered = false}));
   EXPECT_TRUE(found({.processes_are_told_apart = false}));
+  EXPECT_TRUE(found({.lost_waits_are_unknown = false}));
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ class ForwardingWorld {
 
   struct Fate {
     bool repeatable = false;
+    bool waits = false;  // whoever is asked for it again knows that it was run
     int runs = 0;
     std::optional<OrderResult> result;
     std::string text;
@@ -103,13 +104,26 @@ class ForwardingWorld {
     }
   }
   uint64_t Submit(size_t node, bool repeatable) {
+    return Submit(node, {.repeatable = repeatable, .timeout = std::chrono::seconds(3)});
+  }
+  uint64_t SubmitWait(size_t node, std::optional<Instant> timeout = {}) {
+    return Submit(node, Order{.timeout = timeout, .waits = true});
+  }
+  uint64_t Submit(size_t node, Order order) {
     const uint64_t number = fates.size() + 1;
-    fates[number].repeatable = repeatable;
+    fates[number].repeatable = order.repeatable;
+    fates[number].waits = order.waits;
+    order.client = number % 5;
+    order.request = std::to_string(number);
     std::vector<std::pair<uint64_t, Order>> orders;
-    orders.emplace_back(
-        number, Order{number % 5, std::to_string(number), repeatable, std::chrono::seconds(3)});
+    orders.emplace_back(number, std::move(order));
     at(node).asking->Submit(std::move(orders), now);
     return number;
+  }
+  /// The node runs the order of this number; one that waits once, however often it is asked for.
+  void RunOne(uint64_t number) {
+    Fate& fate = fates.at(number);
+    if (!fate.waits || fate.runs == 0) ++fate.runs;
   }
 
   void Carry() {

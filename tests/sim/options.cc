@@ -103,6 +103,7 @@ constexpr ClaimRuleName kClaimRules[] = {
     {"cuts-spare-claims", &ClaimRules::cuts_spare_claims},
     {"ends-cut-the-key", &ClaimRules::ends_cut_the_key},
     {"rewrites-keep-the-time", &ClaimRules::rewrites_keep_the_time},
+    {"asked-again-by-name", &ClaimRules::asked_again_by_name},
 };
 
 }  // namespace

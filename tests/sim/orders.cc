@@ -39,6 +39,12 @@ bool OnlyReads(const std::string& request) {
   return words[0] == "get";
 }
 
+/// By which one that waits is known where it is asked again; empty: it is no such request.
+std::string NameOf(const std::string& request) {
+  const std::vector<std::string> words = Split(request);
+  return words[0] == "take" ? words[2] : std::string();
+}
+
 /// Runs it on the keyspace; the shards of its keys are held.
 std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) {
   const KeyRef key = keyspace.Ref(Orders::kDatabase, words[1]);
@@ -59,6 +65,10 @@ std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) 
   std::string buffer;
   const auto text = view ? std::optional<std::string>(view->Text(buffer)) : std::nullopt;
   if (words[0] == "get") return text.value_or("nil");
+  if (words[0] == "take") {
+    if (text) access.Delete(key);
+    return text.value_or("nil");
+  }
   if (words[0] == "incr") return Incremented(std::move(access), key);
   if (words[0] == "swap") {
     if (text != words[2]) return "0";
@@ -83,7 +93,7 @@ std::string RunWords(Keyspace& keyspace, const std::vector<std::string>& words) 
 void Orders::Ask(const std::string& request, Instant now, Effects& effects, Done done) {
   const bool leads = replicator_.LeadsEpoch(now) != 0;
   const uint64_t id = ++last_own_;
-  own_[id] = {request, now + LimitOf(request, leads), std::move(done)};
+  own_[id] = {request, now + LimitOf(request, leads), std::move(done), false};
   Route(id, now, effects);
   if (leads) Settle(now, effects);
 }
@@ -102,6 +112,8 @@ void Orders::Route(uint64_t id, Instant now, Effects& effects) {
   order.request = own.request;
   order.repeatable = OnlyReads(own.request);
   order.timeout = own.until - now;
+  order.waits = !NameOf(own.request).empty();
+  order.in_doubt = own.in_doubt;
   std::vector<std::pair<uint64_t, Order>> orders;
   orders.emplace_back(id, std::move(order));
   replicator_.Submit(std::move(orders), now, effects);
@@ -118,6 +130,11 @@ void Orders::OnEffect(const Effect& effect, Instant now, Effects& effects) {
       Begin(std::move(order), now);
     }
   } else if (const auto* ended = std::get_if<OrderEffect>(&effect)) {
+    const auto own = own_.find(ended->number);
+    if (ended->result == OrderResult::kAskHere && own != own_.end()) {
+      own->second.in_doubt = true;
+      if (RouteAgain(ended->number, effects)) return Settle(now, effects);
+    }
     const bool answered = ended->result == OrderResult::kDone;
     const bool refused = ended->result == OrderResult::kNotRun;
     EndOwn(ended->number,
@@ -147,6 +164,7 @@ Instant Orders::NextTimer() const {
   if (const auto lapse = claims_.NextLapse()) next = std::min<Instant>(next, *lapse);
   if (!held_back_.empty()) next = std::min(next, held_back_.front().began + kMajorityWait);
   if (!pending_.empty()) next = std::min(next, pending_.front().asked + kMajorityWait);
+  if (!waiting_.empty()) next = std::min(next, waiting_.front().began + kTakeWait);
   if (!ended_.empty()) next = std::min(next, hand_back_);
   return next;
 }
@@ -168,14 +186,50 @@ void Orders::Begin(Running order, Instant now) {
 }
 
 void Orders::Continue(Running order, Instant now) {
-  switch (RunOnce(order)) {
+  const auto earlier = FindEarlier(order);
+  switch (earlier ? *earlier : RunOnce(order)) {
     case Progress::kDone:
       return Finish(std::move(order), OrderOutcome::kDone);
     case Progress::kHeldBack:
       return held_back_.push_back(std::move(order));
+    case Progress::kWaits:
+      return waiting_.push_back(std::move(order));
     case Progress::kPending:
       order.asked = now;
       return pending_.push_back(std::move(order));
+  }
+}
+
+std::optional<Orders::Progress> Orders::FindEarlier(Running& order) {
+  const std::string name = NameOf(order.request);
+  if (name.empty()) return std::nullopt;
+  const auto noted = store_.keyspace().records().FindNoted(name);
+  order.in_doubt = noted && !noted->decided;
+  if (!noted) return std::nullopt;
+  order.saw_claim = true;
+  order.reply = noted->answer;
+  return noted->decided ? Progress::kDone : Progress::kHeldBack;
+}
+
+/// First come, first served.
+void Orders::ServeWaiting(Instant now) {
+  for (Running& order : std::exchange(waiting_, {})) {
+    switch (RunOnce(order)) {
+      case Progress::kPending:
+        order.asked = now;
+        pending_.push_back(std::move(order));
+        break;
+      case Progress::kDone:
+        Finish(std::move(order), OrderOutcome::kDone);
+        break;
+      default:
+        if (now >= order.began + kTakeWait) {
+          order.reply = "nil";
+          Finish(std::move(order), OrderOutcome::kDone);
+        } else {
+          waiting_.push_back(std::move(order));
+        }
+    }
   }
 }
 
@@ -193,6 +247,8 @@ Orders::Progress Orders::RunOnce(Running& order) {
   const HeldShards held(keyspace, keys);
   Speculation speculation(keyspace);
   if (order.leased == 0) desk.RequireMajority();
+  const std::string name = NameOf(order.request);
+  desk.AnswerAgain(name, order.reply, 0);
   order.reply = RunWords(keyspace, words);
   const bool wrote = speculation.wrote();
   std::string_view refusal;
@@ -204,6 +260,7 @@ Orders::Progress Orders::RunOnce(Running& order) {
   }
   if (order.leased != 0 && watch_ != nullptr) watch_->OnRan(order.leased, order.epoch, wrote);
   order.saw_claim = desk.saw_claim();
+  if (!name.empty() && !desk.written()) return Progress::kWaits;
   if (!desk.written()) return Progress::kDone;
   claims_.Add(*desk.written());
   order.record = desk.written()->stamp;
@@ -231,9 +288,10 @@ void Orders::Settle(Instant now, Effects& effects) {
   std::erase_if(held_back_, [&](Running& order) {
     if (now < order.began + kMajorityWait) return false;
     order.reply = "refused";
-    Finish(std::move(order), OrderOutcome::kDone);
+    Finish(std::move(order), order.in_doubt ? OrderOutcome::kForgotten : OrderOutcome::kDone);
     return true;
   });
+  ServeWaiting(now);
   if (epoch != 0 && epoch == claims_.lease().epoch) claims_.EndLapsed(now);
   if (now >= hand_back_) HandBack(now, effects);
   // The verdicts.
@@ -252,6 +310,11 @@ void Orders::OnLease(const LeaseView& lease, Instant now) {
 
 void Orders::GiveBack(uint64_t epoch) {
   std::erase_if(held_back_, [&](Running& order) {
+    if (order.epoch == epoch) return false;
+    Finish(std::move(order), OrderOutcome::kNotRun);
+    return true;
+  });
+  std::erase_if(waiting_, [&](Running& order) {
     if (order.epoch == epoch) return false;
     Finish(std::move(order), OrderOutcome::kNotRun);
     return true;
@@ -290,6 +353,7 @@ void Orders::HandBack(Instant now, Effects& effects) {
         continue;
       }
     }
+    if (outcome == OrderOutcome::kNotRun && !order.peer && RouteAgain(order.id, effects)) continue;
     if (order.leased != 0 && committed && watch_ != nullptr) {
       watch_->OnReply(order.leased, store_.origin(), upto, outcome == OrderOutcome::kDone);
     }
@@ -298,11 +362,26 @@ void Orders::HandBack(Instant now, Effects& effects) {
       continue;
     }
     EndOwn(order.id,
-           outcome == OrderOutcome::kDone     ? Outcome::kAnswered
-           : outcome == OrderOutcome::kNotRun ? Outcome::kRefused
-                                              : Outcome::kUnknown,
+           outcome == OrderOutcome::kDone                           ? Outcome::kAnswered
+           : outcome == OrderOutcome::kNotRun && !InDoubt(order.id) ? Outcome::kRefused
+                                                                    : Outcome::kUnknown,
            order.reply);
   }
+}
+
+bool Orders::InDoubt(uint64_t id) const {
+  const auto own = own_.find(id);
+  return own != own_.end() && own->second.in_doubt;
+}
+
+bool Orders::RouteAgain(uint64_t id, Effects& effects) {
+  const auto own = own_.find(id);
+  const bool waits = own != own_.end() && !NameOf(own->second.request).empty();
+  const bool time_left = waits && now_ + 3 * kMajorityWait <= own->second.until;
+  const bool here = replicator_.LeadsEpoch(now_) != 0;
+  if (!time_left || (own->second.in_doubt && !here)) return false;
+  Route(id, now_, effects);
+  return true;
 }
 
 void Orders::EndAll() {

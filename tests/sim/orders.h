@@ -43,7 +43,9 @@ class LeasedWatch {
 /// Runs the requests of one life of one node. Requests are words with single spaces between them:
 /// "get key", "claim key value millis" (SET NX PX; 0: no time to live; answers "OK token"),
 /// "release key value" (the compare-and-delete script), "set key value", "delete key", "once key
-/// value counter" (a script: SET NX and, where that granted, INCR). Absent is answered by "nil".
+/// value counter" (a script: SET NX and, where that granted, INCR), "take key name" (waits for the
+/// key for up to kTakeWait and deletes it, as BLPOP does; `name` is never used twice, and by it the
+/// next leaseholder knows what one before has done). Absent is answered by "nil".
 /// All at level `majority`; those at level `leased` begin with "leased number": "get key", "set key
 /// value", "incr key", "swap key old new" (a compare-and-set), "exec key value counter" (MULTI,
 /// SET, INCR, EXEC).
@@ -56,8 +58,12 @@ class Orders {
   /// How long the leaseholder waits for a majority to hold what a request wrote, and before that
   /// for what others wrote.
   static constexpr std::chrono::nanoseconds kMajorityWait = std::chrono::seconds(4);
+  static constexpr std::chrono::nanoseconds kTakeWait = std::chrono::seconds(1);
+  /// Where it is handed on from leaseholder to leaseholder, too.
+  static constexpr std::chrono::nanoseconds kTakeWithin = std::chrono::seconds(20);
   /// How long the request of a client may take; `leads`: the client's node.
   static std::chrono::nanoseconds LimitOf(const std::string& request, bool leads) {
+    if (request.starts_with("take ")) return kTakeWithin;
     return leads && !request.starts_with("leased ") ? 2 * kMajorityWait : kAnswerWithin;
   }
 
@@ -97,22 +103,27 @@ class Orders {
     std::string reply;
     uint64_t leased = 0;  // its client's number for it, where that is its level
     bool saw_claim = false;
-    Stamp record;     // that it waits for
-    Instant asked{};  // since when a majority is
+    Stamp record;           // that it waits for
+    Instant asked{};        // since when a majority is
+    bool in_doubt = false;  // whether an earlier leaseholder has served it
   };
   /// A request of this node's own client.
   struct Own {
     std::string request;
     Instant until{};
     Done done;
+    bool in_doubt = false;  // as above
   };
-  enum class Progress : uint8_t { kDone, kHeldBack, kPending };
+  enum class Progress : uint8_t { kDone, kHeldBack, kPending, kWaits };
 
   /// Runs it here, or at the leaseholder.
   void Route(uint64_t id, Instant now, Effects& effects);
   void Begin(Running order, Instant now);
   void Continue(Running order, Instant now);
   Progress RunOnce(Running& order);
+  /// Of one that waits: what an earlier leaseholder has done for it; nullopt: nothing that counts.
+  std::optional<Progress> FindEarlier(Running& order);
+  void ServeWaiting(Instant now);
   /// What every turn of the executor's ends with.
   void Settle(Instant now, Effects& effects);
   void Finish(Running order, OrderOutcome outcome);
@@ -122,6 +133,10 @@ class Orders {
   void GiveBack(uint64_t epoch);
   void HandBack(Instant now, Effects& effects);
   void EndOwn(uint64_t id, Outcome outcome, const std::string& reply);
+  bool InDoubt(uint64_t id) const;
+  /// Of this node's own client: one that waits and came back goes to whoever leads now, if there is
+  /// time left and, where it is in doubt, that is this node.
+  bool RouteAgain(uint64_t id, Effects& effects);
 
   Store& store_;
   Replicator& replicator_;
@@ -130,6 +145,7 @@ class Orders {
   std::function<bool()> commit_;
   ClaimDecider claims_;
   std::deque<Running> held_back_;
+  std::deque<Running> waiting_;
   std::vector<Running> pending_;
   std::vector<std::pair<Running, OrderOutcome>> ended_;
   Instant now_{};        // of the input under way

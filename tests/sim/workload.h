@@ -35,6 +35,7 @@ std::unique_ptr<Workload> MakeNumericElements(Random random);
 std::unique_ptr<Workload> MakeLists(Random random);
 std::unique_ptr<Workload> MakeClaims(Random random);
 std::unique_ptr<Workload> MakeLeased(Random random);
+std::unique_ptr<Workload> MakeWaits(Random random);
 
 struct WorkloadKind {
   const char* name;
@@ -54,6 +55,7 @@ inline constexpr WorkloadKind kWorkloads[] = {
     {"lists", MakeLists},
     {"claims", MakeClaims},
     {"leased", MakeLeased, /*apart=*/true},
+    {"waits", MakeWaits, /*apart=*/true},
 };
 
 /// A client's reply waits at most this long for its batch in a simulation.

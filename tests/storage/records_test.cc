@@ -436,6 +436,8 @@ TEST(Records, FromPeersThatBreakTheRulesAreRefusedByName) {  // I11
   refuses("a verdict of another length", with("c123"));
   refuses("a verdict not after its record", with("c" + std::string(24, '\xFF')));
   refuses("a record that does not hold items", with("r"));
+  refuses("a record without its note", with("n"));
+  refuses("a record that does not hold items", with("n\1x" + std::string(4, '\0')));
   refuses("a record that does not hold items", with(good.substr(0, good.size() - 8)));
   refuses("a record that does not hold items", with("r" + EncodeChunk({}, {})));
   refuses("a record with another's item", [&](Item& item) { item.origin = OriginOf(9); });
