@@ -211,6 +211,7 @@ void Starling(const SharedState& shared, Section& section) {
       .Put("lease_holder", lease.view.holder)
       .Put("lease_leading", lease.view.leading)
       .Put("lease_valid_ms", static_cast<uint64_t>(lease.valid_for.count()))
+      .Put("majority_rounds", shared.orders->majority_rounds())
       .Put("voters", JoinNames(lease.voters))
       .Put("voters_version", VersionText(lease.voters_version));
   for (size_t i = 0; i < members.size(); ++i) {

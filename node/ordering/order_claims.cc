@@ -59,6 +59,7 @@ void OrderExecutor::AwaitMajority() {
   // Where the log does not take it, it stays undecided until it does, or the lease ends.
   if (claims_.waits() && runtime_.store().journal().Commit().ok()) {
     if (const auto wanted = claims_.TakeWanted()) {
+      majority_rounds_.fetch_add(1, std::memory_order_relaxed);
       runtime_.AwaitMajority(claims_.lease().epoch, *wanted);
     }
   }

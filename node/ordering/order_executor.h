@@ -84,6 +84,8 @@ class OrderExecutor final : private OrderRunner {
   const ClaimPatterns& claim_patterns() const { return patterns_; }
   /// How many orders wait here: for a key, or for members. As of the last round.
   size_t waiting() const { return waiting_count_.load(std::memory_order_relaxed); }
+  /// How often a majority was asked whether it holds what orders wrote: many may share a round.
+  uint64_t majority_rounds() const { return majority_rounds_.load(std::memory_order_relaxed); }
 
  private:
   using ClientKey = std::pair<PeerProcess, uint64_t>;
@@ -287,6 +289,7 @@ class OrderExecutor final : private OrderRunner {
   bool majority_advanced_ = false;
   bool stop_ = false;
   std::atomic<size_t> waiting_count_{0};
+  std::atomic<uint64_t> majority_rounds_{0};
   std::thread thread_;
 };
 

@@ -166,6 +166,8 @@ TEST_F(OrderClientTest, ClaimsThatComeTogetherShareARound) {
   const auto first = client.Ask({.words = {"SET", "first", "x", "NX"}}, seconds(20));
   ASSERT_TRUE(first.ok()) << first.error().message;
   std::atomic<int> rounds = 0;
+  const uint64_t asked = runs.majority_rounds();
+  EXPECT_GE(asked, 1u);
   const auto subscription = leader_->lease().SubscribeMajority([&](uint64_t, Stamp) { ++rounds; });
   // While a script runs they gather.
   const std::string busy =
@@ -191,6 +193,8 @@ TEST_F(OrderClientTest, ClaimsThatComeTogetherShareARound) {
   leader_->lease().Unsubscribe(subscription);
   EXPECT_GE(rounds, 1);
   EXPECT_LE(rounds, kClaims / 10);
+  EXPECT_GT(runs.majority_rounds(), asked);
+  EXPECT_LE(runs.majority_rounds(), asked + kClaims / 10);
   client.Close();
 }
 
