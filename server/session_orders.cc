@@ -19,7 +19,13 @@ Route Session::RouteHere(const CommandTable::Resolved& resolved, Arguments words
   if (!state_.authenticated) return {};
   const Levels levels = state_.level ? Levels{nullptr, *state_.level}
                                      : Levels{&thread_.shared().levels, Level::kLeased};
-  return RouteOf(resolved, words, *transaction_, levels);
+  Route route = RouteOf(resolved, words, *transaction_, levels);
+  // Whether its client's keys have changed is known where they are watched, whatever it runs.
+  const bool watched = watch_.any && !watch_.here && transaction_->open();
+  if (watched && !transaction_->broken() && resolved.row != nullptr && Is(*resolved.row, "exec")) {
+    route.ordered = true;
+  }
+  return route;
 }
 
 bool Session::MayNeedMajority() const {

@@ -81,6 +81,15 @@ def run(context):
     for client in clients:
         assert int(client.call("GET", "balance")) == THREADS * turns, "an update was lost"
 
+    for client in clients[:3]:  # transactions of nothing that has a key
+        for commands in [], [("PING",)]:
+            client.call("WATCH", "balance")
+            replies = client.pipeline([("MULTI",), *commands, ("EXEC",)])
+            assert replies[-1] == ["PONG"] * len(commands), replies
+        client.call("WATCH", "balance")
+        clients[3].call("INCR", "balance")
+        assert client.pipeline([("MULTI",), ("EXEC",)])[-1] is None, "it was changed"
+
     script = "local n = redis.call('INCR', KEYS[1]); redis.call('RPUSH', KEYS[2], n); return n"
     run_all(lambda client, _: [client.call("EVAL", script, 2, "n", "list") for _ in range(50)],
             clients)

@@ -279,14 +279,14 @@ OrderExecutor::ResolvedStep OrderExecutor::Resolve(const OrderStep& step) const 
 }
 
 void OrderExecutor::RunStep(Running& order, const ResolvedStep& step, CommandContext& context) {
-  const std::vector<std::string_view>& words = step.step.commands[0];
+  const std::vector<std::vector<std::string_view>>& commands = step.step.commands;
   if (step.script) gate_.Close();
   if (step.step.transaction) {
     RunTransaction(order, step.step, context);
-  } else if (order.peer != PeerProcess{} && IsWord(words[0], "watch")) {
-    Watch(order, words, context);
+  } else if (order.peer != PeerProcess{} && IsWord(commands[0][0], "watch")) {
+    Watch(order, commands[0], context);
   } else {
-    RunResolved(step.resolved, context, words);
+    RunResolved(step.resolved, context, commands[0]);
   }
   if (gate_.wanted()) gate_.Open();
 }
