@@ -89,7 +89,9 @@ bool Forwarding::MayAnswer(const Outgoing& outgoing, Instant now) const {
   if (replaced && outgoing.order.waits) {
     return peer->second.linked && now < holder_since_ + limits::kOrderGrace;
   }
-  if (peer->second.linked) return true;
+  if (peer->second.linked) {
+    return !replaced || now < peer->second.heard + limits::kOrderSilent;
+  }
   if (peer->second.ended) return false;
   return now < peer->second.lost + (replaced ? limits::kOrderGrace : limits::kOrderLost);
 }
@@ -170,7 +172,8 @@ void Forwarding::SetHolder(std::optional<NodeId> holder, Instant now) {
 }
 
 void Forwarding::OnPeer(NodeId peer, uint64_t session, Instant now) {
-  peers_[peer] = {.linked = true, .session = session, .lost = {}, .ended = false, .led = now};
+  peers_[peer] = {
+      .linked = true, .session = session, .lost = {}, .ended = false, .heard = now, .led = now};
   // What was on its way over the earlier link may be lost.
   for (auto& [number, outgoing] : outgoing_) {
     if (outgoing.sent && outgoing.sent->to == peer) outgoing.sent->at = Instant::min();
@@ -188,8 +191,10 @@ void Forwarding::OnPeerLost(NodeId peer, Instant now) {
 }
 
 void Forwarding::OnHeard(NodeId peer, Instant now) {
-  if (holder_ != peer) return;
-  if (const auto known = peers_.find(peer); known != peers_.end()) known->second.led = now;
+  const auto known = peers_.find(peer);
+  if (known == peers_.end()) return;
+  known->second.heard = now;
+  if (holder_ == peer) known->second.led = now;
 }
 
 void Forwarding::OnProcessEnded(uint64_t session, Instant now) {

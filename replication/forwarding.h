@@ -101,6 +101,7 @@ class Forwarding {
     uint64_t session = 0;
     Instant lost{};
     bool ended = false;  // for certain; else it may come back
+    Instant heard{};     // last
     Instant led{};       // last heard of as the leaseholder
   };
 

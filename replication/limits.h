@@ -131,6 +131,9 @@ inline constexpr auto kOrderAsk = 500ms;
 inline constexpr auto kOrderLost = 5s;
 /// The same once another holds the lease.
 inline constexpr auto kOrderGrace = 1s;
+/// Once another holds the lease, who had it and was not heard of for so long is not waited for,
+/// though the link stands (it was stopped): members report once a second.
+inline constexpr auto kOrderSilent = 1500ms;
 /// An answer is given out after this even where the node does not yet hold what it tells of.
 inline constexpr auto kAnswerWait = 2s;
 /// What the leaseholder keeps for one asking process: requests that run, answers not yet known to

@@ -275,6 +275,40 @@ TEST(Forwarding, WaitsForAScriptNoLongerWhereAnotherHasLedForAWhile) {
   EXPECT_EQ(script.result(), OrderResult::kTimedOut);
 }
 
+/// A write that a leaseholder has been given, which was stopped: it says nothing, the links stand.
+struct Stopped {
+  Stopped() {
+    world.Lead(1);
+    world.Run(100ms);
+    number = world.Submit(0, false);
+    world.Carry();
+    world.loss = 100;
+    world.at(0).asking->OnHeard(world.at(1).id(), world.now);
+  }
+  std::optional<OrderResult> result() { return world.fates[number].result; }
+  World world{1};
+  uint64_t number = 0;
+};
+
+TEST(Forwarding, WaitsForAStoppedLeaseholderUntilAnotherLeads) {
+  Stopped stopped;
+  stopped.world.Run(limits::kOrderSilent + 200ms);
+  EXPECT_FALSE(stopped.result()) << "it may be heard of again";
+  stopped.world.Lead(2);
+  stopped.world.Run(200ms);
+  EXPECT_EQ(stopped.result(), OrderResult::kUnknown);
+}
+
+TEST(Forwarding, WaitsForWhoLedAsLongAsItIsHeardOf) {
+  Stopped stopped;
+  stopped.world.Lead(2);
+  for (int i = 0; i < 3; ++i) {
+    stopped.world.Run(1s);
+    EXPECT_FALSE(stopped.result());
+    stopped.world.at(0).asking->OnHeard(stopped.world.at(1).id(), stopped.world.now);
+  }
+}
+
 TEST(Forwarding, WaitsNoLongerForAProcessThatHasEnded) {
   CutOff orders;
   auto& [world, writes, reads] = orders;
