@@ -242,11 +242,12 @@ void ReplicationHost::TakeLocalBatches() {
   Feed([&] { replicator_->OnLocalBatches(std::move(taken), Now(), effects_); });
 }
 
-void ReplicationHost::RememberLocalBatches() {
+bool ReplicationHost::RememberLocalBatches() {
   const std::lock_guard lock(local_mutex_);
   for (; remembered_ < local_.size(); ++remembered_) {
     replicator_->RememberLocalBatch(local_[remembered_].header, local_[remembered_].bytes);
   }
+  return local_.empty();
 }
 
 void ReplicationHost::GatherLocalBatches() {
@@ -427,11 +428,13 @@ bool ReplicationHost::AwaitAtOnce(uint64_t epoch, Stamp upto) {
   }
   if (suspended_) return false;
   const bool alone = effects_.empty();
-  RememberLocalBatches();
+  const bool all_sent = RememberLocalBatches();
   replicator_->AwaitMajority(epoch, upto, Now(), effects_);
-  // What a majority holds may have advanced by less than that: the rest is to be sent.
+  // What a majority holds may have advanced by less than that: the rest is to be sent. Where it was
+  // sent, the answer comes with a member's report.
   const auto* held = effects_.size() == 1 ? std::get_if<MajorityEffect>(&effects_[0]) : nullptr;
-  if (!alone || held == nullptr || held->epoch != epoch || held->upto < upto) return false;
+  const bool told = held != nullptr && held->epoch == epoch && (all_sent || held->upto >= upto);
+  if (!alone || !(told || (all_sent && effects_.empty()))) return false;
   CarryOut();
   if (replicator_->NextTimer() < armed_) asio::post(io_, [this] { Feed([] {}); });
   return true;

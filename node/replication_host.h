@@ -115,8 +115,8 @@ class ReplicationHost final : private TransportHandler {
   /// Tells the engine when the process ends, if it does so within a moment.
   void WatchProcessEnd(const ProcessEffect& process);
   void TakeLocalBatches();
-  /// Has the engine know them before they are taken.
-  void RememberLocalBatches();
+  /// Has the engine know them before they are taken. Whether there are none.
+  bool RememberLocalBatches();
   /// Those that come soon after what was just taken wait for this.
   void GatherLocalBatches();
   Instant Now() { return time_.Monotonic(); }
@@ -131,7 +131,7 @@ class ReplicationHost final : private TransportHandler {
   /// After the last input of a burst: sends, leaves the gate, sets the timer, lets the engine go.
   void EndBurst();
   /// AwaitMajority on the caller's thread. False: it is left to the thread, since the engine is in
-  /// use, or had no answer at once.
+  /// use, or something has to be sent before there can be an answer.
   bool AwaitAtOnce(uint64_t epoch, Stamp upto);
   void OnCalledIn();
   void ArmTimer();

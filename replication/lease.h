@@ -67,12 +67,13 @@ class Lease {
   Lease(Options options, LeaseHost& host, std::mt19937_64& random,
         std::shared_ptr<spdlog::logger> log);
 
-  /// `record`: as last persisted. Where there is none, or it is of an earlier incarnation, the disk
-  /// may not have all that this voter said: it recovers before it votes. Who creates a cluster
-  /// persists a record that promises nothing.
+  /// `record`: as last persisted. `incarnation`: the one that began with this node's last loss
+  /// (Store::last_loss). Without a record, or with one of an earlier loss, the disk may lack some
+  /// of what this voter said: it recovers before it votes. Who creates a cluster persists a record
+  /// that promises nothing.
   void Start(const std::optional<LeaseRecord>& record, uint64_t incarnation, const VoterSet& voters,
              Instant now);
-  /// Only now it shows that this node has lost something: its incarnation has risen.
+  /// Only now it shows that this node has lost something, and goes on as `incarnation`.
   void OnIncarnation(uint64_t incarnation, Instant now);
   /// A newer voter set was found, written by another: an election under the old one begins anew,
   /// and a lease that is held is over. An older one changes nothing.

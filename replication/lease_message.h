@@ -109,8 +109,8 @@ std::string ToString(const LeaseMessage& message);
 
 /// Persisted before anybody hears of what it says (DESIGN.md section 6).
 struct LeaseRecord {
-  /// Of this node when it wrote the record: it rises whenever the node cannot prove that it holds
-  /// all it ever said. A record of an earlier one is no proof either.
+  /// That of this node's last loss when it wrote the record: it rises whenever the node may lack
+  /// something that it told others to hold. A record of an earlier one is no proof.
   uint64_t incarnation = 0;
   uint64_t promised_epoch = 0;
   std::vector<Origin> resumed_with;  ///< As in RecoveryReport.

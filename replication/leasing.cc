@@ -30,7 +30,7 @@ void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
   if (begun_) return;
   begun_ = true;
   created_ = created;
-  incarnation_ = store_.origin().incarnation;
+  last_loss_ = store_.last_loss();
   std::optional<LeaseRecord> known;
   if (const auto bytes = store_.GetRecord(record_names::kLease); bytes && *bytes) {
     const auto decoded = DecodeLeaseRecord(**bytes);
@@ -42,12 +42,12 @@ void Leasing::Begin(const ClusterRecord& record, bool created, Instant now) {
     }
   } else if (created) {
     LeaseRecord fresh;
-    fresh.incarnation = incarnation_;
+    fresh.incarnation = last_loss_;
     if (Persist(fresh)) known = fresh;
   }
   VoterSet voters = ReadVoters(store_.keyspace());
   if (voters.version == 0) voters = {1, record.voters};
-  lease_.Start(known, incarnation_, voters, now);
+  lease_.Start(known, last_loss_, voters, now);
   cluster_ = record;
   RefreshEpochs(now);
   BeginFolder();
@@ -166,10 +166,10 @@ uint64_t Leasing::HighestKnown() const {
   return highest;
 }
 
-void Leasing::NoticeIncarnation(Instant now) {
-  if (!begun_ || store_.origin().incarnation == incarnation_) return;
-  incarnation_ = store_.origin().incarnation;
-  lease_.OnIncarnation(incarnation_, now);
+void Leasing::NoticeLoss(Instant now) {
+  if (!begun_ || store_.last_loss() == last_loss_) return;
+  last_loss_ = store_.last_loss();
+  lease_.OnIncarnation(last_loss_, now);
 }
 
 void Leasing::OnMessage(NodeId from, const LeaseMessage& message, Instant now) {
@@ -237,6 +237,8 @@ void Leasing::AcknowledgeBeginning() {
   if (known_epoch_ <= acknowledged_epoch_ || lease_.promised() != known_epoch_) return;
   const NodeId holder = NodeId::FromName(known_.holder);
   if (holder == store_.id() || !streams_.HasPeer(holder) || !Holds(known_.vector)) return;
+  // Of the own stream the report says only what is held for good.
+  if (known_.vector.Get(store_.origin()) > store_.journal().held()) return;
   acknowledged_epoch_ = known_epoch_;
   streams_.ReportTo(holder);
 }
@@ -278,7 +280,7 @@ std::optional<Stamp> Leasing::AdvanceMajority(Instant now) {
     }
     return majority_.Advance(VoterSet{1, {store_.name()}}, store_.name(), kept, {});
   }
-  return majority_.Advance(lease_.voters(), store_.name(), store_.journal().upto(),
+  return majority_.Advance(lease_.voters(), store_.name(), store_.journal().held(),
                            list_.Visible(majority_.beginning().vector));
 }
 

@@ -44,8 +44,8 @@ class Leasing final : private LeaseHost {
   void UseFolder(EpochFolder& folder, uint64_t cluster, const std::string& boot_id, Instant now);
   /// The folder has changed, or a process of this host may have ended.
   void OnFolder(Instant now);
-  /// The store goes on as a later incarnation: it may lack what it said as the earlier one.
-  void NoticeIncarnation(Instant now);
+  /// The store may have lost something meanwhile (Store::last_loss): what this voter said before.
+  void NoticeLoss(Instant now);
 
   void OnMessage(NodeId from, const LeaseMessage& message, Instant now);
   /// More is held than before.
@@ -163,7 +163,7 @@ class Leasing final : private LeaseHost {
   uint64_t acknowledged_epoch_ = 0;  // whose beginning this voter has acknowledged
   LeaseView told_;                   // to the host
   uint64_t said_ = 0;                // to the peers: what this node leads
-  uint64_t incarnation_ = 0;
+  uint64_t last_loss_ = 0;  // of the store: the incarnation as which this voter knows itself
   bool begun_ = false;
   bool created_ = false;             // the cluster, in this process
   std::vector<std::string> wanted_;  // the voters that the operator wants; empty: as they are

@@ -66,7 +66,7 @@ Replicator::Impl::Input::Input(Impl& impl, Effects& effects, Instant now) : impl
 }
 
 Replicator::Impl::Input::~Input() {
-  impl_.leasing_.NoticeIncarnation(now_);
+  impl_.leasing_.NoticeLoss(now_);
   impl_.leasing_.Look(now_);
   const bool suspended = impl_.suspended_;
   if (!suspended) impl_.AdvanceJoining(now_);
@@ -477,11 +477,12 @@ std::optional<VersionVector> Replicator::Impl::WantedFor(const VersionVector& po
 }
 
 Keyspace::Stability Replicator::Impl::ComputeStability() {
-  if (!record_) return {store_.vector(), store_.journal().upto()};
+  // Its stream has passed what a power loss leaves of it.
+  const Stamp passed = store_.journal().held();
+  if (!record_) return {store_.vector(), passed};
   if (!list_.IsMember(store_.id())) return {};
   const VersionVector held = streams_.Visible();
-  return stability_.Compute(
-      {MemberIds(), store_.id(), held, store_.journal().upto(), list_.digest()});
+  return stability_.Compute({MemberIds(), store_.id(), held, passed, list_.digest()});
 }
 
 }  // namespace starling

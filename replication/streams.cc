@@ -50,6 +50,9 @@ Report Streams::MakeReport(bool round) const {
   report.round = round;
   report.full = true;
   report.vector = Visible();
+  // Whoever counts this node among the holders of its stream counts what a power loss leaves.
+  report.vector.Set(report.origin,
+                    std::min(report.vector.Get(report.origin), store_.journal().held()));
   report.floor = list_.Visible(store_.keyspace().floor());
   return report;
 }

@@ -28,7 +28,8 @@ Journal::Journal(Keyspace& keyspace, Engine& engine, AppendFsync appendfsync, St
       engine_(engine),
       appendfsync_(appendfsync),
       log_(std::move(log)),
-      upto_(after.value) {}
+      upto_(after.value),
+      synced_upto_(after.value) {}
 
 void Journal::SetSink(Sink sink) {
   std::lock_guard lock(mutex_);
@@ -36,14 +37,27 @@ void Journal::SetSink(Sink sink) {
 }
 
 Status Journal::Commit() {
-  if (logged_writes_.load(std::memory_order_acquire) >= keyspace_.writes()) return {};
-  return Flush(false);
+  const uint64_t wanted = keyspace_.writes();
+  const auto& done = Always() ? synced_writes_ : logged_writes_;
+  if (done.load(std::memory_order_acquire) >= wanted) return {};
+  if (Status status = Flush(wanted, false); !status) return status;
+  return SyncFlushed(wanted);
 }
 
-Status Journal::CommitEmpty() { return Flush(true); }
-
-Status Journal::Flush(bool allow_empty) {
+Status Journal::Log() {
   const uint64_t wanted = keyspace_.writes();
+  if (logged_writes_.load(std::memory_order_acquire) >= wanted) return {};
+  return Flush(wanted, false);
+}
+
+Status Journal::CommitEmpty() {
+  const uint64_t wanted = keyspace_.writes();
+  if (Status status = Flush(wanted, true); !status) return status;
+  std::lock_guard lock(sync_mutex_);
+  return SyncAlways();
+}
+
+Status Journal::Flush(uint64_t wanted, bool allow_empty) {
   std::lock_guard lock(mutex_);
   if (in_doubt()) return InDoubt();
   if (unlogged_) {
@@ -73,33 +87,68 @@ void Journal::Encode(std::unique_ptr<Generation> generation, bool allow_empty) {
 
 Status Journal::AppendUnlogged() {
   if (!unlogged_) return {};
-  const bool always = appendfsync_.load() == AppendFsync::kAlways;
   const Engine::LogRecord record{unlogged_->header.origin, unlogged_->header.upto,
                                  *unlogged_->bytes};
-  if (const Status status = engine_.AppendLog({record}, always); !status) {
-    BecomeReadOnly(status.error(), "an append succeeds");
+  if (const Status status = engine_.AppendLog({record}, /*sync=*/false); !status) {
+    BecomeReadOnly(append_failed_, status.error(), "an append succeeds");
     return Error{Code::kUnknownOutcome, status.error().message};
   }
-  if (!always) unsynced_.store(true, std::memory_order_release);
+  unsynced_.store(true);  // before the positions that a sync reads
   appended_bytes_.fetch_add(unlogged_->bytes->size(), std::memory_order_relaxed);
   // The last batch of an ended incarnation does not move the new one's stream.
   if (unlogged_->header.origin == keyspace_.origin()) {
     upto_.store(unlogged_->header.upto.value, std::memory_order_release);
   }
   logged_writes_.store(unlogged_->writes, std::memory_order_release);
-  if (read_only_.exchange(false, std::memory_order_acq_rel)) {
-    log_->warn("event=log_writable reason=\"an append has succeeded: this node serves again\"");
-  }
+  EndReadOnly(append_failed_);
   const Unlogged logged = *std::exchange(unlogged_, std::nullopt);
   if (sink_) sink_(logged.header, logged.bytes);
   return {};
 }
 
+Status Journal::SyncFlushed(uint64_t wanted) {
+  if (!Always() || synced_writes_.load(std::memory_order_acquire) >= wanted) return {};
+  std::lock_guard lock(sync_mutex_);
+  // Another thread's sync may have covered this one's batch while it waited.
+  if (synced_writes_.load(std::memory_order_relaxed) >= wanted) return {};
+  return SyncAlways();
+}
+
+Status Journal::SyncAlways() {
+  if (!Always()) return {};
+  const bool failed_before = sync_failed_.load();
+  const Status status = SyncAppended();
+  if (status) return {};
+  BecomeReadOnly(sync_failed_, status.error(), "a sync succeeds");
+  return Error{failed_before ? Code::kReadOnly : Code::kUnknownOutcome, status.error().message};
+}
+
+Status Journal::SyncAppended() {
+  // In this order: what these say was appended, and marked as unsynced, before.
+  const uint64_t writes = logged_writes_.load();
+  const uint64_t upto = upto_.load();
+  if (unsynced_.exchange(false)) {
+    if (Status status = engine_.SyncLog(); !status) {
+      unsynced_.store(true);
+      return status;
+    }
+  }
+  EndReadOnly(sync_failed_);
+  synced_upto_.store(upto, std::memory_order_release);
+  synced_writes_.store(writes, std::memory_order_release);
+  return {};
+}
+
 /// Once, however often it is tried again.
-void Journal::BecomeReadOnly(const Error& error, const char* until) {
-  if (read_only_.exchange(true, std::memory_order_acq_rel)) return;
+void Journal::BecomeReadOnly(std::atomic<bool>& why, const Error& error, const char* until) {
+  if (why.exchange(true, std::memory_order_acq_rel)) return;
   log_->error("event=append_failed error=\"{}\" reason=\"no key is served until {}\"",
               error.message, until);
+}
+
+void Journal::EndReadOnly(std::atomic<bool>& why) {
+  if (!why.exchange(false, std::memory_order_acq_rel)) return;
+  log_->warn("event=log_writable reason=\"the disk takes the log again: this node serves again\"");
 }
 
 Status Journal::Append(const std::vector<Engine::LogRecord>& records) {
@@ -110,8 +159,7 @@ Status Journal::AppendOnce(const std::vector<Engine::LogRecord>& records,
                            const std::vector<Engine::MetaWrite>& meta) {
   Status status = AppendAll(records, meta);
   if (!status && status.error().code == Code::kUnknownOutcome) {
-    in_doubt_.store(true);
-    BecomeReadOnly(status.error(), "this node is restarted");
+    BecomeReadOnly(in_doubt_, status.error(), "this node is restarted");
   }
   return status;
 }
@@ -121,7 +169,7 @@ Status Journal::AppendAll(const std::vector<Engine::LogRecord>& records,
   if (in_doubt()) return InDoubt();
   const bool sync = appendfsync_.load() == AppendFsync::kAlways || !meta.empty();
   if (Status status = engine_.AppendLog(records, meta, sync); !status) return status;
-  if (!sync) unsynced_.store(true, std::memory_order_release);
+  if (!sync) unsynced_.store(true);
   for (const Engine::LogRecord& record : records) {
     appended_bytes_.fetch_add(record.bytes.size(), std::memory_order_relaxed);
   }
@@ -129,10 +177,8 @@ Status Journal::AppendAll(const std::vector<Engine::LogRecord>& records,
 }
 
 Status Journal::Sync() {
-  if (!unsynced_.exchange(false, std::memory_order_acq_rel)) return {};
-  Status status = engine_.SyncLog();
-  if (!status) unsynced_.store(true, std::memory_order_release);
-  return status;
+  std::lock_guard lock(sync_mutex_);
+  return SyncAppended();
 }
 
 Result<Journal::Started> Journal::StartStream(const Origin& origin, uint64_t gap) {
@@ -143,8 +189,12 @@ Result<Journal::Started> Journal::StartStream(const Origin& origin, uint64_t gap
   const Stamp after = generation->upto;
   Encode(std::move(generation), false);
   const Stamp ended = unlogged_ ? unlogged_->header.upto : upto();
+  // Nobody who syncs may take the old stream's end for the new one's.
+  std::lock_guard syncing(sync_mutex_);
   upto_.store(0, std::memory_order_release);
+  synced_upto_.store(0, std::memory_order_release);
   if (Status status = AppendUnlogged(); !status) return status.error();
+  if (Status status = SyncAlways(); !status) return status.error();
   return Started{ended, after};
 }
 

@@ -1,11 +1,15 @@
 /// The journal: turns what was written into batches, appends them to the log, hands them on.
 ///
-/// Thread-safe. Any thread may commit; one does the work for all that wait (group commit). The one
-/// mutex here serialises flushes and is held over the append. Nothing leaves the node before the
-/// append has returned (I7, I10). After a failed append the journal is read-only: what was pending
-/// has an unknown outcome and is kept; later commits try the same batch again (appending it twice
-/// is harmless, it has the same name), fail with kReadOnly while that fails, and end the read-only
-/// state when it succeeds.
+/// Thread-safe. Any thread may commit; one does the work for all that wait (group commit). One
+/// mutex serialises flushes and is held over the append, another one syncs, so that the next batch
+/// is appended while the disk takes the one before. No batch leaves the node before its append has
+/// returned, and no reply before what it tells is also synced, with kAlways (I7, I10): peers sync a
+/// batch while this node still does, and may hold what a power loss takes from it. So its
+/// incarnation rises then (store_recovery.cc), and it counts itself among a batch's holders only up
+/// to held(). After a failed append the journal is read-only: what was pending has an unknown
+/// outcome and is kept; later commits try the same batch again (appending it twice is harmless, it
+/// has the same name), fail with kReadOnly while that fails, and end the read-only state when it
+/// succeeds. So it is after a failed sync.
 #pragma once
 
 #include <atomic>
@@ -33,8 +37,8 @@ std::string EncodeGeneration(const Generation& generation, Stamp after);
 
 class Journal {
  public:
-  /// Receives each own batch in stream order, after its append, under the journal's mutex: must not
-  /// block and must not call back into the journal.
+  /// Receives each own batch in stream order, after its append and before its sync, under the
+  /// journal's mutex: must not block and must not call back into the journal.
   using Sink = std::function<void(const BatchHeader& header, SharedBytes bytes)>;
 
   /// `log` is told when appends begin to fail and when one succeeds again.
@@ -45,10 +49,12 @@ class Journal {
   void SetAppendFsync(AppendFsync appendfsync) { appendfsync_ = appendfsync; }
   AppendFsync appendfsync() const { return appendfsync_; }
 
-  /// Returns once every write made before the call is in the log (synced with kAlways). Costs two
-  /// atomic loads when there is nothing to do. Errors: kUnknownOutcome (this append failed),
-  /// kReadOnly (an earlier one did).
+  /// Returns once every write made before the call is in the log (synced with kAlways). Costs three
+  /// atomic loads when there is nothing to do. Errors: kUnknownOutcome (this append or sync
+  /// failed), kReadOnly (an earlier one did).
   Status Commit();
+  /// Its first half: the same without the sync. For who commits later, before anybody is told.
+  Status Log();
   /// Appends an empty batch so that `upto` moves (an idle origin's stream passes tombstones).
   Status CommitEmpty();
   /// Appends records that came from peers, all or none. Errors: the engine's; kReadOnly while the
@@ -62,9 +68,17 @@ class Journal {
   /// Syncs what was appended (everysec; also before a clean close).
   Status Sync();
 
-  /// The end of the own stream.
+  /// The end of the own stream, as the log has it and peers may.
   Stamp upto() const { return Stamp{upto_.load(std::memory_order_acquire)}; }
-  bool read_only() const { return read_only_.load(std::memory_order_acquire); }
+  /// Up to where this node is one of those that hold the own stream as `appendfsync` means it: with
+  /// kAlways what is synced.
+  Stamp held() const {
+    return Always() ? Stamp{synced_upto_.load(std::memory_order_acquire)} : upto();
+  }
+  bool read_only() const {
+    return append_failed_.load(std::memory_order_acquire) ||
+           sync_failed_.load(std::memory_order_acquire) || in_doubt();
+  }
   /// Whether an AppendOnce's outcome is unknown, so that only a restart ends the read-only state.
   bool in_doubt() const { return in_doubt_.load(std::memory_order_acquire); }
   struct Started {
@@ -81,12 +95,24 @@ class Journal {
  private:
   Status AppendAll(const std::vector<Engine::LogRecord>& records,
                    const std::vector<Engine::MetaWrite>& meta);
-  Status Flush(bool allow_empty);
+  bool Always() const {
+    return appendfsync_.load(std::memory_order_acquire) == AppendFsync::kAlways;
+  }
+  /// Appends what was written before the `wanted`-th write, the last of them included.
+  Status Flush(uint64_t wanted, bool allow_empty);
+  /// Returns once those are synced, with kAlways.
+  Status SyncFlushed(uint64_t wanted);
+  /// The same for all that was appended; under sync_mutex_.
+  Status SyncAlways();
+  /// Syncs what was appended before the call; under sync_mutex_.
+  Status SyncAppended();
   /// Encodes a closed generation into `unlogged_`, if it holds anything or may be empty.
   void Encode(std::unique_ptr<Generation> generation, bool allow_empty);
   /// Appends `unlogged_`; keeps it and turns read-only when that fails.
   Status AppendUnlogged();
-  void BecomeReadOnly(const Error& error, const char* until);
+  /// `why`: of the flags below, the one that says so.
+  void BecomeReadOnly(std::atomic<bool>& why, const Error& error, const char* until);
+  void EndReadOnly(std::atomic<bool>& why);
 
   struct Unlogged {
     BatchHeader header;
@@ -99,14 +125,19 @@ class Journal {
   std::atomic<AppendFsync> appendfsync_;
   Sink sink_;
   std::shared_ptr<spdlog::logger> log_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // taken before sync_mutex_
   std::optional<Unlogged> unlogged_;
   std::vector<Item> items_;  // scratch
   std::atomic<uint64_t> logged_writes_{0};
   std::atomic<uint64_t> upto_;
+  std::mutex sync_mutex_;  // one sync at a time
+  // Change under sync_mutex_, behind the two above.
+  std::atomic<uint64_t> synced_writes_{0};
+  std::atomic<uint64_t> synced_upto_;
   std::atomic<uint64_t> appended_bytes_{0};
-  std::atomic<bool> read_only_{false};
-  std::atomic<bool> in_doubt_{false};  // an AppendOnce's outcome is unknown
+  std::atomic<bool> append_failed_{false};
+  std::atomic<bool> sync_failed_{false};  // with kAlways
+  std::atomic<bool> in_doubt_{false};     // an AppendOnce's outcome is unknown
   std::atomic<bool> unsynced_{false};
 };
 

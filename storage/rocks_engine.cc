@@ -111,11 +111,13 @@ Status RocksEngine::SyncLog() {
   if (in_memory()) return {};
   if (log_failures_.load() != failures_left_.load()) return LeaveFailedLog();
   const auto status = db_->SyncWAL();
-  if (!status.ok()) return ErrorOf(status, "sync the log");
+  // What a failed sync has not written it never writes: the next one must not trust the file.
+  if (!status.ok()) return LogFailed(status, "sync the log");
   return {};
 }
 
-/// RocksDB asserts that nobody syncs a file whose last write failed before it was ever synced. Once
+/// RocksDB asserts that nobody syncs a file whose last write failed before it was ever synced, and
+/// a file whose sync has failed may be told to be synced without what was to be written then. Once
 /// RocksDB writes again, what that file held is put into tables, and the file is needed no more.
 Status RocksEngine::LeaveFailedLog() {
   const uint64_t failures = log_failures_.load();

@@ -291,6 +291,7 @@ Result<Store::Between> Store::RaiseIncarnation(std::string_view reason, uint64_t
   const Origin between{id_, NextIncarnation(std::max(incarnation_, above))};
   const Origin next{id_, between.incarnation + 1};
   incarnation_ = next.incarnation;
+  last_loss_ = next.incarnation;
   if (Status status = WriteIdentity(false); !status) return status.error();
   const Result<Journal::Started> started = journal_->StartStream(next, stamps);
   if (!started) return started.error();

@@ -4,6 +4,7 @@
 /// the simulator: by the scheduler).
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -119,10 +120,15 @@ class Store {
     Stamp before;   ///< ...and at or below this none of the new one's.
   };
   /// Starts a new incarnation, e.g. because a peer holds more of this origin than the node does.
-  /// Leaves `stamps` free between the two, and rises beyond `above`. Errors: the journal's; the
-  /// incarnation may have risen all the same.
+  /// Leaves `stamps` free between the two, and rises beyond `above`. Counts as a loss (last_loss).
+  /// Errors: the journal's; the incarnation may have risen all the same.
   Result<Between> RaiseIncarnation(std::string_view reason, uint64_t stamps = 0,
                                    uint64_t above = 0);
+  /// The incarnation that began when this node last lost, or may have lost, what it had told others
+  /// that it holds. Not later than the present one: where each batch of others was synced before it
+  /// was acknowledged, a power loss takes at most what is the node's own and was told to nobody but
+  /// by the batch itself.
+  uint64_t last_loss() const { return last_loss_.load(std::memory_order_acquire); }
   /// Changes when the log is synced, from the next append on. Errors: kIo (a weaker setting is then
   /// not in force; a stronger one is, but a restart may not know it).
   Status SetAppendFsync(AppendFsync appendfsync);
@@ -152,6 +158,12 @@ class Store {
     std::string boot;
     bool clean = false;
     bool synced_always = false;
+    uint64_t last_loss = 0;
+  };
+  /// Why the incarnation rises; empty: it does not.
+  struct Reason {
+    std::string text;
+    bool loss = true;  ///< Of what others were told.
   };
 
   Store(const StoreOptions& options, std::unique_ptr<Engine> engine, TimeSource& time,
@@ -160,7 +172,7 @@ class Store {
   Status Recover();
   Result<std::optional<Identity>> ReadIdentity();
   Status WriteIdentity(bool clean);
-  Result<std::string> ReasonForNewIncarnation(const std::optional<Identity>& identity);
+  Result<Reason> ReasonForNewIncarnation(const std::optional<Identity>& identity);
   uint64_t NextIncarnation(uint64_t last);
   Status ReadState();
   /// Replays walks, each after the streams that were held before it, then the rest of the streams.
@@ -192,6 +204,7 @@ class Store {
   std::unique_ptr<Keyspace> keyspace_;
   std::unique_ptr<Journal> journal_;
   uint64_t incarnation_ = 0;
+  std::atomic<uint64_t> last_loss_{0};
   Stamp recovered_upto_;  // of the own stream
 
   std::mutex apply_mutex_;           // one batch or walk at a time

@@ -21,7 +21,7 @@ Result<std::optional<Store::Identity>> Store::ReadIdentity() {
   if (!*record) return std::optional<Identity>();
   Identity identity;
   std::istringstream lines(**record);
-  std::string incarnation, clean, synced;
+  std::string incarnation, clean, synced, last_loss;
   std::getline(lines, identity.name);
   std::getline(lines, incarnation);
   std::getline(lines, identity.folder);
@@ -35,6 +35,8 @@ Result<std::optional<Store::Identity>> Store::ReadIdentity() {
   identity.incarnation = static_cast<uint64_t>(*number);
   identity.clean = clean == "clean";
   identity.synced_always = synced == "always";
+  std::getline(lines, last_loss);  // not there: an earlier version wrote it
+  identity.last_loss = static_cast<uint64_t>(Number::ParseInt(last_loss).value_or(*number));
   return std::optional<Identity>(identity);
 }
 
@@ -43,11 +45,12 @@ Status Store::WriteIdentity(bool clean) {
   return engine_->PutMeta(
       kIdentityRecord, options_.name + '\n' + std::to_string(incarnation_) + '\n' +
                            options_.folder_identity + '\n' + options_.boot_id + '\n' +
-                           (clean ? "clean" : "open") + '\n' + (always ? "always" : "lazy") + '\n');
+                           (clean ? "clean" : "open") + '\n' + (always ? "always" : "lazy") + '\n' +
+                           std::to_string(last_loss()) + '\n');
 }
 
-Result<std::string> Store::ReasonForNewIncarnation(const std::optional<Identity>& identity) {
-  if (!identity) return std::string("the folder is new");
+Result<Store::Reason> Store::ReasonForNewIncarnation(const std::optional<Identity>& identity) {
+  if (!identity) return Reason{"the folder is new"};
   if (identity->name != options_.name) {
     return Error{Code::kRefused, "the data folder belongs to node \"" + identity->name +
                                      "\", this node is \"" + options_.name +
@@ -56,15 +59,16 @@ Result<std::string> Store::ReasonForNewIncarnation(const std::optional<Identity>
   Result<std::optional<std::string>> restored = engine_->GetMeta(kRestoredRecord);
   if (!restored) return restored.error();
   if (options_.restored || (*restored && **restored == "yes")) {
-    return std::string("the folder was restored from a backup");
+    return Reason{"the folder was restored from a backup"};
   }
-  if (options_.ephemeral) return std::string("the node is ephemeral");
-  if (identity->folder != options_.folder_identity) return std::string("the folder was copied");
-  if (!engine_->damage().empty()) return std::string("the log had a damaged tail");
-  if (!identity->clean && identity->boot != options_.boot_id && !identity->synced_always) {
-    return std::string("the host went down with unsynced log");
+  if (options_.ephemeral) return Reason{"the node is ephemeral"};
+  if (identity->folder != options_.folder_identity) return Reason{"the folder was copied"};
+  if (!engine_->damage().empty()) return Reason{"the log had a damaged tail"};
+  if (!identity->clean && identity->boot != options_.boot_id) {
+    // With `always` too, peers may hold own batches that were not synced yet (journal.h).
+    return Reason{"the host went down with unsynced log", /*loss=*/!identity->synced_always};
   }
-  return std::string();
+  return Reason{};
 }
 
 uint64_t Store::NextIncarnation(uint64_t last) {
@@ -81,7 +85,7 @@ Status Store::Recover() {
         "hint=\"missing writes come back from peers\"",
         options_.name, damage.file, damage.position, damage.dropped, damage.reason);
   }
-  Result<std::string> reason = ReasonForNewIncarnation(*identity);
+  Result<Reason> reason = ReasonForNewIncarnation(*identity);
   if (!reason) return reason.error();
   if (Status status = ReadState(); !status) return status;
   keyspace_->EndRestore();
@@ -89,7 +93,14 @@ Status Store::Recover() {
   if (Status status = ReplayLog(); !status) return status;
 
   incarnation_ = *identity ? (*identity)->incarnation : 0;
-  if (!reason->empty()) incarnation_ = NextIncarnation(incarnation_);
+  last_loss_ = *identity ? (*identity)->last_loss : 0;
+  const bool rises = !reason->text.empty();
+  if (rises) incarnation_ = NextIncarnation(incarnation_);
+  if (rises && reason->loss) last_loss_ = incarnation_;
+  // What a killed process had appended and not synced counts as held from now on.
+  if (options_.appendfsync == AppendFsync::kAlways) {
+    if (Status status = engine_->SyncLog(); !status) return status;
+  }
   if (Status status = WriteIdentity(false); !status) return status;
   if (Status status = engine_->PutMeta(kRestoredRecord, "no"); !status) return status;
   const Origin origin{id_, incarnation_};
@@ -99,9 +110,9 @@ Status Store::Recover() {
   journal_ =
       std::make_unique<Journal>(*keyspace_, *engine_, options_.appendfsync, recovered_upto_, log_);
   last_sync_ = clock_.time().Monotonic();
-  if (!reason->empty() && *identity) {
+  if (rises && *identity) {
     log_->warn("event=incarnation_raised node={} incarnation={} reason=\"{}\"", options_.name,
-               incarnation_, *reason);
+               incarnation_, reason->text);
   }
   return {};
 }

@@ -55,11 +55,22 @@ void OrderExecutor::AddPending(RunningPtr order) {
   pending_.push_back(std::move(order));
 }
 
-void OrderExecutor::AwaitMajority() {
+void OrderExecutor::AskMajority() {
+  Journal& journal = runtime_.store().journal();
   // Where the log does not take it, it stays undecided until it does, or the lease ends.
-  if (claims_.waits() && runtime_.store().journal().Commit().ok()) {
-    if (const auto wanted = claims_.TakeWanted()) {
-      majority_rounds_.fetch_add(1, std::memory_order_relaxed);
+  if (!claims_.waits() || !journal.Log().ok()) return;
+  const auto wanted = claims_.TakeWanted();
+  if (!wanted) return;
+  majority_rounds_.fetch_add(1, std::memory_order_relaxed);
+  runtime_.AwaitMajority(claims_.lease().epoch, *wanted);
+  if (journal.held() < *wanted) unsynced_ = wanted;
+}
+
+void OrderExecutor::AwaitMajority() {
+  AskMajority();
+  if (const auto wanted = std::exchange(unsynced_, std::nullopt)) {
+    // The members' disks sync it meanwhile; they may then have waited for this node alone.
+    if (runtime_.store().journal().Commit().ok()) {
       runtime_.AwaitMajority(claims_.lease().epoch, *wanted);
     }
   }

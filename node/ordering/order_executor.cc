@@ -361,7 +361,11 @@ void OrderExecutor::HandBack() {
   if (done_.empty()) return;
   const bool logged =
       std::all_of(done_.begin(), done_.end(), [](const Done& done) { return done.logged; });
-  const Status committed = logged ? Status() : runtime_.store().journal().Commit();
+  Status committed;
+  if (!logged) {
+    AskMajority();  // before this waits for the disk
+    committed = runtime_.store().journal().Commit();
+  }
   Deliver(std::exchange(done_, {}), committed);
 }
 

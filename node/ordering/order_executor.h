@@ -227,7 +227,10 @@ class OrderExecutor final : private OrderRunner {
   /// How long an order waits for a majority to hold what it wrote, and how long it may be held back
   /// while nothing is decided: less than its client waits for the leaseholder.
   static constexpr std::chrono::seconds kMajorityWait{4};
-  /// Asks for a majority: the time of those who wait for it begins.
+  /// Has the members take what was written, and asks for a majority of them.
+  void AskMajority();
+  /// The same, and waits for the own disk where it has to sync: the time of those who wait for a
+  /// majority begins.
   void AwaitMajority();
   void Watch(Running& order, Arguments words, CommandContext& context);
   void Block(RunningPtr order, BlockRequest request);
@@ -266,6 +269,7 @@ class OrderExecutor final : private OrderRunner {
   bool decided_ = false;                   // they have risen in this round
   std::chrono::nanoseconds decided_at_{};  // the end of the round in which they last did
   std::vector<Done> done_;                 // of this round
+  std::optional<Stamp> unsynced_;          // asked for in this round, and not held here yet
   LeaseWatch::Subscription subscription_ = 0;
   LeaseWatch::Subscription majority_subscription_ = 0;
 

@@ -132,6 +132,98 @@ TEST_F(LeasingTest, AHolderThatIsTakenForDeadIsNotKnownThoughItsLinkStands) {
   EXPECT_TRUE(cluster_.RunUntil([&] { return AllKnow(); }, 5s));
 }
 
+/// Voters whose disks sync what they are given (`appendfsync always`), when the test says so.
+class SyncedLeasing : public LeasingTest {
+ protected:
+  void SetUp() override {
+    LeasingTest::SetUp();
+    for (TestNode* node : nodes_) ASSERT_TRUE(node->store().SetAppendFsync(AppendFsync::kAlways));
+  }
+
+  /// A batch that is on its way to the others while the own disk has not synced it; its end.
+  static Stamp Log(TestNode& node, const std::string& key) {
+    node.Run([&](Replicator&, Instant, Effects&) {
+      const KeyRef ref = node.store().keyspace().Ref(0, key);
+      node.store().keyspace().Lock(ref).SetString(ref, "v");
+      EXPECT_TRUE(node.store().journal().Log());
+    });
+    return node.store().journal().upto();
+  }
+  /// The machine loses its power, and comes back.
+  static void LosePower(TestNode& node) {
+    node.disk().Crash(CrashKind::kPowerLoss);
+    node.Kill();
+    node.store_options().boot_id += "+";
+    node.Start();
+  }
+  bool Recovers(TestNode& node) { return node.replicator().lease(cluster_.now()).recovering; }
+};
+
+TEST_F(SyncedLeasing, TwoOthersDecideBeforeTheHoldersDiskIsDone_I4) {
+  TestNode& leader = *Leader();
+  const Stamp upto = Log(leader, "k");
+  Await(leader, upto);
+  cluster_.Run(10ms);
+  EXPECT_GE(leader.majority().upto, upto);
+  EXPECT_LT(leader.store().journal().held(), upto);
+}
+
+TEST_F(SyncedLeasing, TheHolderCountsItselfOnlyWhenItsOwnDiskIsDone_I4) {
+  TestNode& leader = *Leader();
+  TestNode& other = Other();
+  for (TestNode* node : nodes_) {
+    if (node != &leader && node != &other) {
+      cluster_.Cut(leader, *node);
+      cluster_.Cut(other, *node);
+    }
+  }
+  const Stamp upto = Log(leader, "k");
+  Await(leader, upto);
+  cluster_.Run(500ms);
+  ASSERT_EQ(other.Get("k"), "v");
+  EXPECT_LT(leader.majority().upto, upto);
+  ASSERT_TRUE(leader.store().journal().Commit());
+  cluster_.Run(500ms);
+  EXPECT_GE(leader.majority().upto, upto);
+}
+
+TEST_F(SyncedLeasing, NobodyIsToldThatAnUnsyncedBatchIsHeldByItsWriter) {
+  TestNode& leader = *Leader();
+  TestNode& other = Other();
+  VersionVector written;
+  written.Set(other.store().origin(), Log(other, "k"));
+  cluster_.Run(3s);
+  ASSERT_EQ(leader.Get("k"), "v");
+  EXPECT_EQ(leader.replicator().HoldersOf(written), 2) << "both to whom it was sent";
+  ASSERT_TRUE(other.store().journal().Commit());
+  cluster_.Run(3s);
+  EXPECT_EQ(leader.replicator().HoldersOf(written), 3);
+}
+
+TEST_F(SyncedLeasing, AVoterWithoutPowerHasLostNothingThatItSaid) {
+  TestNode& other = Other();
+  const Origin before = other.store().origin();
+  const uint64_t promised = other.replicator().lease(cluster_.now()).promised;
+  LosePower(other);
+  EXPECT_GT(other.store().origin(), before);
+  EXPECT_TRUE(cluster_.RunUntil([&] { return !other.lease().holder.empty(); }));
+  EXPECT_FALSE(Recovers(other));
+  EXPECT_GE(other.replicator().lease(cluster_.now()).promised, promised);
+}
+
+TEST_F(SyncedLeasing, AVoterWithoutPowerRecoversWhereItDidNotSync) {
+  TestNode& other = Other();
+  ASSERT_TRUE(other.store().SetAppendFsync(AppendFsync::kEverySecond));
+  for (TestNode* node : nodes_) {
+    if (node != &other) cluster_.Cut(other, *node);
+  }
+  LosePower(other);
+  cluster_.Run(1s);
+  EXPECT_TRUE(Recovers(other));
+  cluster_.Heal();
+  EXPECT_TRUE(cluster_.RunUntil([&] { return !Recovers(other); }));
+}
+
 TEST(EpochRecords, OnlyTheLastOnesAreKept) {
   TestCluster cluster;
   TestNode& node = cluster.Add("a");

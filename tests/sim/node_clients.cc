@@ -4,6 +4,12 @@
 #include "tests/sim/node.h"
 
 namespace starling::sim {
+namespace {
+
+/// How long a disk takes to sync.
+constexpr Duration kSyncTime = std::chrono::milliseconds(3);
+
+}  // namespace
 
 OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
                            Duration commit_within, std::function<void()> acknowledged) {
@@ -13,7 +19,9 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
                              ? Duration::zero()
                              : random_.Between(Duration::zero(), commit_within);
   const bool majority = random_.Chance(300);
-  auto commit = [this, id, majority, acknowledged = std::move(acknowledged)](Effects& effects) {
+  const auto logged = std::make_shared<OrderPosition>();
+  auto commit = [this, id, majority, logged,
+                 acknowledged = std::move(acknowledged)](Effects& effects) {
     const uint64_t writes = store_->keyspace().writes();
     const Status status = store_->journal().Commit();
     if (disk_->crashed()) return;
@@ -22,7 +30,10 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
       return;
     }
     logged_writes_ = writes;
-    ledger_.Acknowledge(id, store_->origin(), store_->journal().upto());
+    if (logged->upto.none()) *logged = {store_->origin(), store_->journal().upto()};
+    // The stream that it was written to has ended since: where it stands there is not known here.
+    if (logged->upto.none()) return;
+    ledger_.Acknowledge(id, logged->origin, logged->upto);
     if (const uint64_t epoch = majority ? replicator_->LeadsEpoch(now()) : 0) {
       replicator_->AwaitMajority(epoch, store_->journal().upto(), now(), effects);
     }
@@ -30,8 +41,15 @@ OperationId SimNode::Write(const std::function<void(Store&, OperationId)>& work,
   };
   if (delay.count() == 0) {
     Run(std::move(commit));
-  } else {
+  } else if (setup_.appendfsync != AppendFsync::kAlways) {
     LaterOnKeyspace(delay, std::move(commit));
+  } else {
+    // The batch is on its way while the disk syncs it.
+    LaterOnKeyspace(delay, [this, logged](Effects&) {
+      if (!store_->journal().Log()) return;  // the commit says why
+      *logged = {store_->origin(), store_->journal().upto()};
+    });
+    LaterOnKeyspace(delay + random_.Between(Duration::zero(), kSyncTime), std::move(commit));
   }
   return id;
 }

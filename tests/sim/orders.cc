@@ -166,6 +166,7 @@ Instant Orders::NextTimer() const {
   if (!pending_.empty()) next = std::min(next, pending_.front().asked + kMajorityWait);
   if (!waiting_.empty()) next = std::min(next, waiting_.front().began + kTakeWait);
   if (!ended_.empty()) next = std::min(next, hand_back_);
+  next = std::min(next, asks_at_);
   return next;
 }
 
@@ -293,14 +294,31 @@ void Orders::Settle(Instant now, Effects& effects) {
   });
   ServeWaiting(now);
   if (epoch != 0 && epoch == claims_.lease().epoch) claims_.EndLapsed(now);
+  // With `always`, batches go out before they are synced, replies after that.
+  if (!ended_.empty() && Syncs()) (void)store_.journal().Log();  // HandBack says where it fails
   if (now >= hand_back_) HandBack(now, effects);
   // The verdicts.
   if (std::exchange(decided_, false)) (void)commit_();
-  if (claims_.waits() && commit_()) {
+  AskMajority(now, effects);
+}
+
+void Orders::AskMajority(Instant now, Effects& effects) {
+  const bool syncs = Syncs();
+  if (claims_.waits() && (syncs ? store_.journal().Log().ok() : commit_())) {
     if (const auto wanted = claims_.TakeWanted()) {
-      replicator_.AwaitMajority(claims_.lease().epoch, *wanted, now, effects);
+      wanted_ = {claims_.lease().epoch, *wanted};
+      // The disk syncs what is on its way to the members meanwhile.
+      if (!syncs) asks_at_ = now;
+      if (asks_at_ == Instant::max()) asks_at_ = now + DiskDelay();
     }
   }
+  if (now < asks_at_) return;
+  if (syncs && !commit_()) {
+    asks_at_ = now + DiskDelay();
+    return;
+  }
+  asks_at_ = Instant::max();
+  replicator_.AwaitMajority(wanted_.epoch, wanted_.upto, now, effects);
 }
 
 void Orders::OnLease(const LeaseView& lease, Instant now) {

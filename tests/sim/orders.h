@@ -132,6 +132,10 @@ class Orders {
   void OnLease(const LeaseView& lease, Instant now);
   void GiveBack(uint64_t epoch);
   void HandBack(Instant now, Effects& effects);
+  /// Whether batches are on their way while the own disk still syncs them.
+  bool Syncs() const { return store_.journal().appendfsync() == AppendFsync::kAlways; }
+  /// Waits for a majority as soon as the own disk has what it is to hold.
+  void AskMajority(Instant now, Effects& effects);
   void EndOwn(uint64_t id, Outcome outcome, const std::string& reply);
   bool InDoubt(uint64_t id) const;
   /// Of this node's own client: one that waits and came back goes to whoever leads now, if there is
@@ -150,6 +154,12 @@ class Orders {
   std::vector<std::pair<Running, OrderOutcome>> ended_;
   Instant now_{};        // of the input under way
   Instant hand_back_{};  // when their replies go out
+  struct Wanted {
+    uint64_t epoch = 0;
+    Stamp upto;
+  };
+  Wanted wanted_;                     // of a majority...
+  Instant asks_at_ = Instant::max();  // ...as soon as the disk is done, then
   std::map<uint64_t, Own> own_;
   uint64_t last_own_ = 0;
   uint64_t decisions_ = 0;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "tests/storage/one_store.h"
@@ -185,6 +186,167 @@ TEST(Journal, SyncedAlwaysSurvivesPowerLoss) {  // I10
     ASSERT_TRUE(node.Open());
     ASSERT_EQ(node.Get("c"), std::to_string(i + 1));
   }
+}
+
+/// A disk whose syncs the test looks into, and fails.
+class WatchedSync final : public Engine {
+ public:
+  explicit WatchedSync(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
+                   bool sync) override {
+    return engine_->AppendLog(records, meta, sync);
+  }
+  Status SyncLog() override {
+    if (in_sync) in_sync();
+    if (fails) return Error{Code::kUnknownOutcome, "the disk does not sync"};
+    return engine_->SyncLog();
+  }
+  Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override {
+    return engine_->ReadLog(origin, after, visit);
+  }
+  Result<std::vector<Origin>> LogOrigins() override { return engine_->LogOrigins(); }
+  Status DropLog(const Origin& origin, Stamp upto) override {
+    return engine_->DropLog(origin, upto);
+  }
+  uint64_t LogBytes() override { return engine_->LogBytes(); }
+  Status WriteState(const std::vector<StateWrite>& writes) override {
+    return engine_->WriteState(writes);
+  }
+  Status FlushState() override { return engine_->FlushState(); }
+  Status ReadState(const StateVisitor& visit) override { return engine_->ReadState(visit); }
+  Status PutMeta(std::string_view name, std::string_view value) override {
+    return engine_->PutMeta(name, value);
+  }
+  Result<std::optional<std::string>> GetMeta(std::string_view name) override {
+    return engine_->GetMeta(name);
+  }
+  const std::vector<Damage>& damage() const override { return engine_->damage(); }
+  Status Backup(const std::string& folder) override { return engine_->Backup(folder); }
+
+  std::function<void()> in_sync;
+  bool fails = false;
+
+ private:
+  std::unique_ptr<Engine> engine_;
+};
+
+class SyncingJournal : public testing::Test {
+ protected:
+  SyncingJournal() {
+    node_.options.appendfsync = AppendFsync::kAlways;
+    auto engine = std::make_unique<WatchedSync>(*node_.disk->Open());
+    engine_ = engine.get();
+    EXPECT_TRUE(node_.Open(std::move(engine)));
+    journal().SetSink(
+        [this](const BatchHeader& header, const SharedBytes&) { handed_.push_back(header.upto); });
+  }
+  Journal& journal() { return node_.store->journal(); }
+  OneStore node_;
+  WatchedSync* engine_ = nullptr;
+  std::vector<Stamp> handed_;
+};
+
+TEST_F(SyncingJournal, HandsABatchOnWhileTheDiskSyncsIt) {
+  const Stamp before = journal().held();
+  size_t handed = 0;
+  engine_->in_sync = [&] {
+    handed = handed_.size();
+    // This node is not yet one of its holders.
+    EXPECT_EQ(journal().held(), before);
+    EXPECT_GT(journal().upto(), before);
+  };
+  node_.Set("k", "v");
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_EQ(handed, 1u);
+  EXPECT_EQ(journal().held(), journal().upto());
+}
+
+TEST_F(SyncingJournal, AppendsTheNextBatchWhileTheDiskSyncsTheOneBefore) {
+  size_t syncs = 0;
+  engine_->in_sync = [&] {
+    if (++syncs > 1) return;
+    std::thread([&] {
+      node_.Set("k", "2");
+      EXPECT_TRUE(journal().Log());
+    }).join();
+    EXPECT_EQ(handed_.size(), 2u);
+  };
+  node_.Set("k", "1");
+  ASSERT_TRUE(journal().Commit());
+  // The first sync may have come before the second batch.
+  EXPECT_EQ(journal().held(), handed_.front());
+  EXPECT_EQ(journal().upto(), handed_.back());
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_EQ(syncs, 2u);
+  EXPECT_EQ(journal().held(), handed_.back());
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_EQ(syncs, 2u);
+}
+
+TEST_F(SyncingJournal, WhatOnlyThePeersHaveIsLostWithThePower) {
+  bool lost = false;
+  for (int i = 0; i < 20 && !lost; ++i) {
+    node_.Set("k", std::to_string(i));
+    ASSERT_TRUE(journal().Log());
+    const Origin origin = node_.store->origin();
+    node_.Kill(CrashKind::kPowerLoss);
+    node_.options.boot_id += "+";
+    ASSERT_TRUE(node_.Open());
+    lost = node_.store->vector().Get(origin) < handed_.back();
+    EXPECT_GT(node_.store->origin(), origin);
+    journal().SetSink(
+        [this](const BatchHeader& header, const SharedBytes&) { handed_.push_back(header.upto); });
+  }
+  EXPECT_TRUE(lost);
+}
+
+TEST_F(SyncingJournal, AnEmptyBatchIsHeldToo) {
+  ASSERT_TRUE(journal().CommitEmpty());
+  EXPECT_FALSE(journal().upto().none());
+  EXPECT_EQ(journal().held(), journal().upto());
+}
+
+TEST_F(SyncingJournal, AFailedSyncIsTriedAgainUntilItSucceeds) {  // I13
+  engine_->fails = true;
+  node_.Increment("c");
+  const Status first = journal().Commit();
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, Code::kUnknownOutcome);
+  EXPECT_TRUE(journal().read_only());
+  EXPECT_TRUE(journal().held().none());
+  const Status second = journal().Commit();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kReadOnly);
+  engine_->fails = false;
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_FALSE(journal().read_only());
+  EXPECT_EQ(journal().held(), journal().upto());
+  EXPECT_EQ(handed_.size(), 1u);
+}
+
+TEST_F(SyncingJournal, ANewStreamIsHeldFromItsOwnBeginning) {
+  node_.Set("k", "1");
+  ASSERT_TRUE(journal().Commit());
+  ASSERT_TRUE(node_.store->RaiseIncarnation("test"));
+  EXPECT_TRUE(journal().held().none());
+  node_.Set("k", "2");
+  ASSERT_TRUE(journal().Log());
+  EXPECT_TRUE(journal().held().none());
+  ASSERT_TRUE(journal().Commit());
+  EXPECT_EQ(journal().held(), journal().upto());
+}
+
+// What a killed process had appended and not synced counts as held after its restart.
+TEST_F(SyncingJournal, WhatARestartFindsIsSynced) {
+  node_.Set("k", "v");
+  ASSERT_TRUE(journal().Log());
+  ASSERT_TRUE(node_.Open());
+  EXPECT_FALSE(journal().held().none());
+  node_.Kill(CrashKind::kPowerLoss);
+  node_.options.boot_id = "boot 2";
+  ASSERT_TRUE(node_.Open());
+  EXPECT_EQ(node_.Get("k"), "v");
 }
 
 TEST(Journal, SyncMakesDurableWhatWasAppendedBefore) {

@@ -47,12 +47,43 @@ TEST_F(Incarnation, RisesWhenTheHostWentDownWithUnsyncedLog) {
   EXPECT_FALSE(Rises());
 }
 
-TEST_F(Incarnation, StaysWhenTheHostWentDownAndAllWasSynced) {
+// Peers may hold what was on its way while the own disk had not synced it yet.
+TEST_F(Incarnation, RisesWhenTheHostWentDownAndNothingAcknowledgedWasLost) {
   ASSERT_TRUE(node_.store->Close());
   node_.options.appendfsync = AppendFsync::kAlways;
   EXPECT_FALSE(Rises());
+  const uint64_t last_loss = node_.store->last_loss();
   node_.options.boot_id = "boot 2";
+  EXPECT_TRUE(Rises());
+  EXPECT_EQ(node_.store->last_loss(), last_loss);
   EXPECT_FALSE(Rises());
+  EXPECT_EQ(node_.store->last_loss(), last_loss);
+}
+
+TEST_F(Incarnation, TellsWhichOneBeganWithALoss) {
+  const auto last_loss = [this] { return node_.store->last_loss(); };
+  EXPECT_EQ(last_loss(), first_.incarnation);
+  EXPECT_FALSE(Rises());
+  EXPECT_EQ(last_loss(), first_.incarnation);
+  node_.options.boot_id = "boot 2";  // without `always`
+  EXPECT_TRUE(Rises());
+  EXPECT_EQ(last_loss(), first_.incarnation);
+  node_.options.appendfsync = AppendFsync::kAlways;
+  EXPECT_FALSE(Rises());
+  node_.options.folder_identity = "folder 2";
+  EXPECT_TRUE(Rises());
+  EXPECT_EQ(last_loss(), first_.incarnation);
+  ASSERT_TRUE(node_.store->RaiseIncarnation("a peer holds more of it"));
+  EXPECT_EQ(last_loss(), node_.store->origin().incarnation);
+}
+
+// A record of an earlier version says nothing of losses.
+TEST_F(Incarnation, OneOfAnEarlierVersionBeganWithALoss) {
+  const std::string record = *node_.store->engine().GetMeta("identity").value();
+  const size_t last = record.rfind('\n', record.size() - 2);
+  ASSERT_TRUE(node_.store->engine().PutMeta("identity", record.substr(0, last + 1)));
+  EXPECT_FALSE(Rises());
+  EXPECT_EQ(node_.store->last_loss(), first_.incarnation);
 }
 
 TEST_F(Incarnation, RisesWhenSyncingWasWeakenedBeforeTheHostWentDown) {
@@ -62,16 +93,19 @@ TEST_F(Incarnation, RisesWhenSyncingWasWeakenedBeforeTheHostWentDown) {
   ASSERT_TRUE(node_.store->SetAppendFsync(AppendFsync::kEverySecond));
   node_.options.boot_id = "boot 2";
   EXPECT_TRUE(Rises());
+  EXPECT_EQ(node_.store->last_loss(), first_.incarnation);
 }
 
-TEST_F(Incarnation, StaysWhenSyncingWasStrengthenedBeforeTheHostWentDown) {
+TEST_F(Incarnation, LosesNothingWhenSyncingWasStrengthenedBeforeTheHostWentDown) {
+  const uint64_t last_loss = node_.store->last_loss();
   ASSERT_TRUE(node_.store->SetAppendFsync(AppendFsync::kAlways));
   node_.Set("k", "v");
   ASSERT_TRUE(node_.store->journal().Commit());
   node_.Kill(CrashKind::kPowerLoss);
   node_.options.boot_id = "boot 2";
   node_.options.appendfsync = AppendFsync::kAlways;
-  EXPECT_FALSE(Rises());
+  EXPECT_TRUE(Rises());
+  EXPECT_EQ(node_.store->last_loss(), last_loss);
 }
 
 TEST_F(Incarnation, RisesInACopiedFolder) {
