@@ -65,6 +65,8 @@ std::string Records::EncodeVerdict(Verdict verdict, const Record& record) {
   AppendNumber(value, record.origin.node.value);
   AppendNumber(value, record.origin.incarnation);
   AppendNumber(value, record.stamp.value);
+  // Who takes a whole state has the verdict alone, and may be asked again.
+  if (verdict == Verdict::kCommit && !record.note.empty()) record.note.AppendTo(value);
   return value;
 }
 
@@ -74,10 +76,17 @@ const char* Records::Parse(std::string_view bytes, const Origin& origin, Stamp s
   const char tag = bytes.front();
   bytes.remove_prefix(1);
   if (tag == kCommitTag || tag == kVoidTag) {
-    if (bytes.size() != 3 * kNumberBytes) return "a verdict of another length";
+    constexpr size_t kNumbers = 3 * kNumberBytes;
+    if (bytes.size() < kNumbers) return "a verdict of another length";
     out.verdict = tag == kCommitTag ? Verdict::kCommit : Verdict::kVoid;
     out.origin = {NodeId{NumberAt(bytes, 0)}, NumberAt(bytes, 1)};
     out.stamp = Stamp{NumberAt(bytes, 2)};
+    bytes.remove_prefix(kNumbers);
+    if (!bytes.empty()) {
+      std::optional<RecordNote> note = RecordNote::TakeFrom(bytes);
+      if (!note || !bytes.empty() || tag == kVoidTag) return "a verdict with what is no note";
+      out.note = *std::move(note);
+    }
     return out.stamp.none() || out.stamp >= stamp ? "a verdict not after its record" : nullptr;
   }
   if (tag != kRecordTag && tag != kNotedRecordTag) return "neither a record nor a verdict";
@@ -162,6 +171,7 @@ void Records::NoteVerdict(const RecordId& id, const Content& value, const Origin
   Record& record = records_[id];
   if (record.known && record.verdict == Verdict::kNone) Reserve(id, record, -1);
   RecordNote note = std::exchange(record.note, {});
+  if (note.empty()) note = value.note;
   if (value.verdict == Verdict::kCommit && !note.empty()) answers_.Keep(std::move(note));
   record.verdict = value.verdict;
   record.origin = value.origin;

@@ -42,7 +42,9 @@ void WriteBesideAClaim(Three& three, const std::function<void(Access&, const Key
       },
       Duration::zero());
   three.Run(milliseconds(10));
-  if (!later.empty()) EXPECT_EQ(three.Answer(three.leader(), later), "1");
+  if (!later.empty()) {
+    EXPECT_EQ(three.Answer(three.leader(), later), "1");
+  }
   three.world().Heal();
   three.Run(seconds(8));
 }

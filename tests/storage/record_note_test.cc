@@ -88,6 +88,25 @@ TEST(RecordNote, IsFoundByEveryNodeWhereItsRecordCountsOrMay) {
   }
 }
 
+// Who takes a state, or starts again, may know the record by its verdict alone.
+TEST(RecordNote, ComesWithTheVerdict) {
+  OneNode leaseholder(1), joiner(2);
+  const RecordId id = Record(leaseholder.keyspace, kNote).id;
+  (void)leaseholder.Flush();
+  Decide(leaseholder.keyspace, id, true);
+  joiner.Take(leaseholder.Flush());
+  EXPECT_EQ(Found(joiner.keyspace), kNote.answer);
+
+  OneStore one;
+  ASSERT_TRUE(one.Open());
+  const RecordId decided = Record(one.store->keyspace(), kNote).id;
+  ASSERT_TRUE(one.store->journal().Commit());
+  Decide(one.store->keyspace(), decided, true);
+  ASSERT_TRUE(one.store->Checkpoint());
+  ASSERT_TRUE(one.Open());
+  EXPECT_EQ(Found(one.store->keyspace()), kNote.answer);
+}
+
 TEST(RecordNote, IsFoundAfterItsRecordWasRemoved) {
   OneNode node;
   const RecordId id = Record(node.keyspace, kNote).id;

@@ -117,6 +117,7 @@ class LeasedChecker final : public LeasedWatch {
   World& world_;
   uint64_t epoch_ = 0;  // the latest that has run something
   VersionVector held_;  // by its leaseholder when it began
+  Origin by_;           // that leaseholder
   std::map<std::string, std::shared_ptr<History>> histories_;
   std::map<uint64_t, std::shared_ptr<Run>> runs_;
 };

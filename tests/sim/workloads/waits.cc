@@ -1,5 +1,6 @@
 /// Clients that wait for something to take, through any node (BLPOP at level `majority`): what is
 /// put somewhere is taken once, by one of them, and nothing is lost, whoever leads (I3, I4, I13).
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -15,8 +16,9 @@ using Kind = KeyOperation::Kind;
 
 constexpr size_t kPlaces = 2;
 constexpr size_t kOperationsOfAPlace = 40;
-/// Each may have happened at any time, or never: with many of them everything fits.
-constexpr size_t kUnknownOfAPlace = 4;
+/// Each, answered so or still under way, may have happened at any time, or never: with many of them
+/// everything fits, and a search for an order takes long.
+constexpr size_t kUnknownOfAPlace = 8;
 constexpr uint64_t kStepsOfACheck = 300'000;
 
 /// What clients saw of one place, where one thing at a time may be.
@@ -24,8 +26,13 @@ struct Place {
   std::string key;
   std::deque<KeyOperation> operations;  // stable addresses: those under way are filled in later
   uint64_t losses = 0;                  // of the cluster, when it began
-  size_t unknown = 0;
   size_t waiting = 0;
+
+  size_t unknown() const {
+    return static_cast<size_t>(std::count_if(
+        operations.begin(), operations.end(),
+        [](const KeyOperation& one) { return one.unknown && one.kind != Kind::kGet; }));
+  }
 };
 
 class Waits final : public Workload {
@@ -39,7 +46,7 @@ class Waits final : public Workload {
     if (node == nullptr) return;
     std::shared_ptr<Place>& place = places_[random_.Below(kPlaces)];
     const bool over = place != nullptr && (place->operations.size() >= kOperationsOfAPlace ||
-                                           place->unknown >= kUnknownOfAPlace ||
+                                           place->unknown() >= kUnknownOfAPlace ||
                                            place->losses != world.lease().losses());
     if (over) CheckPlace(world, *place);
     if (over || place == nullptr) {
@@ -79,7 +86,7 @@ class Waits final : public Workload {
     operation.argument = "v" + std::to_string(++numbers_);
     node.Ask("claim " + place->key + " " + operation.argument + " 0",
              [&world, place, &operation](Outcome outcome, const std::string& reply) {
-               if (outcome == Outcome::kUnknown) return void(++place->unknown);
+               if (outcome == Outcome::kUnknown) return;
                if (outcome == Outcome::kRefused) return Nothing(operation);
                operation.unknown = false;
                operation.returned = world.now().count();
@@ -93,7 +100,7 @@ class Waits final : public Workload {
     node.Ask("take " + place->key + " taker" + std::to_string(++numbers_),
              [&world, place, &operation](Outcome outcome, const std::string& reply) {
                --place->waiting;
-               if (outcome == Outcome::kUnknown) return void(++place->unknown);
+               if (outcome == Outcome::kUnknown) return;
                if (outcome == Outcome::kRefused || reply == "nil") return Nothing(operation);
                operation.kind = Kind::kDeleteIfEqual;
                operation.argument = reply;
@@ -118,6 +125,8 @@ class Waits final : public Workload {
     for (const KeyOperation& one : found.longest) text += "\n  " + ToString(one);
     text += "\nand none of these can come next:";
     for (const KeyOperation& one : found.stuck) text += "\n  " + ToString(one);
+    text += "\nof all:";
+    for (const KeyOperation& one : operations) text += "\n  " + ToString(one);
     world.Fail("I3", text);
   }
 
