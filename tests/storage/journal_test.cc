@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/storage/one_store.h"
+#include "tests/storage/watched_engine.h"
 
 namespace starling {
 namespace {
@@ -188,54 +189,11 @@ TEST(Journal, SyncedAlwaysSurvivesPowerLoss) {  // I10
   }
 }
 
-/// A disk whose syncs the test looks into, and fails.
-class WatchedSync final : public Engine {
- public:
-  explicit WatchedSync(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
-
-  Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
-                   bool sync) override {
-    return engine_->AppendLog(records, meta, sync);
-  }
-  Status SyncLog() override {
-    if (in_sync) in_sync();
-    if (fails) return Error{Code::kUnknownOutcome, "the disk does not sync"};
-    return engine_->SyncLog();
-  }
-  Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override {
-    return engine_->ReadLog(origin, after, visit);
-  }
-  Result<std::vector<Origin>> LogOrigins() override { return engine_->LogOrigins(); }
-  Status DropLog(const Origin& origin, Stamp upto) override {
-    return engine_->DropLog(origin, upto);
-  }
-  uint64_t LogBytes() override { return engine_->LogBytes(); }
-  Status WriteState(const std::vector<StateWrite>& writes) override {
-    return engine_->WriteState(writes);
-  }
-  Status FlushState() override { return engine_->FlushState(); }
-  Status ReadState(const StateVisitor& visit) override { return engine_->ReadState(visit); }
-  Status PutMeta(std::string_view name, std::string_view value) override {
-    return engine_->PutMeta(name, value);
-  }
-  Result<std::optional<std::string>> GetMeta(std::string_view name) override {
-    return engine_->GetMeta(name);
-  }
-  const std::vector<Damage>& damage() const override { return engine_->damage(); }
-  Status Backup(const std::string& folder) override { return engine_->Backup(folder); }
-
-  std::function<void()> in_sync;
-  bool fails = false;
-
- private:
-  std::unique_ptr<Engine> engine_;
-};
-
 class SyncingJournal : public testing::Test {
  protected:
   SyncingJournal() {
     node_.options.appendfsync = AppendFsync::kAlways;
-    auto engine = std::make_unique<WatchedSync>(*node_.disk->Open());
+    auto engine = std::make_unique<WatchedEngine>(*node_.disk->Open());
     engine_ = engine.get();
     EXPECT_TRUE(node_.Open(std::move(engine)));
     journal().SetSink(
@@ -243,7 +201,7 @@ class SyncingJournal : public testing::Test {
   }
   Journal& journal() { return node_.store->journal(); }
   OneStore node_;
-  WatchedSync* engine_ = nullptr;
+  WatchedEngine* engine_ = nullptr;
   std::vector<Stamp> handed_;
 };
 

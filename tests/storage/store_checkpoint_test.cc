@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/storage/one_store.h"
+#include "tests/storage/watched_engine.h"
 #include "tests/support/temp_folder.h"
 
 namespace starling {
@@ -191,48 +192,10 @@ TEST(Checkpoint, StartsByItselfWhenTheLogHasGrown) {
   EXPECT_GT(node.store->last_checkpoint_millis(), 0);
 }
 
-/// Passes everything on, and calls `during` in every write of state.
-class InterruptedEngine final : public Engine {
- public:
-  explicit InterruptedEngine(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
-  Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
-                   bool sync) override {
-    return engine_->AppendLog(records, meta, sync);
-  }
-  Status SyncLog() override { return engine_->SyncLog(); }
-  Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override {
-    return engine_->ReadLog(origin, after, visit);
-  }
-  Result<std::vector<Origin>> LogOrigins() override { return engine_->LogOrigins(); }
-  Status DropLog(const Origin& origin, Stamp upto) override {
-    return engine_->DropLog(origin, upto);
-  }
-  uint64_t LogBytes() override { return engine_->LogBytes(); }
-  Status WriteState(const std::vector<StateWrite>& writes) override {
-    if (during) during();
-    return engine_->WriteState(writes);
-  }
-  Status FlushState() override { return engine_->FlushState(); }
-  Status ReadState(const StateVisitor& visit) override { return engine_->ReadState(visit); }
-  Status PutMeta(std::string_view name, std::string_view value) override {
-    return engine_->PutMeta(name, value);
-  }
-  Result<std::optional<std::string>> GetMeta(std::string_view name) override {
-    return engine_->GetMeta(name);
-  }
-  const std::vector<Damage>& damage() const override { return engine_->damage(); }
-  Status Backup(const std::string& folder) override { return engine_->Backup(folder); }
-
-  std::function<void()> during;
-
- private:
-  std::unique_ptr<Engine> engine_;
-};
-
 TEST(Checkpoint, WhatChangesWhileItWritesIsNeitherLostNorBroughtBack) {  // I8, I10
   OneStore node;
-  auto owned = std::make_unique<InterruptedEngine>(*node.disk->Open());
-  InterruptedEngine& engine = *owned;
+  auto owned = std::make_unique<WatchedEngine>(*node.disk->Open());
+  WatchedEngine& engine = *owned;
   ASSERT_TRUE(node.Open(std::move(owned)));
   const auto key = [](int i) { return "k" + std::to_string(i); };
   for (int i = 0; i < 200; ++i) {
@@ -246,7 +209,7 @@ TEST(Checkpoint, WhatChangesWhileItWritesIsNeitherLostNorBroughtBack) {  // I8, 
     node.Remove("s", key(i));
   }
   int interruptions = 0;
-  engine.during = [&] {
+  engine.in_write = [&] {
     std::thread([&] {
       node.store->Maintain(node.AllStable());  // would free what the checkpoint has still to write
       const int n = 100 + interruptions++ * 10;
