@@ -3,9 +3,10 @@
 ///
 /// A record is what one speculation wrote, whole, as an element of a hash in the cluster's own
 /// database: peers, disk, walks and recovery carry it like any element, and nobody applies it, its
-/// writer included. The leaseholder overwrites it with its verdict. A node that comes to know both,
-/// in whatever order and by whatever way, merges a committed record's items in the same locked
-/// step, with their own stamps and once; a void one's never.
+/// writer included. The leaseholder overwrites it with its verdict, which keeps the note of a
+/// committed one (record_note.h). A node that comes to know both, in whatever order and by whatever
+/// way, merges a committed record's items in the same locked step, with their own stamps and once;
+/// a void one's never.
 ///
 /// While a record is undecided its keys are reserved: they are not written at the node whose origin
 /// the record is of (an own slot in it is absolute, a later one would lose it), and a speculation

@@ -265,6 +265,14 @@ class ForgettingClusterTest : public testing::Test {
   bool WaitForgotten(const std::string& name) {
     return cluster_.RunUntil([&] { return ForgottenByAll(name); });
   }
+  /// It is cut off, counts on "n" there, and is ended meanwhile.
+  void ForgetWhileItCounts(TestNode& leader, TestNode& gone) {
+    Isolate(gone);
+    gone.Incr("n");
+    ASSERT_TRUE(WaitDead(leader, gone.name()));
+    ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
+    ASSERT_TRUE(WaitForgotten(gone.name()));
+  }
   bool AllSee(const std::string& key, const std::string& value) {
     return std::all_of(nodes_.begin(), nodes_.end(),
                        [&](TestNode* node) { return node->up() && node->Get(key) == value; });
@@ -403,11 +411,7 @@ TEST_F(ForgettingClusterTest, WhoseBeginningCountsForNobodyBeginsOnceMore) {
   Begin(three_, none_);
   TestNode& leader = *Leader();
   TestNode& gone = Other(leader, {});
-  Isolate(gone);
-  gone.Incr("n");
-  ASSERT_TRUE(WaitDead(leader, gone.name()));
-  ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
-  ASSERT_TRUE(WaitForgotten(gone.name()));
+  ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
   const uint64_t incarnation = gone.store().origin().incarnation;
   MemberList list(gone.store().keyspace());
   list.WriteEnd(gone.name(), {incarnation, {}});
@@ -465,11 +469,7 @@ TEST_F(ForgettingClusterTest, WhoHasReturnedFallsSilentAfterALaterWalk) {
   Begin(three_, none_);
   TestNode& leader = *Leader();
   TestNode& gone = Other(leader, {});
-  Isolate(gone);
-  gone.Incr("n");
-  ASSERT_TRUE(WaitDead(leader, gone.name()));
-  ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
-  ASSERT_TRUE(WaitForgotten(gone.name()));
+  ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
   cluster_.Heal();
   ASSERT_TRUE(cluster_.RunUntil([&] {
     return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
