@@ -21,6 +21,7 @@ void Lease::Start(const std::optional<LeaseRecord>& record, uint64_t incarnation
   record_ = record.value_or(LeaseRecord{});
   incarnation_ = incarnation;
   voters_ = voters;
+  highest_ = voters.epoch();  // the own record may be lost, and others have led since
   RestoreVoter(now);
   RecoverIfNeeded();
 }
@@ -372,7 +373,8 @@ void Lease::AdvanceRecovery(Instant now) {
   const auto outcome = recovery_->Finished(voters_, holds);
   if (!outcome || (outcome->together && !options_.rules.all_lost_resume)) return;
   const bool written = Remember([&](LeaseRecord& record) {
-    record.promised_epoch = outcome->promised + (outcome->together ? 1 : 0);
+    record.promised_epoch =
+        outcome->together ? std::max(outcome->promised, highest_) + 1 : outcome->promised;
     record.incarnation = incarnation_;
     record.resumed_with = outcome->resumed_with;
   });

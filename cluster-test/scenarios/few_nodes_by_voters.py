@@ -146,6 +146,11 @@ def two_nodes_one_disk_lost(context):
     eventually("it has taken the state", lambda: other.call("GET", "visits") == b"1")
     assert goes_on(voter, epoch)
 
+    for _ in range(2):
+        voter.kill()
+        voter.start()
+        _, epoch = wait_leader(nodes)
+    wait_known(nodes, voter)
     other.kill()
     take_lock(voter, "known to the voter alone")
     assert voter.call("INCR", "visits", level=None) == 2

@@ -224,6 +224,28 @@ TEST_F(SyncedLeasing, AVoterWithoutPowerRecoversWhereItDidNotSync) {
   EXPECT_TRUE(cluster_.RunUntil([&] { return !Recovers(other); }));
 }
 
+TEST(SoleVoter, ThatLostItsDiskLeadsNoEpochThatItHasLedBefore) {
+  TestCluster cluster;
+  const std::vector<TestNode*> nodes = cluster.StartSeeded({"a", "b"}, {"a"});
+  TestNode& voter = *nodes[0];
+  const auto led = [&] {
+    return voter.lease().leading && nodes[1]->lease().epoch == voter.lease().epoch;
+  };
+  for (uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    ASSERT_TRUE(cluster.RunUntil(led));
+    ASSERT_EQ(voter.lease().epoch, epoch);
+    voter.Kill();
+    if (epoch == 3) voter.LoseDisk();  // the other node still knows of this epoch
+    voter.Start();
+  }
+  ASSERT_TRUE(cluster.RunUntil([&] { return voter.lease().leading; }));
+  const uint64_t epoch = voter.lease().epoch;
+  EXPECT_GT(epoch, 3u);
+  cluster.Run(5s);
+  EXPECT_TRUE(led());
+  EXPECT_EQ(voter.lease().epoch, epoch) << "it keeps the lease";
+}
+
 TEST(EpochRecords, OnlyTheLastOnesAreKept) {
   TestCluster cluster;
   TestNode& node = cluster.Add("a");
