@@ -55,6 +55,15 @@ void BlockedOrders::ServeTouched(const std::function<bool(uint64_t order)>& serv
   }
 }
 
+uint64_t BlockedOrders::FirstAt(uint8_t database, std::string_view key, KeyType type) const {
+  const auto wait = keys_.find(KeyName(database, key));
+  if (wait == keys_.end()) return 0;
+  for (const uint64_t order : wait->second.orders) {
+    if (orders_.at(order).type == type) return order;
+  }
+  return 0;
+}
+
 std::vector<uint64_t> BlockedOrders::Expired(std::chrono::nanoseconds now) const {
   std::vector<uint64_t> expired;
   for (const auto& [order, waiting] : orders_) {

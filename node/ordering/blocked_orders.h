@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,8 @@ class BlockedOrders final : private WatchListener {
   /// Tries those whose keys have changed. `serve`: false where there was nothing for the order to
   /// take; true: it is done, and has been removed.
   void ServeTouched(const std::function<bool(uint64_t order)>& serve);
+  /// Who has waited longest for the key to become of `type`; 0: nobody does.
+  uint64_t FirstAt(uint8_t database, std::string_view key, KeyType type) const;
   /// Those whose time is up at `now`, first come first.
   std::vector<uint64_t> Expired(std::chrono::nanoseconds now) const;
   std::optional<std::chrono::nanoseconds> NextTimer() const;

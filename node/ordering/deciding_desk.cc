@@ -14,6 +14,8 @@ RecordNote DecidingDesk::Note() const {
 
 bool DecidingDesk::Decide(Speculation& speculation, std::string_view& refusal) {
   const bool majority = speculation.touched_claim() || (majority_required_ && speculation.wrote());
+  const bool record = majority && speculation.wrote() && applied_when_decided_;
+  if (record && begun_ && !speculation.blocked() && join_) join_();
   if (speculation.blocked() || (majority && !begun_)) {
     met_ = speculation.met();
     speculation.Rollback();
@@ -22,7 +24,7 @@ bool DecidingDesk::Decide(Speculation& speculation, std::string_view& refusal) {
   }
   saw_claim_ = majority;
   // A claim that was only seen is one that a majority holds.
-  if (!majority || !speculation.wrote() || !applied_when_decided_) {
+  if (!record) {
     speculation.Keep();
     return true;
   }

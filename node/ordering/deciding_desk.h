@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "node/claim_desk.h"
 #include "storage/keyspace.h"
@@ -31,6 +33,10 @@ class DecidingDesk final : public ClaimDesk {
     start_ = start;
   }
 
+  /// Called where a record is about to be written, with the shards still held: what it does there
+  /// is of the same record.
+  void BeforeRecord(std::function<void()> join) { join_ = std::move(join); }
+
   bool Decide(Speculation& speculation, std::string_view& refusal) override;
   /// Whether a claim was seen: the answer counts only while the lease is held.
   bool saw_claim() const { return saw_claim_; }
@@ -51,6 +57,7 @@ class DecidingDesk final : public ClaimDesk {
   std::string_view again_by_;
   const std::string* replies_ = nullptr;
   size_t start_ = 0;
+  std::function<void()> join_;  // perhaps none
   std::optional<KeyRef> met_;
   std::optional<Records::Written> written_;
   std::string error_;

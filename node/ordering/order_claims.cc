@@ -25,9 +25,20 @@ bool OrderExecutor::RunDecided(Running& order, const ResolvedStep& step, Command
   const bool majority = step.step.majority;
   if (majority) desk.RequireMajority();
   desk.AnswerAgain(order.decoded.head.again_by, order.replies, start);
+  uint64_t handed_over = 0;
+  // A record has room for one name.
+  if (!blocked_.empty() && order.decoded.head.again_by.empty()) {
+    desk.BeforeRecord([&] {
+      handed_over = HandOver(order, step.step);
+      if (handed_over == 0) return;
+      const Running& next = *waiting_.at(handed_over);
+      desk.AnswerAgain(next.decoded.head.again_by, next.replies, 0);
+    });
+  }
   RunStep(order, step, context);
   if (desk.undone()) order.replies.resize(start);
   if (desk.written()) {
+    if (handed_over != 0) AwaitHandedOver(handed_over, *desk.written());
     if (order.records_upto == Stamp{} || claims_.Decided(order.epoch, order.records_upto)) {
       order.open_step = order.next;
       order.open_replies = start;
@@ -91,7 +102,7 @@ void OrderExecutor::DecideHeld() {
   std::erase_if(pending_, [&](const RunningPtr& order) {
     if (!claims_.Decided(order->epoch, order->records_upto)) return false;
     // The log took all of it before a majority was asked; the verdict follows from what that holds.
-    order->logged = true;
+    order->decided = true;
     Finish(*order, OrderOutcome::kDone);
     return true;
   });

@@ -336,7 +336,7 @@ void OrderExecutor::Finish(Running& order, OrderOutcome outcome) {
   done.replies = Replies(order.decoded);
   done.epoch = order.epoch;
   done.saw_claim = order.saw_claim;
-  done.logged = order.logged && done.own;  // another node's answer follows the verdict
+  done.decided = order.decided;
   if (outcome == OrderOutcome::kDone) {
     AppendReplyHead(done.order.reply, {order.state.database, order.epoch, order.state.name});
     done.head_bytes = done.order.reply.size();
@@ -359,14 +359,21 @@ bool OrderExecutor::OnlyReads(const std::string& request) const {
 
 void OrderExecutor::HandBack() {
   if (done_.empty()) return;
-  const bool logged =
-      std::all_of(done_.begin(), done_.end(), [](const Done& done) { return done.logged; });
-  Status committed;
-  if (!logged) {
-    AskMajority();  // before this waits for the disk
-    committed = runtime_.store().journal().Commit();
-  }
-  Deliver(std::exchange(done_, {}), committed);
+  Journal& journal = runtime_.store().journal();
+  std::vector<Done> decided = std::exchange(done_, {});
+  const auto others = std::stable_partition(decided.begin(), decided.end(),
+                                            [](const Done& done) { return done.decided; });
+  std::vector<Done> undecided(std::make_move_iterator(others),
+                              std::make_move_iterator(decided.end()));
+  decided.erase(others, decided.end());
+  const bool own_alone =
+      std::all_of(decided.begin(), decided.end(), [](const Done& done) { return done.own; });
+  // Before this waits for the disk.
+  if (!own_alone || !undecided.empty()) AskMajority();
+  // Another node's answer follows the verdict, which need not be synced: it follows from what a
+  // majority holds.
+  if (!decided.empty()) Deliver(std::move(decided), own_alone ? Status() : journal.Log());
+  if (!undecided.empty()) Deliver(std::move(undecided), journal.Commit());
 }
 
 void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {

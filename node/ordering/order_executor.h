@@ -118,7 +118,7 @@ class OrderExecutor final : private OrderRunner {
     std::optional<KeyRef> met;             // what held it back, without its name
     bool saw_claim = false;                // it is told nothing that others may deny
     bool in_doubt = false;                 // whether an earlier leaseholder has served it
-    bool logged = false;                   // all that it did, before it was decided
+    bool decided = false;                  // a majority holds all that it wrote
     BlockRequest block;                    // what it waits for
     std::optional<std::chrono::nanoseconds> until;
     VersionVector written;  // own: WAIT
@@ -140,7 +140,7 @@ class OrderExecutor final : private OrderRunner {
     std::string request;
     uint64_t epoch = 0;
     bool saw_claim = false;
-    bool logged = false;
+    bool decided = false;
   };
   using RunningPtr = std::unique_ptr<Running>;
   enum class Progress : uint8_t {
@@ -238,6 +238,12 @@ class OrderExecutor final : private OrderRunner {
   void ServeTouched();
   /// Tries a waiting order again; true: it is done.
   bool Retry(uint64_t sequence);
+  /// Where a step deletes a key under which somebody waits for a lock: has the one who has waited
+  /// longest take it in the same record, so that one majority is asked for both. Returns the
+  /// sequence of who took it, and its reply is there; 0: nobody.
+  uint64_t HandOver(const Running& order, const OrderStep& step);
+  /// Who was handed a lock waits for the record like who let it go.
+  void AwaitHandedOver(uint64_t sequence, const Records::Written& written);
   /// Of the keys that it waits for, the first that has what it wants.
   std::optional<std::string_view> FindReady(const Running& order);
   void EndWaits(std::chrono::nanoseconds now);

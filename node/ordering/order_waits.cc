@@ -19,6 +19,11 @@ std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
     some.insert(some.end(), words.begin() + 3 + static_cast<ptrdiff_t>(keys.size()), words.end());
     return some;
   }
+  if (row.first_key > 1) {  // STARLING ACQUIRE token ttl wait key ...
+    std::vector<std::string_view> some(words.begin(), words.begin() + row.first_key);
+    some.push_back(key);
+    return some;
+  }
   if (row.last_key < 0) return {words[0], key, words.back()};  // BLPOP key ... timeout
   return words;
 }
@@ -77,6 +82,49 @@ bool OrderExecutor::Retry(uint64_t sequence) {
   }
   waiting_.erase(found);
   return true;
+}
+
+uint64_t OrderExecutor::HandOver(const Running& order, const OrderStep& step) {
+  if (step.transaction) return 0;  // it may be about keys of several databases
+  Keyspace& keyspace = runtime_.store().keyspace();
+  const CommandSpec* released_by = commands_.Resolve(step.commands[0]).row;
+  std::vector<std::string_view> names;
+  if (released_by == nullptr || !FindKeys(*released_by, step.commands[0], names)) return 0;
+  for (const std::string_view name : names) {
+    const uint8_t database = order.state.database;
+    const uint64_t sequence = blocked_.FirstAt(database, name, KeyType::kNone);
+    const KeyRef key = keyspace.Ref(database, name);
+    if (sequence == 0 || keyspace.records().IsReserved(key)) continue;
+    if (keyspace.Lock(key).Find(key)) continue;
+    Running& next = *waiting_.at(sequence);
+    if (next.epoch != order.epoch) continue;
+    const std::vector<std::string_view>& all = next.decoded.steps[0].commands[0];
+    const CommandTable::Resolved resolved = commands_.Resolve(all);
+    next.replies.clear();
+    Reply reply(next.replies, next.state.protocol);
+    ClientTransaction transaction(keyspace);
+    ClaimDesk desk(ClaimDesk::Kind::kDecides, &patterns_);
+    CommandContext context{runtime_.store(), services_, next.state, reply, random_, transaction};
+    context.claims = &desk;
+    context.within = true;
+    RunResolved(resolved, context, WithOnlyKey(*resolved.row, all, name));
+    if (next.decoded.steps[0].silent) next.replies.clear();
+    return sequence;
+  }
+  return 0;
+}
+
+void OrderExecutor::AwaitHandedOver(uint64_t sequence, const Records::Written& written) {
+  blocked_.Remove(sequence);
+  auto found = waiting_.extract(sequence);
+  Running& next = *found.mapped();
+  next.next = next.decoded.steps.size();
+  next.open_step = next.open_replies = 0;
+  next.open_records = {written.id};
+  next.records_upto = written.stamp;
+  next.met.reset();
+  next.saw_claim = true;
+  AddPending(std::move(found.mapped()));
 }
 
 void OrderExecutor::EndWaits(std::chrono::nanoseconds now) {

@@ -37,6 +37,18 @@ class ClaimTest : public testing::Test {
     return std::stoull(reply.substr(reply.find('\n') + 1));
   }
 
+  /// How often a majority was asked.
+  uint64_t Rounds() {
+    const std::string info = Ask({"INFO", "starling"});
+    const std::string name = "majority_rounds:";
+    const size_t at = info.find(name);
+    return at == std::string::npos ? 0 : std::stoull(info.substr(at + name.size()));
+  }
+  bool AreWaiting(int clients) {
+    const std::string wanted = "blocked_clients:" + std::to_string(clients) + "\r\n";
+    return Eventually([&] { return Ask({"INFO", "clients"}).find(wanted) != std::string::npos; });
+  }
+
   static constexpr const char* kOk = "+OK\r\n";
   static constexpr const char* kNil = "$-1\r\n";
 
@@ -265,16 +277,10 @@ TEST_F(ClaimTest, IsWaitedForInTurn) {
   EXPECT_EQ(Ask({"STARLING", "ACQUIRE", "t2", "60000", "20", "lock"}), "*-1\r\n");
   TestClient second = daemon_.Connect();
   TestClient third = daemon_.Connect();
-  const auto waiting = [&](const std::string& clients) {
-    return Eventually([&] {
-      return Ask({"INFO", "clients"}).find("blocked_clients:" + clients + "\r\n") !=
-             std::string::npos;
-    });
-  };
   second.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
-  EXPECT_TRUE(waiting("1"));
+  EXPECT_TRUE(AreWaiting(1));
   third.SendCommand({"STARLING", "ACQUIRE", "t3", "60000", "30000", "lock"});
-  EXPECT_TRUE(waiting("2"));
+  EXPECT_TRUE(AreWaiting(2));
   EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t2", "60000"}), ":0\r\n");
   EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t1", "60000"}), ":1\r\n");
   EXPECT_EQ(Ask({"STARLING", "RELEASE", "lock", "t2"}), ":0\r\n");
@@ -286,13 +292,71 @@ TEST_F(ClaimTest, IsWaitedForInTurn) {
   EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt3\r\n");
 }
 
+// Who has waited longest takes it in the record that ends it: one majority is asked for both.
+TEST_F(ClaimTest, IsHandedOverInTheRoundThatReleasesIt) {
+  const std::string compare_and_delete =
+      "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end";
+  const std::vector<std::vector<std::string>> ways = {
+      {"STARLING", "RELEASE", "lock", "t1"},
+      {"DEL", "lock", "none"},
+      {"EVAL", compare_and_delete, "1", "lock", "t1"},
+      {"DELEX", "lock", "IFEQ", "t1"},
+  };
+  for (const std::vector<std::string>& release : ways) {
+    SCOPED_TRACE(release[0]);
+    ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"}).starts_with("*2"));
+    const uint64_t before = Fence("lock");
+    TestClient next = daemon_.Connect();
+    // Another place is free to wait for, too: it is told which one it got.
+    ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "taken"}).starts_with("*2"));
+    next.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "taken", "lock"});
+    EXPECT_TRUE(AreWaiting(1));
+    const uint64_t rounds = Rounds();
+    EXPECT_EQ(Ask(release), ":1\r\n");
+    const std::string granted = next.ReceiveReply();
+    EXPECT_EQ(Rounds(), rounds + 1);
+    EXPECT_EQ(Ask({"GET", "lock"}), "$2\r\nt2\r\n");
+    const std::string fence = std::to_string(Fence("lock"));
+    EXPECT_GT(Fence("lock"), before);
+    EXPECT_EQ(granted,
+              "*2\r\n$4\r\nlock\r\n$" + std::to_string(fence.size()) + "\r\n" + fence + "\r\n");
+    EXPECT_GT(std::stoll(Ask({"PTTL", "lock"}).substr(1)), 30'000);
+    EXPECT_EQ(Ask({"DEL", "lock", "taken"}), ":2\r\n");
+  }
+}
+
+TEST_F(ClaimTest, IsHandedOverToOneOfThoseWhoWaitAndOthersAreServedNext) {
+  ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "a"}).starts_with("*2"));
+  ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "b"}).starts_with("*2"));
+  TestClient for_a = daemon_.Connect();
+  TestClient for_b = daemon_.Connect();
+  for_a.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "a"});
+  for_b.SendCommand({"STARLING", "ACQUIRE", "t3", "60000", "30000", "b"});
+  EXPECT_TRUE(AreWaiting(2));
+  EXPECT_EQ(Ask({"DEL", "a", "b"}), ":2\r\n");
+  EXPECT_TRUE(for_a.ReceiveReply().starts_with("*2\r\n$1\r\na\r\n"));
+  EXPECT_TRUE(for_b.ReceiveReply().starts_with("*2\r\n$1\r\nb\r\n"));
+  EXPECT_EQ(Ask({"MGET", "a", "b"}), "*2\r\n$2\r\nt2\r\n$2\r\nt3\r\n");
+}
+
+TEST_F(ClaimTest, IsHandedOverToNobodyWhereItIsNotReleased) {
+  ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"}).starts_with("*2"));
+  TestClient waits = daemon_.Connect();
+  waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
+  EXPECT_TRUE(AreWaiting(1));
+  EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t1", "60000"}), ":1\r\n");
+  EXPECT_EQ(Ask({"SET", "lock", "plain"}), kOk);
+  EXPECT_EQ(Ask({"GET", "lock"}), "$5\r\nplain\r\n");
+  EXPECT_TRUE(AreWaiting(1));
+  EXPECT_EQ(Ask({"DEL", "lock"}), ":1\r\n");
+  EXPECT_TRUE(waits.ReceiveReply().starts_with("*2"));
+}
+
 TEST_F(ClaimTest, IsTakenBeforeThoseWhoWaitByWhoeverComesAsItIsFree) {
   EXPECT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"}).starts_with("*2"));
   TestClient waits = daemon_.Connect();
   waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
-  EXPECT_TRUE(Eventually([&] {
-    return Ask({"INFO", "clients"}).find("blocked_clients:1\r\n") != std::string::npos;
-  }));
+  EXPECT_TRUE(AreWaiting(1));
   EXPECT_EQ(Ask({"MULTI"}), kOk);
   EXPECT_EQ(Ask({"DEL", "lock"}), "+QUEUED\r\n");
   EXPECT_EQ(Ask({"SET", "lock", "t3", "NX"}), "+QUEUED\r\n");

@@ -92,6 +92,23 @@ TEST_F(MajorityWaitTest, EndsForWritersWithAnUnknownOutcomeAndForOthersWithoutAC
   EXPECT_EQ(second.Ask({"GET", "n"}), "$1\r\n1\r\n");
 }
 
+TEST_F(MajorityWaitTest, IsThatOfWhoIsHandedALockAsOfWhoLetItGo) {
+  TestClient holds = daemon_.Connect();
+  TestClient waits = daemon_.Connect();
+  EXPECT_EQ(holds.Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"})[0], '*');
+  waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
+  EXPECT_TRUE(Eventually([&] {
+    return holds.Ask({"INFO", "clients"}).find("blocked_clients:1\r\n") != std::string::npos;
+  }));
+  {
+    const NoRoomBeyond full(EpochBytes());
+    holds.SendCommand({"STARLING", "RELEASE", "lock", "t1"});
+    EXPECT_THAT(holds.ReceiveReply(), StartsWith(kLate));
+    EXPECT_THAT(waits.ReceiveReply(), StartsWith(kLate));
+  }
+  EXPECT_TRUE(Eventually([&] { return waits.Ask({"GET", "lock"}) == "$2\r\nt2\r\n"; }));
+}
+
 TEST_F(MajorityWaitTest, GoesOnInTheNextEpochOfTheSameLeaseholder) {
   Runtime& runtime = daemon_.daemon().runtime();
   const auto epoch = [&] {

@@ -19,10 +19,11 @@ struct Mix {
   int nodes;  ///< 0: by the seed.
   bool full = false;
   bool clients = false;  ///< Nobody looks at who leads: what clients see counts.
+  bool folder = false;   ///< The folder votes; else named voters do.
 
   friend bool operator==(const Mix& a, const Mix& b) {
     return std::string_view(a.workloads) == b.workloads && std::string_view(a.faults) == b.faults &&
-           a.nodes == b.nodes && a.full == b.full && a.clients == b.clients;
+           a.nodes == b.nodes && a.full == b.full && a.clients == b.clients && a.folder == b.folder;
   }
 };
 
@@ -51,6 +52,8 @@ constexpr Mutation kMutations[] = {
     {"older-are-void", {"claims", "kill-leader,partition", 3}},
     {"epoch-begins-first", {"claims", "slow-bulk,kill-leader", 3}},
     {"lease-before-reply", {"leased", "pause", 3}},
+    {"asked-again-by-name",
+     {"waits", "kill-leader,partition", 3, /*full=*/false, /*clients=*/false, /*folder=*/true}},
 };
 
 /// Of exclusion, of what a majority acknowledged, of order; or, since of two nodes one has told
@@ -63,7 +66,9 @@ ProgramOptions Under(const Mix& mix, const ProgramOptions& asked) {
   ProgramOptions options = asked;
   options.repeat_every = 0;
   options.run = RunOptions();
-  options.run.named = options.run.brief = true;
+  options.run.brief = true;
+  options.run.folder = mix.folder;
+  options.run.named = !mix.folder;
   options.run.nodes = mix.nodes;
   options.run.full = mix.full;
   options.run.clients = mix.clients;

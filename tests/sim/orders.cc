@@ -250,6 +250,16 @@ Orders::Progress Orders::RunOnce(Running& order) {
   if (order.leased == 0) desk.RequireMajority();
   const std::string name = NameOf(order.request);
   desk.AnswerAgain(name, order.reply, 0);
+  Running* next = nullptr;
+  std::string next_name;
+  if (name.empty()) {
+    desk.BeforeRecord([&] {
+      next = HandOver(words[1], order.epoch);
+      if (next == nullptr) return;
+      next_name = NameOf(next->request);
+      desk.AnswerAgain(next_name, next->reply, 0);
+    });
+  }
   order.reply = RunWords(keyspace, words);
   const bool wrote = speculation.wrote();
   std::string_view refusal;
@@ -265,7 +275,24 @@ Orders::Progress Orders::RunOnce(Running& order) {
   if (!desk.written()) return Progress::kDone;
   claims_.Add(*desk.written());
   order.record = desk.written()->stamp;
+  if (next != nullptr) {
+    next->record = order.record;
+    next->asked = now_;
+    next->saw_claim = true;
+    pending_.push_back(std::move(*next));
+    std::erase_if(waiting_, [&](const Running& one) { return &one == next; });
+  }
   return Progress::kPending;
+}
+
+Orders::Running* Orders::HandOver(const std::string& key, uint64_t epoch) {
+  for (Running& waiting : waiting_) {
+    const std::vector<std::string> words = Split(waiting.request);
+    if (words[1] != key || waiting.epoch != epoch) continue;
+    waiting.reply = RunWords(store_.keyspace(), words);
+    return waiting.reply == "nil" ? nullptr : &waiting;
+  }
+  return nullptr;
 }
 
 void Orders::Settle(Instant now, Effects& effects) {
@@ -274,6 +301,7 @@ void Orders::Settle(Instant now, Effects& effects) {
   decided_ = claims_.DecideEarlier().any() || decided_;
   std::erase_if(pending_, [&](Running& order) {
     if (!claims_.Decided(order.epoch, order.record)) return false;
+    order.decided = true;
     Finish(std::move(order), OrderOutcome::kDone);
     return true;
   });
@@ -295,7 +323,7 @@ void Orders::Settle(Instant now, Effects& effects) {
   ServeWaiting(now);
   if (epoch != 0 && epoch == claims_.lease().epoch) claims_.EndLapsed(now);
   // With `always`, batches go out before they are synced, replies after that.
-  if (!ended_.empty() && Syncs()) (void)store_.journal().Log();  // HandBack says where it fails
+  if (!ended_.empty() && Syncs()) HandBackDecided(now, effects);
   if (now >= hand_back_) HandBack(now, effects);
   // The verdicts.
   if (std::exchange(decided_, false)) (void)commit_();
@@ -358,9 +386,22 @@ void Orders::Finish(Running order, OrderOutcome outcome) {
 void Orders::HandBack(Instant now, Effects& effects) {
   if (ended_.empty()) return;
   const bool committed = commit_();
+  Deliver(std::exchange(ended_, {}), committed, now, effects);
+}
+
+void Orders::HandBackDecided(Instant now, Effects& effects) {
+  const bool logged = store_.journal().Log().ok();  // HandBack says where it fails
+  const auto decided = std::stable_partition(ended_.begin(), ended_.end(),
+                                             [](const auto& one) { return !one.first.decided; });
+  Ended ended(std::make_move_iterator(decided), std::make_move_iterator(ended_.end()));
+  ended_.erase(decided, ended_.end());
+  if (!ended.empty()) Deliver(std::move(ended), logged, now, effects);
+}
+
+void Orders::Deliver(Ended ended, bool committed, Instant now, Effects& effects) {
   const Stamp upto = store_.journal().upto();
   const uint64_t epoch = replicator_.LeadsEpoch(now);
-  for (auto& [order, outcome] : std::exchange(ended_, {})) {
+  for (auto& [order, outcome] : ended) {
     if (outcome == OrderOutcome::kDone && !committed) outcome = OrderOutcome::kForgotten;
     if (outcome == OrderOutcome::kDone && !claims_.StillOrdered(order.epoch, epoch)) {
       outcome = OnlyReads(order.request) ? OrderOutcome::kNotRun

@@ -105,6 +105,7 @@ class Orders {
     bool saw_claim = false;
     Stamp record;           // that it waits for
     Instant asked{};        // since when a majority is
+    bool decided = false;   // a majority holds what it wrote
     bool in_doubt = false;  // whether an earlier leaseholder has served it
   };
   /// A request of this node's own client.
@@ -124,6 +125,9 @@ class Orders {
   /// Of one that waits: what an earlier leaseholder has done for it; nullopt: nothing that counts.
   std::optional<Progress> FindEarlier(Running& order);
   void ServeWaiting(Instant now);
+  /// What a request leaves at the key goes to who has waited longest for it, in the same record.
+  /// nullptr: nobody waits, or there is nothing.
+  Running* HandOver(const std::string& key, uint64_t epoch);
   /// What every turn of the executor's ends with.
   void Settle(Instant now, Effects& effects);
   void Finish(Running order, OrderOutcome outcome);
@@ -131,7 +135,11 @@ class Orders {
   std::chrono::nanoseconds DiskDelay();
   void OnLease(const LeaseView& lease, Instant now);
   void GiveBack(uint64_t epoch);
+  using Ended = std::vector<std::pair<Running, OrderOutcome>>;
   void HandBack(Instant now, Effects& effects);
+  /// What a majority holds is answered without waiting for the own disk.
+  void HandBackDecided(Instant now, Effects& effects);
+  void Deliver(Ended ended, bool committed, Instant now, Effects& effects);
   /// Whether batches are on their way while the own disk still syncs them.
   bool Syncs() const { return store_.journal().appendfsync() == AppendFsync::kAlways; }
   /// Waits for a majority as soon as the own disk has what it is to hold.
@@ -151,7 +159,7 @@ class Orders {
   std::deque<Running> held_back_;
   std::deque<Running> waiting_;
   std::vector<Running> pending_;
-  std::vector<std::pair<Running, OrderOutcome>> ended_;
+  Ended ended_;
   Instant now_{};        // of the input under way
   Instant hand_back_{};  // when their replies go out
   struct Wanted {
