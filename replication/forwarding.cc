@@ -85,13 +85,12 @@ bool Forwarding::MayAnswer(const Outgoing& outgoing, Instant now) const {
   if (another && rules_.processes_are_told_apart) return false;
   const bool replaced = holder_ && *holder_ != outgoing.sent->to;
   if (replaced && outgoing.order.repeatable) return false;
+  const bool silent = now >= peer->second.heard + limits::kOrderSilent;
   // It gives back what only waits there, if it is not at a standstill.
   if (replaced && outgoing.order.waits) {
-    return peer->second.linked && now < holder_since_ + limits::kOrderGrace;
+    return peer->second.linked && !silent && now < holder_since_ + limits::kOrderGrace;
   }
-  if (peer->second.linked) {
-    return !replaced || now < peer->second.heard + limits::kOrderSilent;
-  }
+  if (peer->second.linked) return !replaced || !silent;
   if (peer->second.ended) return false;
   return now < peer->second.lost + (replaced ? limits::kOrderGrace : limits::kOrderLost);
 }

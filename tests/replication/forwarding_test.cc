@@ -232,6 +232,23 @@ TEST(Forwarding, LeavesALeaseholderBeforeItsTimeToSayWhatOnlyWaitedThere) {
   EXPECT_EQ(world.fates[number].result, OrderResult::kDone);
 }
 
+TEST(Forwarding, TakesWhatWaitsAtAStoppedLeaseholderToTheNextAtOnce) {
+  World world(1);
+  world.Lead(1);
+  world.Run(100ms);
+  const uint64_t number = world.SubmitWait(0);
+  world.Carry();
+  world.loss = 100;  // it stands still
+  world.at(0).asking->OnHeard(world.at(1).id(), world.now);
+  world.Run(limits::kOrderSilent + 100ms);
+  world.loss = 0;
+  world.at(1).leads = false;
+  world.at(2).leads = true;
+  world.at(0).asking->SetHolder(world.at(2).id(), world.now);
+  world.Run(50ms);
+  EXPECT_EQ(world.fates[number].result, OrderResult::kDone);
+}
+
 /// A script that has reached a leaseholder, which does not answer.
 struct LongScript {
   LongScript() {
