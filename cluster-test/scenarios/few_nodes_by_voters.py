@@ -19,7 +19,7 @@ AT_ONCE = 3  # cases: most of their time they wait for leases to lapse
 
 def run(context):
     cases = (one_node, two_nodes_one_killed, two_nodes_one_left, two_nodes_one_disk_lost,
-             three_nodes_one_disk_lost, three_nodes_two_killed)
+             three_nodes_one_disk_lost, three_nodes_two_disks_lost, three_nodes_two_killed)
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for running in [pool.submit(case, context) for case in cases]:
             running.result()
@@ -189,6 +189,30 @@ def three_nodes_one_disk_lost(context):
     assert "event=voter_resumes" not in lost.log(), "nothing is lost"
     wait_known(nodes, leader)
     assert lock_is_held(lost)
+    end(nodes)
+
+
+def three_nodes_two_disks_lost(context):
+    names = ["wa", "wb", "wc"]
+    nodes, leader, _ = begin(context, names, names)
+    lost = [node for node in nodes if node is not leader]
+    take_lock(leader)
+    for node in lost:
+        lose_disk(node)
+    for node in lost:
+        node.start()
+    eventually("nobody leads", lambda: nobody_leads(nodes))
+    holds_for("one alone cannot tell them", lambda: not leaders(nodes), LEASE_S)
+    for node in lost:
+        assert "event=voter_recovered" not in node.log()
+        assert "event=voter_resumes" not in node.log(), "the third may know more"
+    leader.call("STARLING", "VOTERS", "FORCE", leader.name)
+    wait_leader([leader])
+    wait_known(nodes, leader)
+    assert lock_is_held(lost[0])
+    leader.call("STARLING", "VOTERS", "SET", *names)
+    wait_voters(nodes, names)
+    assert lock_is_held(lost[1])
     end(nodes)
 
 
