@@ -152,12 +152,16 @@ void Journal::EndReadOnly(std::atomic<bool>& why) {
 }
 
 Status Journal::Append(const std::vector<Engine::LogRecord>& records) {
-  return AppendAll(records, {});
+  return AppendAll(records, {}, Always());
+}
+
+Status Journal::AppendUnsynced(const std::vector<Engine::LogRecord>& records) {
+  return AppendAll(records, {}, /*sync=*/false);
 }
 
 Status Journal::AppendOnce(const std::vector<Engine::LogRecord>& records,
                            const std::vector<Engine::MetaWrite>& meta) {
-  Status status = AppendAll(records, meta);
+  Status status = AppendAll(records, meta, Always() || !meta.empty());
   if (!status && status.error().code == Code::kUnknownOutcome) {
     BecomeReadOnly(in_doubt_, status.error(), "this node is restarted");
   }
@@ -165,9 +169,8 @@ Status Journal::AppendOnce(const std::vector<Engine::LogRecord>& records,
 }
 
 Status Journal::AppendAll(const std::vector<Engine::LogRecord>& records,
-                          const std::vector<Engine::MetaWrite>& meta) {
+                          const std::vector<Engine::MetaWrite>& meta, bool sync) {
   if (in_doubt()) return InDoubt();
-  const bool sync = appendfsync_.load() == AppendFsync::kAlways || !meta.empty();
   if (Status status = engine_.AppendLog(records, meta, sync); !status) return status;
   if (!sync) unsynced_.store(true);
   for (const Engine::LogRecord& record : records) {

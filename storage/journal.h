@@ -57,15 +57,18 @@ class Journal {
   Status Log();
   /// Appends an empty batch so that `upto` moves (an idle origin's stream passes tombstones).
   Status CommitEmpty();
-  /// Appends records that came from peers, all or none. Errors: the engine's; kReadOnly while the
-  /// outcome of an AppendOnce is unknown.
+  /// Appends records that came from peers, all or none, and syncs them with kAlways. Errors: the
+  /// engine's; kReadOnly while the outcome of an AppendOnce is unknown.
   Status Append(const std::vector<Engine::LogRecord>& records);
+  /// The same for what a power loss may take although this node has said that it holds it: it is
+  /// synced with what comes after it, or by Sync.
+  Status AppendUnsynced(const std::vector<Engine::LogRecord>& records);
   /// The same for what may not stand there a second time in another form, with `meta` in the same
   /// atomic step (synced where there is any). An unknown outcome leaves the journal read-only until
   /// the process ends: only a restart can tell.
   Status AppendOnce(const std::vector<Engine::LogRecord>& records,
                     const std::vector<Engine::MetaWrite>& meta);
-  /// Syncs what was appended (everysec; also before a clean close).
+  /// Syncs what was appended (every second, unless never; also before a clean close).
   Status Sync();
 
   /// The end of the own stream, as the log has it and peers may.
@@ -94,7 +97,7 @@ class Journal {
 
  private:
   Status AppendAll(const std::vector<Engine::LogRecord>& records,
-                   const std::vector<Engine::MetaWrite>& meta);
+                   const std::vector<Engine::MetaWrite>& meta, bool sync);
   bool Always() const {
     return appendfsync_.load(std::memory_order_acquire) == AppendFsync::kAlways;
   }

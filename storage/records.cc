@@ -129,6 +129,14 @@ Status Records::Check(std::span<const Item> items) {
   return {};
 }
 
+bool Records::AreCommits(std::span<const Item> items) {
+  const auto commits = [](const Item& item) {
+    return IsRecordItem(item) && item.part == Part::kElement && !item.removed &&
+           item.value.kind == Value::Kind::kBytes && item.value.bytes.starts_with(kCommitTag);
+  };
+  return !items.empty() && std::all_of(items.begin(), items.end(), commits);
+}
+
 // --- what is known ---
 
 Records::Records(Keyspace& keyspace) : keyspace_(keyspace) {}

@@ -120,6 +120,9 @@ class Records {
   }
   /// Whether what `items` have of records keeps the rules: kCorruption names what does not.
   static Status Check(std::span<const Item> items);
+  /// Whether they say that records count, and nothing else: what follows from what a majority
+  /// holds, so that whoever forgets it comes to know it again.
+  static bool AreCommits(std::span<const Item> items);
   /// An item that is about to be merged; all shards are locked.
   void Arrived(const Item& item);
   /// An element as it stood on disk. kCorruption.

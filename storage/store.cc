@@ -110,12 +110,17 @@ Result<size_t> Store::ApplyRun(std::span<const Received> run) {
   }
   if (!keyspace_->HasRoomForOrigins(1)) return TooManyOrigins();
   std::vector<Engine::LogRecord> records;
+  bool commits_alone = true;
   for (const auto& [batch, bytes] : run) {
     if (Status status = Records::Check(batch.items()); !status) return status.error();
+    commits_alone = commits_alone && Records::AreCommits(batch.items());
     records.push_back({run_origin, batch.header().upto, bytes});
   }
-  // Logged before it is merged: nobody here can see what the log does not hold (I7).
-  if (Status status = journal_->Append(records); !status) return status.error();
+  // Logged before it is merged: nobody here can see what the log does not hold (I7). That records
+  // count need not be synced: they are, at a majority, and with that it can be told again.
+  const Status logged =
+      commits_alone ? journal_->AppendUnsynced(records) : journal_->Append(records);
+  if (!logged) return logged.error();
   const Stamp upto = run.back().batch.header().upto;
   clock_.Observe(upto);
   for (const auto& [batch, bytes] : run) {

@@ -12,8 +12,8 @@ std::chrono::milliseconds Store::Maintain(const Keyspace::Stability& stability) 
   constexpr size_t kSlice = 2000;
   constexpr std::chrono::milliseconds kIdle{100};
   const std::chrono::nanoseconds now = clock_.time().Monotonic();
-  if (journal_->appendfsync() == AppendFsync::kEverySecond &&
-      now - last_sync_ >= std::chrono::seconds(1)) {
+  // With kAlways, too, there is what did not wait for it (AppendUnsynced).
+  if (journal_->appendfsync() != AppendFsync::kNo && now - last_sync_ >= std::chrono::seconds(1)) {
     last_sync_ = now;
     if (const Status status = journal_->Sync(); !status) {
       log_->error("event=sync_failed node={} error=\"{}\"", options_.name, status.error().message);

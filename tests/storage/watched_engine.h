@@ -19,6 +19,7 @@ class WatchedEngine final : public Engine {
 
   Status AppendLog(const std::vector<LogRecord>& records, const std::vector<MetaWrite>& meta,
                    bool sync) override {
+    synced_appends += sync ? 1 : 0;
     return engine_->AppendLog(records, meta, sync);
   }
   Status SyncLog() override {
@@ -49,6 +50,7 @@ class WatchedEngine final : public Engine {
   const std::vector<Damage>& damage() const override { return engine_->damage(); }
   Status Backup(const std::string& folder) override { return engine_->Backup(folder); }
 
+  size_t synced_appends = 0;
   std::function<void()> in_sync;
   std::function<void()> in_write;  // of state
   bool fails = false;              // to sync
