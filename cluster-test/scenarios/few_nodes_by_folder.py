@@ -8,12 +8,13 @@ after it, and `visits`, which all of them had seen, is counted on.
 import shutil
 
 from harness.lease import lease, taken_after, wait_known, wait_leader
+from harness.voters import refused
 from harness.waiting import eventually
 
 
 def run(context):
     for case in (one_node, two_nodes_one_killed, two_nodes_one_left, two_nodes_one_disk_lost,
-                 three_nodes_two_killed):
+                 one_killed_one_new, three_nodes_two_killed):
         case(context)
 
 
@@ -127,6 +128,26 @@ def lose_disk(node):
 
 def wait_state(node, visits):
     eventually(f"{node.name} has taken the state", lambda: node.call("GET", "visits") == visits)
+
+
+def one_killed_one_new(context):
+    cluster, old, _, _ = begin(context, 1, "new")
+    take_lock(old)
+    assert old.call("INCR", "visits", level=None) == 1
+    old.kill()
+    new = cluster.make_node("new")
+    context.adopt(new).start()
+    assert lease(new)["mode"] == b"none", "nobody can bring it the state"
+    assert refused(new, "SET", "lock", "another", "NX", level=None).startswith("NOQUORUM")
+    assert new.call("INCR", "visits", level=None) == 1, "it goes on by itself"
+    old.start()
+    cluster.nodes.append(new)
+    leader, _ = wait_leader(cluster.nodes)
+    wait_known(cluster.nodes, leader)
+    for node in cluster.nodes:
+        eventually("both have counted", lambda: node.call("GET", "visits") == b"2")
+        assert lock_is_held(node)
+    cluster.close()
 
 
 def three_nodes_two_killed(context):
