@@ -89,6 +89,9 @@ inline constexpr size_t kWalksOut = 4;
 inline constexpr size_t kStagedBytes = size_t{64} << 30;
 inline constexpr auto kWalkResend = 1s;
 inline constexpr auto kWalkIdle = 20s;
+/// A walk of which nothing has come for so long is left for another peer that offers one; the next
+/// one for twice as long, until one is taken.
+inline constexpr auto kWalkStalled = 2s;
 
 // --- lease ---
 inline constexpr auto kLease = 2s;

@@ -291,7 +291,8 @@ void Replicator::Impl::NoticeLostWrites(NodeId from, const Report& report) {
 }
 
 void Replicator::Impl::On(NodeId from, const WalkHint&, Instant now) {
-  if (walk_receiver_.busy() || !record_ || joining_.target() || !GivesWalks(from)) return;
+  if (!record_ || joining_.target() || !GivesWalks(from)) return;
+  if (!walk_receiver_.MakeRoomFor(from, now)) return;
   walk_receiver_.Begin(from, streams_.Visible(), /*whole=*/false, now);
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "replication/limits.h"
 #include "storage/check.h"
 
 namespace starling {
@@ -57,8 +56,18 @@ std::optional<WalkReceiver::Taken> WalkReceiver::OnPart(NodeId peer, const WalkP
   }
   if (!complete) return std::nullopt;
   Taken taken{peer, whole_, std::exchange(pieces_, {})};
+  patience_ = limits::kWalkStalled;
   Drop();
   return taken;
+}
+
+bool WalkReceiver::MakeRoomFor(NodeId peer, Instant now) {
+  if (!busy()) return true;
+  if (peer == *from_ || now < progress_ + patience_) return false;
+  patience_ = std::min<Instant>(2 * patience_, limits::kWalkIdle);
+  sender_.Send(*from_, Lane::kControl, WalkAbort{number_, "another peer gives it"});
+  Drop();
+  return true;
 }
 
 void WalkReceiver::Drop() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "replication/limits.h"
 #include "replication/peer_sender.h"
 
 namespace starling {
@@ -33,6 +34,9 @@ class WalkReceiver {
   void Begin(NodeId peer, const VersionVector& covered, bool whole, Instant now);
   /// Everything, when the last part that was missing has come.
   std::optional<Taken> OnPart(NodeId peer, const WalkPart& part, Instant now);
+  /// Another peer offers a walk: leaves one that is under way where nothing has come of it for
+  /// long, since who gives it may be stopped. Whether none is under way then.
+  bool MakeRoomFor(NodeId peer, Instant now);
   void OnAbort(NodeId peer, const WalkAbort& abort);
   void RemovePeer(NodeId peer);
   void OnTick(Instant now);
@@ -58,6 +62,7 @@ class WalkReceiver {
   size_t staged_bytes_ = 0;
   Instant progress_{};
   Instant asked_at_{};
+  Instant patience_ = limits::kWalkStalled;  // with the peer
 };
 
 }  // namespace starling

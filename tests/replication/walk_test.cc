@@ -80,6 +80,26 @@ TEST_F(Receiving, GivesUpAWalkThatStandsStill) {
   EXPECT_FALSE(receiver.busy());
 }
 
+// Who stands for the lease has to pull; who gave the walk may stand at a breakpoint.
+TEST_F(Receiving, LeavesAWalkThatStandsStillForAnotherPeers) {
+  EXPECT_TRUE(receiver.MakeRoomFor(kB, 0s));
+  receiver.Begin(kA, {}, false, 0s);
+  Part(0);  // at 1 s
+  EXPECT_FALSE(receiver.MakeRoomFor(kB, 1s + limits::kWalkStalled - 1ns)) << "it goes on";
+  EXPECT_FALSE(receiver.MakeRoomFor(kA, 1s + limits::kWalkStalled)) << "nothing new";
+  sender.Take();
+  EXPECT_TRUE(receiver.MakeRoomFor(kB, 1s + limits::kWalkStalled));
+  ASSERT_EQ(sender.Take().size(), 1u) << "who gave it is told";
+  receiver.Begin(kB, {}, false, 4s);
+  Part(1, true);
+  EXPECT_FALSE(taken) << "of the one that was left";
+  EXPECT_FALSE(receiver.MakeRoomFor(kA, 4s + limits::kWalkStalled)) << "else none may end";
+  Part(0, true, /*walk=*/102, kB);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->from, kB);
+  EXPECT_EQ(taken->pieces, (std::vector<std::string>{"piece 0"})) << "and of that one alone";
+}
+
 TEST_F(Receiving, PartsBeyondTheWindowAreNotKept) {
   receiver.Begin(kA, {}, false, 0s);
   Part(limits::kWalkWindow + 1);
