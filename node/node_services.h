@@ -55,6 +55,7 @@ struct ClientInfo {
   uint64_t input_bytes = 0;   ///< Unparsed request bytes.
   uint64_t output_bytes = 0;  ///< Replies not yet sent.
   int descriptor = -1;
+  bool waits = false;          ///< For something to take, or for members (BLPOP, WAIT).
   int queued = -1;             ///< Commands queued since MULTI; -1: none is open.
   uint64_t queued_bytes = 0;   ///< What they take.
   bool watch_touched = false;  ///< A watched key has changed: EXEC will answer nil.
@@ -85,6 +86,9 @@ class NodeServices {
   virtual std::vector<ClientInfo> Clients() = 0;
   /// Closes those for which `match` holds; returns how many.
   virtual int KillClients(const std::function<bool(const ClientInfo&)>& match, uint64_t self) = 0;
+  /// CLIENT UNBLOCK: has what the client waits for end as at its timeout, or with an error. True:
+  /// whether it has is answered later, by whoever calls; false: no such client waits.
+  virtual bool UnblockClient(uint64_t, bool /*with_error*/) { return false; }
   /// CLIENT PAUSE / UNPAUSE.
   virtual void PauseClients(std::chrono::milliseconds time, bool writes_only) = 0;
   virtual void UnpauseClients() = 0;

@@ -147,6 +147,9 @@ void Forwarding::Route(Instant now) {
   for (const uint64_t number : unsent_) {
     Outgoing& outgoing = outgoing_.at(number);
     if (outgoing.not_before > now || sent.size() == limits::kOrdersPerMessage) continue;
+    const uint64_t behind = outgoing.order.behind;
+    const bool too_soon = unsent_.contains(behind) && !outgoing_.at(behind).sent;
+    if (too_soon) continue;
     outgoing.sent = Sent{*holder_, peer->second.session, next_id_++, now};
     ids_.emplace(outgoing.sent->id, number);
     message.orders.push_back({outgoing.sent->id, outgoing.order.client, outgoing.order.request});

@@ -28,6 +28,8 @@ struct Order {
   /// again; only a leaseholder may.
   bool waits = false;
   bool in_doubt = false;  ///< One that waits: it has been asked for before, in vain.
+  /// The number of an order of this process which it concerns: it is not sent before that; 0: none.
+  uint64_t behind = 0;
 };
 
 /// How an order ended for whoever gave it.

@@ -156,6 +156,7 @@ void IoThread::RemoveDead() {
   const size_t removed = std::erase_if(dead_, [&](uint64_t id) {
     const auto found = sessions_.find(id);
     if (!all && found->second->watches()) return false;
+    orders_.erase(found->second->waits_for());  // where nobody waits for its end it may not come
     sessions_.erase(found);
     return true;
   });
@@ -206,6 +207,30 @@ void IoThread::Kill(uint64_t id) {
   loop_.Post([this, id] {
     std::lock_guard lock(mutex_);
     if (Session* session = Find(id)) session->Close();
+  });
+}
+
+void IoThread::UnblockClient(const Unblock& unblock) {
+  loop_.Post([this, unblock] {
+    std::lock_guard lock(mutex_);
+    unblocking_.Begin(unblock);
+  });
+}
+
+uint64_t IoThread::AwaitLater(const Session& session) {
+  const uint64_t number = order_base_ + ++last_order_;
+  orders_.emplace(number, session.id());
+  return number;
+}
+
+void IoThread::AnswerLater(uint64_t number, std::string reply) {
+  loop_.Post([this, number, reply = std::move(reply)] {
+    std::lock_guard lock(mutex_);
+    const auto found = orders_.find(number);
+    if (found == orders_.end()) return;
+    Session* session = Find(found->second);
+    orders_.erase(found);
+    if (session != nullptr) session->OnLaterReply(number, reply);
   });
 }
 
@@ -275,17 +300,17 @@ bool IoThread::KeepsOrder() {
   return NobodyLedBetween(turn_order_.epoch, shared_.runtime.lease().Leads(Now()));
 }
 
-uint64_t IoThread::SubmitOrder(const Session& session, Order order) {
+uint64_t IoThread::SubmitOrder(uint64_t client, Order order) {
   const uint64_t number = order_base_ + ++last_order_;
-  orders_.emplace(number, session.id());
+  orders_.emplace(number, client);
   unsent_orders_.emplace_back(number, std::move(order));
   return number;
 }
 
-uint64_t IoThread::RunOwnOrder(const Session& session, Order order, bool leased,
+uint64_t IoThread::RunOwnOrder(uint64_t client, Order order, bool leased,
                                std::unique_ptr<ClientTransaction> watched, VersionVector written) {
   const uint64_t number = order_base_ + ++last_order_;
-  orders_.emplace(number, session.id());
+  orders_.emplace(number, client);
   const bool without_lease = leased && turn_order_.epoch == 0 && !turn_order_.lone;
   shared_.orders->RunOwn({.number = number,
                           .order = std::move(order),
@@ -307,6 +332,7 @@ void IoThread::TakeOrderEnds(std::vector<OrderEffect> ended) {
     if (found == orders_.end()) continue;
     Session* session = Find(found->second);
     orders_.erase(found);
+    if (unblocking_.OnOrderEnd(one)) continue;
     if (session != nullptr) session->OnOrderEnd(std::move(one));
   }
 }

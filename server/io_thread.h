@@ -4,7 +4,7 @@
 /// for all that arrived together; then all replies are sent. So the costs of a commit are shared as
 /// widely as the load allows, and nothing is told that the log does not hold (I7).
 ///
-/// `Adopt`, `Kill`, `ResumePaused`, `Stop` and `VisitClients` may be called from any thread. The
+/// What stands below under "any thread" may be called from any. The
 /// mutex guards the sessions: this thread holds it while it works on them, others to look at them.
 /// It is let go for the commit and to look at other threads' sessions, so that no thread ever holds
 /// two.
@@ -36,6 +36,7 @@
 #include "server/shared_state.h"
 #include "server/statistics.h"
 #include "server/turn_order.h"
+#include "server/unblocking.h"
 #include "storage/reused_buffer.h"
 
 namespace starling {
@@ -86,6 +87,10 @@ class IoThread {
   void Kill(uint64_t id);
   /// Lets sessions go on that CLIENT PAUSE holds.
   void ResumePaused();
+  /// For a client of this thread.
+  void UnblockClient(const Unblock& unblock);
+  /// The reply for who waits by AwaitLater.
+  void AnswerLater(uint64_t number, std::string reply);
   /// Calls with every client, under the mutex; the caller holds no thread's.
   void VisitClients(const std::function<void(const ClientInfo&)>& visit);
   const ThreadStatistics& statistics() const { return statistics_; }
@@ -107,11 +112,14 @@ class IoThread {
   /// Where the commands of this turn run that belong to the leaseholder.
   const TurnOrder& turn_order() const { return turn_order_; }
   /// Has an order run at the leaseholder; its number, by which the session hears of its end.
-  uint64_t SubmitOrder(const Session& session, Order order);
+  /// `client` as in Order; 0: Unblocking hears of it.
+  uint64_t SubmitOrder(uint64_t client, Order order);
   /// Has this node's executor run it; `leased`: as the leaseholder's, while it leads.
   /// `watched`, `written`: as OrderExecutor::OwnOrder.
-  uint64_t RunOwnOrder(const Session& session, Order order, bool leased,
+  uint64_t RunOwnOrder(uint64_t client, Order order, bool leased,
                        std::unique_ptr<ClientTransaction> watched, VersionVector written);
+  /// A number for a reply that another thread gives later; the session hears of it by that.
+  uint64_t AwaitLater(const Session& session);
   /// Before a command runs here: waits for a script to end. False: it has run for too long, and the
   /// command is to be refused. What this turn has done is committed before a script can begin.
   /// The sessions' mutex, which the caller holds, is let go meanwhile: who is inside may want it.
@@ -179,6 +187,7 @@ class IoThread {
   uint64_t order_base_ = 0;  // what the numbers of this thread's orders begin with
   uint64_t last_order_ = 0;
   std::unordered_map<uint64_t, uint64_t> orders_;  // their numbers, and whose they are
+  Unblocking unblocking_{*this};
   bool brought_orders_ = false;  // to the executor, in this turn; or a majority has what it brought
   std::vector<OrderEffect> ended_here_;                    // on this thread; for the next turn
   std::vector<std::pair<uint64_t, Order>> unsent_orders_;  // of this turn

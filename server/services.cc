@@ -63,6 +63,13 @@ int ThreadServices::KillClients(const std::function<bool(const ClientInfo&)>& ma
   return killed;
 }
 
+bool ThreadServices::UnblockClient(uint64_t id, bool with_error) {
+  VisitAllClients([&](IoThread& thread, const ClientInfo& client) {
+    if (client.state.id == id && client.waits) unblock_ = BegunUnblock{&thread, id, with_error};
+  });
+  return unblock_.has_value();
+}
+
 void ThreadServices::PauseClients(std::chrono::milliseconds time, bool writes_only) {
   const std::chrono::nanoseconds now = thread_.Now();
   shared_.pause.Begin(now + time, now, writes_only);

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,12 @@ namespace starling {
 
 class ThreadServices final : public NodeServices {
  public:
+  struct BegunUnblock {
+    IoThread* thread = nullptr;  ///< That client's.
+    uint64_t client = 0;
+    bool with_error = false;
+  };
+
   ThreadServices(SharedState& shared, IoThread& thread) : shared_(shared), thread_(thread) {}
 
   /// Commands that are counted from here on began at `now`.
@@ -28,6 +35,9 @@ class ThreadServices final : public NodeServices {
     last_ticks_ = TickClock::Ticks();
   }
   std::chrono::nanoseconds turn_began() const { return turn_began_; }
+
+  /// What CLIENT UNBLOCK, which has just run, has begun; none: nothing.
+  std::optional<BegunUnblock> TakeUnblock() { return std::exchange(unblock_, std::nullopt); }
 
   const CommandTable& commands() override { return shared_.commands; }
   Scripting& scripting() override { return shared_.scripting; }
@@ -39,6 +49,7 @@ class ThreadServices final : public NodeServices {
 
   std::vector<ClientInfo> Clients() override;
   int KillClients(const std::function<bool(const ClientInfo&)>& match, uint64_t self) override;
+  bool UnblockClient(uint64_t id, bool with_error) override;
   void PauseClients(std::chrono::milliseconds time, bool writes_only) override;
   void UnpauseClients() override;
 
@@ -67,6 +78,7 @@ class ThreadServices final : public NodeServices {
   std::chrono::nanoseconds turn_began_{0};
   TickClock clock_;
   uint64_t last_ticks_ = 0;
+  std::optional<BegunUnblock> unblock_;
 };
 
 }  // namespace starling

@@ -72,7 +72,7 @@ void Session::Resume() {
 }
 
 void Session::Execute() {
-  while (!closed_ && !state_.close_after_reply && ParseBatch()) {
+  while (!closed_ && !state_.close_after_reply && waits_for_ == 0 && ParseBatch()) {
     if (!RunBatch() || thread_.batch().exhausted) break;
   }
   if (!closed_ && !order_.empty()) SubmitOrder();
@@ -236,7 +236,12 @@ bool Session::RunOne(const CommandTable::Resolved& resolved, Arguments words, si
     reply.NullArray();
   } else {
     turn_wrote_ = turn_wrote_ || MayWrite(resolved);
+    const bool silent = state_.reply_mode != ClientState::ReplyMode::kOn;
     RunResolved(resolved, context, words);
+    if (const auto begun = thread_.services().TakeUnblock()) {
+      AwaitUnblock(*begun, silent);
+      return false;
+    }
     if (claims.undone()) {  // it needs a majority: the executor runs it whole
       out_.resize(start);
       order_own_ = true;
@@ -332,7 +337,7 @@ void Session::UpdateInterest() {
   if (closed_) return;
   const bool read = !paused_ && waits_for_ == 0 && !state_.close_after_reply;
   // Who waits for long is let go when its client hangs up.
-  const bool hangup = waits_for_ != 0 && order_blocks_;
+  const bool hangup = waits();
   if (read == watches_read_ && blocked_ == watches_write_ && hangup == watches_hangup_) return;
   watches_read_ = read;
   watches_write_ = blocked_;
@@ -382,6 +387,7 @@ ClientInfo Session::Describe() const {
   info.input_bytes = input_.size();
   info.output_bytes = output_pending();
   info.descriptor = socket_.get();
+  info.waits = waits();
   if (transaction_->open()) info.queued = static_cast<int>(transaction_->size());
   info.queued_bytes = transaction_->queued_bytes();
   info.watch_touched = transaction_->watches().touched();

@@ -26,6 +26,7 @@
 #include "server/event_loop.h"
 #include "server/input_buffer.h"
 #include "server/resp_parser.h"
+#include "server/services.h"
 #include "server/settings.h"
 #include "starling/result.h"
 #include "storage/version_vector.h"
@@ -48,6 +49,8 @@ class Session {
   void FinishTurn(const Status& committed, bool ordered);
   /// The end of what was sent to the leaseholder for this client.
   void OnOrderEnd(OrderEffect end);
+  /// The reply of a command that another thread answers (CLIENT UNBLOCK).
+  void OnLaterReply(uint64_t number, std::string_view reply);
   /// Closes the socket; `reason` is logged where it is a fault of the client's. Idempotent.
   void Close(std::string_view reason = {});
   /// Closes after the replies of this turn have been sent (CLIENT KILL of itself).
@@ -58,7 +61,14 @@ class Session {
   bool closed() const { return closed_; }
   /// Whether requests wait for Resume after this turn.
   bool has_more() const { return more_; }
-  bool waits_for_order() const { return waits_for_ != 0; }
+  /// The order whose answer is awaited; 0: none.
+  uint64_t waits_for() const { return waits_for_; }
+  /// Whether it waits for something to take, or for members: for as long as its client wants.
+  bool waits() const { return waits_for_ != 0 && order_blocks_; }
+  /// Whether it does so at this node's executor; else at the leaseholder, or on the way there.
+  bool waits_here() const { return order_own_; }
+  /// That its client has sent so far.
+  uint64_t commands() const { return state_.commands; }
   /// Whether keys are watched in this node's keyspace.
   bool watches() const { return !transaction_->watches().empty(); }
   uint64_t id() const { return state_.id; }
@@ -113,6 +123,8 @@ class Session {
   void SubmitOrder();
   /// Hands the order on to where orders run in this turn.
   void Dispatch(std::string request);
+  /// CLIENT UNBLOCK has run: its reply comes later. `silent`: it has none.
+  void AwaitUnblock(const ThreadServices::BegunUnblock& begun, bool silent);
   /// What it says of the connection, and takes that off it; false: it is no reply.
   bool TakeHead(std::string_view& reply);
   /// False: it is none.

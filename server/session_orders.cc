@@ -134,10 +134,10 @@ void Session::Dispatch(std::string request) {
   // A script takes as long as it likes, too, while the leaseholder is heard of.
   if (!order_blocks_ && !order_scripts_) order.timeout = thread_.settings().leaseholder_timeout;
   order_bytes_ = order.request.size();
-  waits_for_ = order_own_ ? thread_.RunOwnOrder(*this, std::move(order), order_leased_,
+  waits_for_ = order_own_ ? thread_.RunOwnOrder(id(), std::move(order), order_leased_,
                                                 std::move(order_watched_),
                                                 order_for_holders_ ? written_ : VersionVector())
-                          : thread_.SubmitOrder(*this, std::move(order));
+                          : thread_.SubmitOrder(id(), std::move(order));
   order_watched_.reset();
 }
 
@@ -187,6 +187,24 @@ void Session::OnOrderEnd(OrderEffect end) {
       break;
   }
   if (closed_ || waits_for_ != 0) return;
+  Execute();
+  UpdateInterest();
+}
+
+void Session::AwaitUnblock(const ThreadServices::BegunUnblock& begun, bool silent) {
+  waits_for_ = thread_.AwaitLater(*this);
+  order_replies_ = silent ? 0 : 1;
+  order_blocks_ = false;
+  order_own_ = true;
+  begun.thread->UnblockClient({begun.client, begun.with_error, &thread_, waits_for_});
+}
+
+void Session::OnLaterReply(uint64_t number, std::string_view reply) {
+  if (closed_ || number != waits_for_) return;
+  waits_for_ = 0;
+  JoinTurn();
+  if (order_replies_ != 0) out_.append(reply);
+  turn_replies_ += order_replies_;
   Execute();
   UpdateInterest();
 }

@@ -55,6 +55,35 @@ def optimistic_increment(client):
             return
 
 
+def unblock(node, pushes):
+    """Who waits is taken back at the leaseholder, or reads what it was served."""
+    waits, other = node.client(level=None), node.client(level=None)
+    number = waits.call("CLIENT", "ID")
+
+    def waiting():
+        return b" flags=b " in other.call("CLIENT", "LIST", "ID", number)
+
+    def unblock_then(pop):
+        eventually("it waits", waiting, 5)
+        if pop:
+            pop.start()
+        return other.call("CLIENT", "UNBLOCK", number)
+    for turn in range(20):
+        element = str(turn).encode()
+        pushing = threading.Thread(target=lambda: pushes.call("RPUSH", "elements", element))
+        answer, unblocked = run_all(
+            lambda work, _: work(),
+            [lambda: waits.call("BLPOP", "elements", 0),
+             lambda: unblock_then(pushing if turn % 2 else None)])
+        if turn % 2:
+            pushing.join()
+        left = other.call("LPOP", "elements")
+        assert unblocked in (0, 1) and (turn % 2 or unblocked), (turn, unblocked)
+        expected = (None, element if turn % 2 else None) if unblocked else (
+            [b"elements", element], None)
+        assert (answer, left) == expected, (unblocked, answer, left)
+
+
 def run(context):
     cluster = context.cluster(3, ["--on-unreachable", "refuse"], seeds=True)
     for node in cluster.nodes:
@@ -96,6 +125,9 @@ def run(context):
     expected = [str(number).encode() for number in range(1, THREADS * 50 + 1)]
     for client in clients:
         assert client.call("LRANGE", "list", 0, -1) == expected, "a script was not run whole"
+
+    for node in cluster.nodes:
+        unblock(node, clients[0])
 
     history = History()
 

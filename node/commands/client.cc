@@ -38,6 +38,8 @@ constexpr std::string_view kHelp[] = {
     "    Tell which client library this is.",
     "SETNAME <name>",
     "    Name this connection.",
+    "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+    "    End what that connection waits for, as at its timeout or with an error.",
     "UNPAUSE",
     "    End the wait that PAUSE began.",
 };
@@ -135,7 +137,7 @@ constexpr Subcommand kSubcommands[] = {
     {"info", ClientInfoCommand}, {"kill", ClientKill},  {"list", ClientList},
     {"no-evict", NoEvict},       {"no-touch", NoTouch}, {"pause", Pause},
     {"reply", ReplyModeCommand}, {"setinfo", SetInfo},  {"setname", SetName},
-    {"unpause", Unpause},
+    {"unblock", ClientUnblock},  {"unpause", Unpause},
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ std::string Line(const ClientInfo& info, std::chrono::nanoseconds now) {
         0, std::chrono::duration_cast<std::chrono::seconds>(now - since).count()));
   };
   std::string flags;
+  if (info.waits) flags += "b";
   if (info.queued >= 0) flags += "x";
   if (info.watch_touched) flags += "d";
   if (client.close_after_reply) flags += "c";
@@ -160,6 +161,22 @@ void ClientList(CommandContext& context, Arguments arguments) {
     if (wanted) text.append(Line(client, now)).append("\n");
   }
   context.reply.Verbatim(text);
+}
+
+void ClientUnblock(CommandContext& context, Arguments arguments) {
+  if (arguments.size() > 4) {
+    return context.reply.Error("ERR unknown subcommand or wrong number of arguments for '" +
+                               std::string(arguments[1]) + "'. Try CLIENT HELP.");
+  }
+  const bool with_error = arguments.size() == 4 && IsWord(arguments[3], "error");
+  if (arguments.size() == 4 && !with_error && !IsWord(arguments[3], "timeout")) {
+    return context.reply.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  }
+  const std::optional<int64_t> id = ReadInteger(context, arguments[2]);
+  if (!id) return;
+  const bool waits =
+      *id > 0 && context.services.UnblockClient(static_cast<uint64_t>(*id), with_error);
+  if (!waits) context.reply.Integer(0);
 }
 
 void ClientKill(CommandContext& context, Arguments arguments) {

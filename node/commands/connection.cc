@@ -177,6 +177,8 @@ constexpr CommandSpec kConnectionCommands[] = {
      "Tell which client library this is.", nullptr},
     {"client|setname", 3, kOwnConnection, 0, 0, 0, "connection", "2.6.9", "Name this connection.",
      nullptr},
+    {"client|unblock", -3, kOthersConnections | kOutside | kNoMulti, 0, 0, 0, "connection", "5.0.0",
+     "End what another connection waits for.", nullptr},
     {"client|unpause", 2, kOthersConnections | kOutside, 0, 0, 0, "connection", "6.2.0",
      "End the wait that CLIENT PAUSE began.", nullptr},
     {"echo", 2, kAnytime | kFast, 0, 0, 0, "connection", "1.0.0", "Give the text back.", Echo},

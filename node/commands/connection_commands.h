@@ -10,6 +10,7 @@ void Client(CommandContext& context, Arguments arguments);
 void ClientInfoCommand(CommandContext& context, Arguments arguments);
 void ClientList(CommandContext& context, Arguments arguments);
 void ClientKill(CommandContext& context, Arguments arguments);
+void ClientUnblock(CommandContext& context, Arguments arguments);
 
 /// Whether a client's or a library's name holds only visible characters, as Redis asks.
 bool IsClientName(std::string_view name);

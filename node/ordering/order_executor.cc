@@ -206,8 +206,9 @@ ClaimDesk::Kind OrderExecutor::ClaimsOf(const Running& order) const {
 
 void OrderExecutor::Continue(RunningPtr order) {
   BlockRequest block;
-  const std::optional<Progress> earlier = FindEarlier(*order);
-  switch (earlier ? *earlier : RunSteps(*order, block)) {
+  std::optional<Progress> progress = FindEarlier(*order);
+  if (!progress) progress = UnblockClient(*order);
+  switch (progress ? *progress : RunSteps(*order, block)) {
     case Progress::kDone:
       return Finish(*order, OrderOutcome::kDone);
     case Progress::kWaits:

@@ -195,6 +195,9 @@ class OrderExecutor final : private OrderRunner {
   /// One that is asked again: what an earlier leaseholder has done for it, perhaps this node in an
   /// earlier epoch. nullopt: nothing that counts.
   std::optional<Progress> FindEarlier(Running& order);
+  /// CLIENT UNBLOCK, from where the client is connected (server/unblocking.h): answers 1, or nil
+  /// where that client does not wait here. nullopt: it is something else.
+  std::optional<Progress> UnblockClient(Running& order);
   /// Runs it on, and puts it where it has to wait.
   void Continue(RunningPtr order);
   struct ResolvedStep {
@@ -247,6 +250,8 @@ class OrderExecutor final : private OrderRunner {
   /// Of the keys that it waits for, the first that has what it wants.
   std::optional<std::string_view> FindReady(const Running& order);
   void EndWaits(std::chrono::nanoseconds now);
+  /// Its time is up, or `error`, which is not empty, ends it.
+  void EndWait(uint64_t sequence, std::string_view error);
   void EndWaitsForHolders(std::chrono::nanoseconds now);
   /// The lease has ended: who waits under it waits elsewhere.
   void GiveBackWaiting();

@@ -2,11 +2,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/arguments.h"
 #include "node/command_keys.h"
 #include "node/ordering/order_executor.h"
 
 namespace starling {
 namespace {
+
+constexpr std::string_view kUnblocked = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 
 /// A blocking command's request with one of its keys alone.
 std::vector<std::string_view> WithOnlyKey(const CommandSpec& row,
@@ -128,15 +131,51 @@ void OrderExecutor::AwaitHandedOver(uint64_t sequence, const Records::Written& w
 }
 
 void OrderExecutor::EndWaits(std::chrono::nanoseconds now) {
-  for (const uint64_t sequence : blocked_.Expired(now)) {
-    blocked_.Remove(sequence);
-    Running& order = *waiting_.at(sequence);
-    order.replies.clear();
-    if (!order.decoded.steps[0].silent) Reply(order.replies, order.state.protocol).NullArray();
-    Finish(order, OrderOutcome::kDone);
-    waiting_.erase(sequence);
-  }
+  for (const uint64_t sequence : blocked_.Expired(now)) EndWait(sequence, {});
   EndWaitsForHolders(now);
+}
+
+void OrderExecutor::EndWait(uint64_t sequence, std::string_view error) {
+  blocked_.Remove(sequence);
+  Running& order = *waiting_.at(sequence);
+  order.replies.clear();
+  if (!order.decoded.steps[0].silent) {
+    Reply reply(order.replies, order.state.protocol);
+    error.empty() ? reply.NullArray() : reply.Error(error);
+  }
+  Finish(order, OrderOutcome::kDone);
+  waiting_.erase(sequence);
+}
+
+std::optional<OrderExecutor::Progress> OrderExecutor::UnblockClient(Running& order) {
+  const OrderStep& step = order.decoded.steps[0];
+  const Arguments words = step.commands[0];
+  const bool unblocks = !step.transaction && words.size() == 4 && IsWord(words[0], "client") &&
+                        IsWord(words[1], "unblock");
+  if (!unblocks) return std::nullopt;
+  const int64_t id = Number::ParseInt(words[2]).value_or(0);
+  const ClientKey client{order.peer, static_cast<uint64_t>(id)};
+  const auto is_its = [&](const RunningPtr& one) { return one->client == client; };
+  // It may be served already: that is known when what it met or wrote is decided.
+  const bool undecided = std::any_of(held_back_.begin(), held_back_.end(), is_its) ||
+                         std::any_of(pending_.begin(), pending_.end(), is_its);
+  if (undecided) return Progress::kHeldBack;
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                  [&](const auto& one) { return is_its(one.second); });
+  Reply reply(order.replies, order.state.protocol);
+  order.next = order.decoded.steps.size();
+  if (found == waiting_.end()) {
+    reply.Null();
+    return Progress::kDone;
+  }
+  const bool with_error = IsWord(words[3], "error");
+  if (found->second->block.holders && !with_error) {
+    found->second->until = Now();  // it is told how many there are (EndWaitsForHolders)
+  } else {
+    EndWait(found->first, with_error ? kUnblocked : std::string_view());
+  }
+  reply.Integer(1);
+  return Progress::kDone;
 }
 
 void OrderExecutor::EndWaitsForHolders(std::chrono::nanoseconds now) {

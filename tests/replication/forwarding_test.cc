@@ -376,6 +376,26 @@ TEST(Forwarding, DropsWhatAProcessWaitsForThatIsAwayForAMinute) {
 }
 
 // What a client's pipeline or many clients give at once costs one message, up to a bound.
+TEST(Forwarding, SendsWhatConcernsAnOrderBehindIt) {
+  World world(1);
+  world.Lead(0);
+  world.Run(100ms);
+  Node& node = world.at(1);
+  const uint64_t waits = world.SubmitWait(1);
+  ASSERT_EQ(node.sender.Take().size(), 1u);
+  node.asking->OnAnswers(world.at(0).id(), Answers{{}, {}, {{1, OrderOutcome::kNotRun, {}}}},
+                         world.now);
+  world.Submit(1, Order{.repeatable = true, .timeout = {}, .behind = waits});
+  EXPECT_TRUE(node.sender.Take().empty()) << "the other waits for its next try";
+  world.now += limits::kOrderRetry;
+  node.asking->OnTick(world.now);
+  const auto sent = node.sender.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  const auto& orders = std::get<Orders>(std::get<ForwardingMessage>(sent[0].held.message)).orders;
+  ASSERT_EQ(orders.size(), 2u);
+  EXPECT_EQ(orders[0].request, std::to_string(waits));
+}
+
 TEST(Forwarding, SendsOrdersInBatches) {
   World world(1);
   world.Lead(1);
