@@ -175,7 +175,7 @@ class Shard {
   /// Bytes of the names of vanished records that wait for the next checkpoint.
   size_t erased_bytes() const { return changed_.erased.bytes() + changed_.erased_prefixes.bytes(); }
   /// Appends records for what `names` tells, as it stands now; false when it stopped at `limit`
-  /// records, or steps.
+  /// records, or steps, or at about a megabyte: its lock is held meanwhile.
   bool EncodeChanged(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
   /// Puts all of it back for the next checkpoint.
   void PutBack(ChangedNames names);
@@ -208,8 +208,11 @@ class Shard {
   /// Whether it is a list's element that was added after `stamp`. Others do not tell when.
   static bool AddedAfter(const Element& element, Stamp stamp);
   bool EncodeErased(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
-  bool EncodeEntries(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
-  bool EncodeBlocks(ChangedNames& names, size_t limit, std::vector<Engine::StateWrite>& writes);
+  class EncodedSlice;
+  bool EncodeEntries(ChangedNames& names, EncodedSlice& slice,
+                     std::vector<Engine::StateWrite>& writes);
+  bool EncodeBlocks(ChangedNames& names, size_t limit, EncodedSlice& slice,
+                    std::vector<Engine::StateWrite>& writes);
   void EncodeElement(const LoadedEntry& entry, const Element& element,
                      std::vector<Engine::StateWrite>& writes);
   /// Whether any entry of its key's hash still holds what the tombstone stands for.

@@ -3,8 +3,34 @@
 #include <utility>
 
 #include "storage/shard.h"
+#include "storage/state_records.h"
 
 namespace starling {
+namespace {
+
+/// Encoded under the shard's lock at once: a value may be large, and so many of them are not to be
+/// held twice.
+constexpr size_t kSliceBytes = 1 << 20;
+
+}  // namespace
+
+/// What one call encodes.
+class Shard::EncodedSlice {
+ public:
+  EncodedSlice(const std::vector<Engine::StateWrite>& writes, size_t limit)
+      : writes_(writes), limit_(limit), counted_(writes.size()) {}
+
+  bool Full() {
+    for (; counted_ < writes_.size(); ++counted_) bytes_ += StateBytes(writes_[counted_]);
+    return writes_.size() >= limit_ || bytes_ >= kSliceBytes;
+  }
+
+ private:
+  const std::vector<Engine::StateWrite>& writes_;
+  const size_t limit_;
+  size_t counted_;
+  size_t bytes_ = 0;
+};
 
 ChangedNames Shard::TakeChanged() {
   changed_.taken = newest_;
@@ -21,18 +47,19 @@ bool Shard::AddedAfter(const Element& element, Stamp stamp) {
 
 bool Shard::EncodeChanged(ChangedNames& names, size_t limit,
                           std::vector<Engine::StateWrite>& writes) {
+  EncodedSlice slice(writes, limit);
   // What vanished goes first: what has come back since has a record behind it.
-  if (!EncodeErased(names, limit, writes) || !EncodeEntries(names, limit, writes) ||
-      !EncodeBlocks(names, limit, writes)) {
+  if (!EncodeErased(names, limit, writes) || !EncodeEntries(names, slice, writes) ||
+      !EncodeBlocks(names, limit, slice, writes)) {
     return false;
   }
   for (; names.next.element < names.elements.size(); ++names.next.element) {
-    if (writes.size() >= limit) return false;
+    if (slice.Full()) return false;
     const auto [key_hash, element_hash] = names.elements[names.next.element];
     EncodeElements(key_hash, {element_hash, std::nullopt}, writes);
   }
   for (; names.next.list < names.lists.size(); ++names.next.list) {
-    if (writes.size() >= limit) return false;
+    if (slice.Full()) return false;
     EncodeElements(names.lists[names.next.list], {0, names.list_ids.Next(names.next.list_id)},
                    writes);
   }
@@ -53,10 +80,10 @@ bool Shard::EncodeErased(ChangedNames& names, size_t limit,
   return true;
 }
 
-bool Shard::EncodeEntries(ChangedNames& names, size_t limit,
+bool Shard::EncodeEntries(ChangedNames& names, EncodedSlice& slice,
                           std::vector<Engine::StateWrite>& writes) {
   for (; names.next.entry < names.entries.size(); ++names.next.entry) {
-    if (writes.size() >= limit) return false;
+    if (slice.Full()) return false;
     for (const Handle handle : FindByHash(names.entries[names.next.entry])) {
       LoadedEntry entry = LoadHandle(handle);
       if (!entry.state.changed) continue;
@@ -70,7 +97,7 @@ bool Shard::EncodeEntries(ChangedNames& names, size_t limit,
   return true;
 }
 
-bool Shard::EncodeBlocks(ChangedNames& names, size_t limit,
+bool Shard::EncodeBlocks(ChangedNames& names, size_t limit, EncodedSlice& slice,
                          std::vector<Engine::StateWrite>& writes) {
   constexpr size_t kStep = 256;
   size_t steps = writes.size();
@@ -86,7 +113,7 @@ bool Shard::EncodeBlocks(ChangedNames& names, size_t limit,
         EncodeElement(entry, element, writes);
       };
       for (bool done = false; !done;) {
-        if (steps >= limit && handles.size() == 1) return false;
+        if ((steps >= limit || slice.Full()) && handles.size() == 1) return false;
         done = entry.state.collection.WalkBlocks(space_, names.next.in_block, names.since, kStep,
                                                  encode);
         steps += kStep;

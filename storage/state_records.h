@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "starling/result.h"
+#include "storage/engine.h"
 #include "storage/version_vector.h"
 
 namespace starling {
@@ -16,6 +17,11 @@ inline constexpr std::string_view kVectorRecord = "\xFFvector";
 inline constexpr std::string_view kFloorRecord =
     "\xFF"
     "floor";
+
+/// What a write of state holds: a checkpoint is written in pieces of bounded size.
+inline size_t StateBytes(const Engine::StateWrite& write) {
+  return write.key.size() + (write.value ? write.value->size() : 0);
+}
 
 /// A vector with the number of walks taken.
 struct StateVector {

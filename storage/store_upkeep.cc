@@ -141,8 +141,9 @@ Status Store::Checkpoint() {
 
 Status Store::WriteChanged() {
   constexpr size_t kSlice = 4096;          // records encoded under a shard's lock
-  constexpr size_t kWriteBytes = 2 << 20;  // gathered for one sync of the log
-  constexpr size_t kPiece = 256;           // records written at once
+  constexpr size_t kWriteBytes = 4 << 20;  // gathered for one sync of the log
+  constexpr size_t kPiece = 256;           // records written at once...
+  constexpr size_t kPieceBytes = 1 << 20;  // ...and bytes, but for a record that is larger
   // The floor goes first: a state that lacks a freed tombstone is never without the floor above it.
   Status status = engine_->WriteState(
       {{std::string(kFloorRecord), StateVector{keyspace_->floor(), 0}.Encode()}});
@@ -154,18 +155,21 @@ Status Store::WriteChanged() {
     for (size_t bytes = 0; more && bytes < kWriteBytes;) {
       const size_t before = writes.size();
       more = keyspace_->EncodeChanged(*changed, before + kSlice, writes);
-      for (size_t i = before; i < writes.size(); ++i) {
-        bytes += writes[i].key.size() + (writes[i].value ? writes[i].value->size() : 0);
-      }
+      for (size_t i = before; i < writes.size(); ++i) bytes += StateBytes(writes[i]);
     }
     // The state may never hold what the log could lose: log first, durably, then state.
     status = journal_->Commit();
     if (status) status = engine_->SyncLog();
     // In pieces: while RocksDB takes one, the journal waits.
-    for (size_t i = 0; status && i < writes.size(); i += kPiece) {
-      const auto first = std::make_move_iterator(writes.begin() + static_cast<ptrdiff_t>(i));
-      const auto count = static_cast<ptrdiff_t>(std::min(kPiece, writes.size() - i));
-      status = engine_->WriteState({first, first + count});
+    for (auto next = writes.begin(); status && next != writes.end();) {
+      const auto first = next;
+      size_t bytes = 0;
+      do {
+        bytes += StateBytes(*next);
+        ++next;
+      } while (next != writes.end() && next - first < static_cast<ptrdiff_t>(kPiece) &&
+               bytes + StateBytes(*next) <= kPieceBytes);
+      status = engine_->WriteState({std::make_move_iterator(first), std::make_move_iterator(next)});
     }
   }
   if (!status) keyspace_->PutBack(std::move(changed));

@@ -12,7 +12,8 @@
 
 namespace starling {
 
-/// Passes everything on; a test looks into its syncs and its writes of state, and fails syncs.
+/// Passes everything on; a test looks into its syncs, writes of state and reads of the log, and
+/// fails syncs.
 class WatchedEngine final : public Engine {
  public:
   explicit WatchedEngine(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
@@ -28,6 +29,7 @@ class WatchedEngine final : public Engine {
     return engine_->SyncLog();
   }
   Status ReadLog(const Origin& origin, Stamp after, const LogVisitor& visit) override {
+    if (in_read) in_read();
     return engine_->ReadLog(origin, after, visit);
   }
   Result<std::vector<Origin>> LogOrigins() override { return engine_->LogOrigins(); }
@@ -36,7 +38,7 @@ class WatchedEngine final : public Engine {
   }
   uint64_t LogBytes() override { return engine_->LogBytes(); }
   Status WriteState(const std::vector<StateWrite>& writes) override {
-    if (in_write) in_write();
+    if (in_write) in_write(writes);
     return engine_->WriteState(writes);
   }
   Status FlushState() override { return engine_->FlushState(); }
@@ -52,8 +54,9 @@ class WatchedEngine final : public Engine {
 
   size_t synced_appends = 0;
   std::function<void()> in_sync;
-  std::function<void()> in_write;  // of state
-  bool fails = false;              // to sync
+  std::function<void(const std::vector<StateWrite>&)> in_write;  // of state
+  std::function<void()> in_read;                                 // of the log
+  bool fails = false;                                            // to sync
 
  private:
   std::unique_ptr<Engine> engine_;
