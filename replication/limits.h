@@ -66,6 +66,8 @@ inline constexpr size_t kInFlightFrames = 16;
 inline constexpr size_t kGatherBytes = 192 << 10;
 /// Own batches kept in memory, so that gathering does not read the log.
 inline constexpr size_t kRecentBytes = 1 << 20;
+/// The same while a peer in reach lacks them: what it is behind by is not read from the disk.
+inline constexpr size_t kUnheldBytes = 32 << 20;
 /// Up to this many peers the origin pushes to all; beyond, to `kPushFanout`, who pass it on.
 inline constexpr size_t kPushToAll = 12;
 inline constexpr size_t kPushFanout = 4;

@@ -173,9 +173,18 @@ void Streams::RememberLocalBatch(const BatchHeader& header, SharedBytes bytes) {
   if (known) return;
   recent_bytes_ += bytes->size();
   recent_.push_back({header, std::move(bytes)});
+  TrimRecent();
+}
+
+void Streams::TrimRecent() {
   // Members who come later read the log; beside them only the meeting folder reads the stream.
   const size_t limit = peers_.empty() ? limits::kGatherBytes : limits::kRecentBytes;
   while (recent_bytes_ > limit && !recent_.empty()) {
+    const BatchHeader& oldest = recent_.front().header;
+    const bool unheld = std::any_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
+      return !peer.second.held.Covers(oldest.origin, oldest.upto);
+    });
+    if (unheld && recent_bytes_ <= limits::kUnheldBytes) break;
     recent_bytes_ -= recent_.front().bytes->size();
     recent_.pop_front();
   }
@@ -195,14 +204,16 @@ void Streams::Relay(NodeId from, const BatchHeader& header, std::string_view byt
 }
 
 Result<std::vector<SharedBytes>> Streams::Gather(const Origin& origin, Stamp after) {
-  // Mostly it is the last that is asked for.
-  const auto last = std::find_if(recent_.rbegin(), recent_.rend(), [&](const OwnBatch& recent) {
-    return recent.header.origin == origin && recent.header.after == after;
-  });
-  if (last == recent_.rend()) return store_.ReadStream(origin, after, limits::kGatherBytes);
+  // Stamps rise over incarnations, too.
+  const auto first =
+      std::partition_point(recent_.begin(), recent_.end(),
+                           [&](const OwnBatch& recent) { return recent.header.upto <= after; });
+  const bool here =
+      first != recent_.end() && first->header.origin == origin && first->header.after == after;
+  if (!here) return store_.ReadStream(origin, after, limits::kGatherBytes);
   std::vector<SharedBytes> batches;
   size_t bytes = 0;
-  for (auto it = std::prev(last.base()); it != recent_.end(); ++it) {
+  for (auto it = first; it != recent_.end(); ++it) {
     if (!batches.empty() && (bytes + it->bytes->size() > limits::kGatherBytes ||
                              batches.size() == limits::kBatchesPerFrame)) {
       break;
@@ -389,6 +400,7 @@ void Streams::OnReport(NodeId from, const Report& report, Instant now) {
   if (found == peers_.end()) return;
   Peer& peer = found->second;
   peer.held.MergeFrom(report.vector);
+  TrimRecent();
   const size_t before = peer.in_flight.size();
   std::erase_if(peer.in_flight, [&](const InFlight& frame) {
     if (!peer.held.Covers(frame.origin, frame.upto)) return false;

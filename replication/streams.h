@@ -126,6 +126,8 @@ class Streams {
   /// the bad one stay applied.
   Status ApplyRun(NodeId from, std::span<const Store::Received> run, Applied& applied,
                   VersionVector& changed, Instant now);
+  /// Of own batches, lets go of what the log alone has to keep.
+  void TrimRecent();
 
   Store& store_;
   const MemberList& list_;

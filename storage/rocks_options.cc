@@ -84,8 +84,11 @@ rocksdb::ColumnFamilyOptions LogOptions(const std::shared_ptr<rocksdb::Cache>& c
   options.compaction_style = rocksdb::kCompactionStyleUniversal;
   options.level0_file_num_compaction_trigger = kLogFilesToMerge;
   options.table_properties_collector_factories = {LogContentsCollector()};
-  options.table_factory.reset(
-      rocksdb::NewBlockBasedTableFactory(TableOptions(cache, kLogBlockBytes)));
+  rocksdb::BlockBasedTableOptions table = TableOptions(cache, kLogBlockBytes);
+  // A record may be a block of megabytes, and a search looks at every file: it is to read those
+  // blocks only that it comes to.
+  table.index_type = rocksdb::BlockBasedTableOptions::kBinarySearchWithFirstKey;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 

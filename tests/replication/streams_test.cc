@@ -5,6 +5,7 @@
 
 #include "replication/limits.h"
 #include "tests/replication/recording_sender.h"
+#include "tests/storage/watched_engine.h"
 #include "tests/support/manual_time.h"
 #include "tests/support/memory_engine.h"
 
@@ -22,7 +23,9 @@ struct Node {
     StoreOptions options;
     options.name = name;
     options.keyspace.shards = 1;
-    store = Store::Open(options, disk.Open().value(), time, log).value();
+    auto watched = std::make_unique<WatchedEngine>(disk.Open().value());
+    engine = watched.get();
+    store = Store::Open(options, std::move(watched), time, log).value();
     store->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
       batches.push_back({header, std::move(bytes)});
     });
@@ -33,9 +36,9 @@ struct Node {
   }
 
   /// Writes one key; the batch is the last of `batches`.
-  void Write(const std::string& key) {
+  void Write(const std::string& key, const std::string& value = "v") {
     const KeyRef ref = store->keyspace().Ref(0, key);
-    store->keyspace().Lock(ref).SetString(ref, "v");
+    store->keyspace().Lock(ref).SetString(ref, value);
     ASSERT_TRUE(store->journal().Commit().ok());
   }
   /// The same, and hands it on.
@@ -51,6 +54,7 @@ struct Node {
 
   MemoryDisk disk;
   std::shared_ptr<spdlog::logger> log;
+  WatchedEngine* engine = nullptr;  // the store's
   std::unique_ptr<Store> store;
   std::unique_ptr<MemberList> list;
   ClockJudge clocks{500ms};
@@ -174,6 +178,22 @@ TEST_F(StreamsTest, WhatPilesUpBehindTheWindowTravelsTogether) {
   const int frames = Settle(2s);
   EXPECT_TRUE(b.Has("k499"));
   EXPECT_LT(frames, 40);
+}
+
+TEST_F(StreamsTest, WhatAPeerLacksIsNotReadFromTheDisk) {
+  Link();
+  int reads = 0;
+  a.engine->in_read = [&] { ++reads; };
+  const std::string value(1 << 20, 'v');
+  const int count = static_cast<int>(2 * limits::kInFlightBytes / value.size());
+  for (int i = 0; i < count; ++i) a.Write(std::to_string(i), value);
+  a.streams->OnLocalBatches(std::exchange(a.batches, {}), 2s);
+  Settle(2s);
+  EXPECT_TRUE(b.Has(std::to_string(count - 1)));
+  EXPECT_EQ(reads, 0) << "on the thread that keeps the lease";
+  // What all hold is not kept.
+  a.streams->OnWant(b.id(), Want{a.store->origin(), Stamp{}}, 3s);
+  EXPECT_GT(reads, 0);
 }
 
 TEST_F(StreamsTest, LossOfTheLastBatchHealsByTheRound) {
