@@ -148,10 +148,11 @@ void OrderExecutor::EndWait(uint64_t sequence, std::string_view error) {
 }
 
 std::optional<OrderExecutor::Progress> OrderExecutor::UnblockClient(Running& order) {
-  const OrderStep& step = order.decoded.steps[0];
-  const Arguments words = step.commands[0];
-  const bool unblocks = !step.transaction && words.size() == 4 && IsWord(words[0], "client") &&
-                        IsWord(words[1], "unblock");
+  const std::vector<OrderStep>& steps = order.decoded.steps;
+  if (steps.size() != 1 || steps[0].transaction) return std::nullopt;  // which may be empty
+  const Arguments words = steps[0].commands[0];
+  const bool unblocks =
+      words.size() == 4 && IsWord(words[0], "client") && IsWord(words[1], "unblock");
   if (!unblocks) return std::nullopt;
   const int64_t id = Number::ParseInt(words[2]).value_or(0);
   const ClientKey client{order.peer, static_cast<uint64_t>(id)};
