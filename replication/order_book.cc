@@ -70,15 +70,17 @@ void OrderBook::OnOrders(const PeerProcess& from, const Orders& orders, bool lea
   }
   if (asker.session != from.session) {
     asker.session = from.session;
+    // One that asks for the first time has had nothing run here: what it sent before was lost.
     asker.known_from =
-        std::min_element(orders.orders.begin(), orders.orders.end(),
-                         [](const OrderView& a, const OrderView& b) { return a.id < b.id; })
-            ->id;
+        fresh ? 0
+              : std::min_element(orders.orders.begin(), orders.orders.end(),
+                                 [](const OrderView& a, const OrderView& b) { return a.id < b.id; })
+                    ->id;
     const bool only_asks =
         std::all_of(orders.orders.begin(), orders.orders.end(),
                     [](const OrderView& order) { return order.request.empty(); });
     // Nothing is known of this process: it may have been dropped after a long silence.
-    if (only_asks) asker.known_from = UINT64_MAX;
+    if (only_asks && !fresh) asker.known_from = UINT64_MAX;
   }
   asker.linked = true;
   // A message that was long on its way knows less.
@@ -167,12 +169,17 @@ void OrderBook::SendAnswers(NodeId to, const Asker& asker, const std::vector<uin
 }
 
 void OrderBook::OnTick(Instant now) {
-  std::erase_if(askers_, [&](const auto& one) {
-    const auto& [peer, asker] = one;
+  for (auto& [peer, asker] : askers_) {
     const bool gone = !asker.linked && now >= asker.lost + limits::kAskerKept;
-    if (gone) Forget(peer, asker);
-    return gone;
-  });
+    if (!gone) continue;
+    Forget(peer, asker);
+    // That it has asked stays: should it come back, of nothing it asked for is known what came.
+    Asker left;
+    left.session = asker.session;
+    left.known_from = UINT64_MAX;
+    left.linked = true;  // there is nothing to be dropped
+    asker = std::move(left);
+  }
 }
 
 Instant OrderBook::NextTimer() const {

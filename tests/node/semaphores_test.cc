@@ -28,7 +28,8 @@ class SemaphoresTest : public NodeFixture {
     for (const char* name : {"a", "b", "c"}) nodes_.push_back(Open(Ephemeral(name)));
     for (const Node& node : nodes_) {
       ASSERT_TRUE(Eventually([&] { return node.Statistics().members_alive == 3; }));
-      ASSERT_TRUE(node.claims().First("a member: " + node.name(), seconds(60)).ok());
+      const auto claim = node.claims().First("a member: " + node.name(), seconds(60));
+      ASSERT_TRUE(claim.ok()) << claim.error().message;
     }
   }
   /// At the leaseholder, whichever it is.
@@ -65,7 +66,8 @@ TEST_F(SemaphoresTest, HaveAtMostTheirNumberOfHoldersInTheWholeCluster) {  // I3
           const std::lock_guard guard(mutex);
           --holding;
         }
-        ASSERT_TRUE(permit->Release().ok());
+        const Status released = permit->Release();
+        ASSERT_TRUE(released.ok()) << released.error().message;
       }
     });
   }
@@ -105,7 +107,8 @@ TEST_F(SemaphoresTest, APermitWhoseHolderWasKilledIsFreeAfterItsTimeToLive) {
   ASSERT_EQ(holder.Hear(), "open");
   Node node = Open(Ephemeral("a"));
   ASSERT_TRUE(Eventually([&] { return node.Statistics().members_alive == 2; }));
-  ASSERT_TRUE(node.claims().First("a member", seconds(60)).ok());  // else it could not take over
+  const auto claim = node.claims().First("a member", seconds(60));  // else it could not take over
+  ASSERT_TRUE(claim.ok()) << claim.error().message;
   const Result<Lock> mine = node.locks().AcquirePermit("pool", 2);
   ASSERT_TRUE(mine.ok()) << mine.error().message;
   holder.Say("permit 2");
