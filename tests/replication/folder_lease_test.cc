@@ -235,7 +235,9 @@ class FolderWorld {
     if (!Chance(4)) return;
     ++depth_;
     process.stands_until = Instant::max();
-    const Instant end = now_ + milliseconds(random_() % 6000);
+    const Instant end =
+        now_ +
+        milliseconds(random_() % static_cast<uint64_t>(3 * limits::kLease / milliseconds(1)));
     while (now_ < end && violation_.empty()) Step(-1);
     process.stands_until = {};
     --depth_;

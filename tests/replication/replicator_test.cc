@@ -206,6 +206,7 @@ TEST(Replicator, LaggardTakesAWalkWhereTheLogNoLongerReachesBack) {
   TestCluster cluster;
   const auto nodes = StartCluster(cluster, {"a", "b"});
   nodes[1]->Kill();
+  cluster.Run(100ms);  // for one in reach what it lacks is kept
   for (int i = 0; i < 500; ++i) nodes[0]->Set("k" + std::to_string(i), std::string(12000, 'y'));
   for (int round = 0; round < 4; ++round) {
     nodes[0]->Set("more", std::to_string(round));
