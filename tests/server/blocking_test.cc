@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "tests/server/test_daemon.h"
-#include "tests/support/eventually.h"
 
 namespace starling {
 namespace {
@@ -64,19 +63,13 @@ TEST(Blocking, WaitsUntilSomethingComes) {
 }
 
 TEST(Blocking, ServesWhoCameFirst) {
-  Settings settings = TestDaemon::Defaults();
-  settings.io_threads = 1;  // so that requests arrive in the order in which they are sent
-  TestDaemon daemon(settings);
+  TestDaemon daemon;
   TestClient pushes = daemon.Connect();
   std::vector<TestClient> waiting;
   for (int i = 0; i < 5; ++i) {
     waiting.push_back(daemon.Connect());
     waiting.back().SendCommand({"BLPOP", "q", "0"});
-    // It waits once a later client's command of the same thread has been answered.
-    EXPECT_TRUE(Eventually([&] {
-      return pushes.Ask({"CLIENT", "LIST"}).find("cmd=blpop") != std::string::npos;
-    }));
-    pushes.Ask({"BLPOP", "settle", "0.01"});
+    EXPECT_TRUE(AreWaiting(pushes, i + 1));
   }
   EXPECT_EQ(pushes.Ask({"RPUSH", "q", "0", "1", "2", "3", "4"}), ":5\r\n");
   for (int i = 0; i < 5; ++i) {
@@ -134,9 +127,9 @@ TEST(Blocking, GoesOnWaitingWhileTheKeyIsOfAnotherType) {
   TestClient waits = daemon.Connect();
   TestClient other = daemon.Connect();
   waits.SendCommand({"BLPOP", "k", "k2", "0"});
-  other.Ask({"BLPOP", "settle", "0.01"});
+  EXPECT_TRUE(AreWaiting(other, 1));
   other.Ask({"SET", "k", "text"});
-  other.Ask({"BLPOP", "settle", "0.01"});
+  other.Ask({"BLPOP", "settle", "0.01"});  // it has been tried by then
   EXPECT_EQ(other.Ask({"RPUSH", "k2", "v"}), ":1\r\n");
   EXPECT_EQ(waits.ReceiveReply(), Array({"k2", "v"}));
 }
@@ -147,12 +140,9 @@ TEST(Blocking, TakesNothingForAClientThatHasHungUp) {
   {
     TestClient gone = daemon.Connect();
     gone.SendCommand({"BLPOP", "q", "0"});
-    other.Ask({"BLPOP", "settle", "0.01"});
+    EXPECT_TRUE(AreWaiting(other, 1));
   }
-  EXPECT_TRUE(Eventually([&] {
-    return other.Ask({"CLIENT", "LIST"}).find("cmd=blpop") == std::string::npos;
-  }));
-  other.Ask({"BLPOP", "settle", "0.01"});
+  EXPECT_TRUE(AreWaiting(other, 0));
   other.Ask({"RPUSH", "q", "kept"});
   EXPECT_EQ(other.Ask({"LRANGE", "q", "0", "-1"}), Array({"kept"}));
 }

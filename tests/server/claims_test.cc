@@ -44,10 +44,6 @@ class ClaimTest : public testing::Test {
     const size_t at = info.find(name);
     return at == std::string::npos ? 0 : std::stoull(info.substr(at + name.size()));
   }
-  bool AreWaiting(int clients) {
-    const std::string wanted = "blocked_clients:" + std::to_string(clients) + "\r\n";
-    return Eventually([&] { return Ask({"INFO", "clients"}).find(wanted) != std::string::npos; });
-  }
 
   static constexpr const char* kOk = "+OK\r\n";
   static constexpr const char* kNil = "$-1\r\n";
@@ -278,9 +274,9 @@ TEST_F(ClaimTest, IsWaitedForInTurn) {
   TestClient second = daemon_.Connect();
   TestClient third = daemon_.Connect();
   second.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
-  EXPECT_TRUE(AreWaiting(1));
+  EXPECT_TRUE(AreWaiting(client_, 1));
   third.SendCommand({"STARLING", "ACQUIRE", "t3", "60000", "30000", "lock"});
-  EXPECT_TRUE(AreWaiting(2));
+  EXPECT_TRUE(AreWaiting(client_, 2));
   EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t2", "60000"}), ":0\r\n");
   EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t1", "60000"}), ":1\r\n");
   EXPECT_EQ(Ask({"STARLING", "RELEASE", "lock", "t2"}), ":0\r\n");
@@ -310,7 +306,7 @@ TEST_F(ClaimTest, IsHandedOverInTheRoundThatReleasesIt) {
     // Another place is free to wait for, too: it is told which one it got.
     ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "taken"}).starts_with("*2"));
     next.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "taken", "lock"});
-    EXPECT_TRUE(AreWaiting(1));
+    EXPECT_TRUE(AreWaiting(client_, 1));
     const uint64_t rounds = Rounds();
     EXPECT_EQ(Ask(release), ":1\r\n");
     const std::string granted = next.ReceiveReply();
@@ -332,7 +328,7 @@ TEST_F(ClaimTest, IsHandedOverToOneOfThoseWhoWaitAndOthersAreServedNext) {
   TestClient for_b = daemon_.Connect();
   for_a.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "a"});
   for_b.SendCommand({"STARLING", "ACQUIRE", "t3", "60000", "30000", "b"});
-  EXPECT_TRUE(AreWaiting(2));
+  EXPECT_TRUE(AreWaiting(client_, 2));
   EXPECT_EQ(Ask({"DEL", "a", "b"}), ":2\r\n");
   EXPECT_TRUE(for_a.ReceiveReply().starts_with("*2\r\n$1\r\na\r\n"));
   EXPECT_TRUE(for_b.ReceiveReply().starts_with("*2\r\n$1\r\nb\r\n"));
@@ -343,11 +339,11 @@ TEST_F(ClaimTest, IsHandedOverToNobodyWhereItIsNotReleased) {
   ASSERT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"}).starts_with("*2"));
   TestClient waits = daemon_.Connect();
   waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
-  EXPECT_TRUE(AreWaiting(1));
+  EXPECT_TRUE(AreWaiting(client_, 1));
   EXPECT_EQ(Ask({"STARLING", "EXTEND", "lock", "t1", "60000"}), ":1\r\n");
   EXPECT_EQ(Ask({"SET", "lock", "plain"}), kOk);
   EXPECT_EQ(Ask({"GET", "lock"}), "$5\r\nplain\r\n");
-  EXPECT_TRUE(AreWaiting(1));
+  EXPECT_TRUE(AreWaiting(client_, 1));
   EXPECT_EQ(Ask({"DEL", "lock"}), ":1\r\n");
   EXPECT_TRUE(waits.ReceiveReply().starts_with("*2"));
 }
@@ -356,7 +352,7 @@ TEST_F(ClaimTest, IsTakenBeforeThoseWhoWaitByWhoeverComesAsItIsFree) {
   EXPECT_TRUE(Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"}).starts_with("*2"));
   TestClient waits = daemon_.Connect();
   waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
-  EXPECT_TRUE(AreWaiting(1));
+  EXPECT_TRUE(AreWaiting(client_, 1));
   EXPECT_EQ(Ask({"MULTI"}), kOk);
   EXPECT_EQ(Ask({"DEL", "lock"}), "+QUEUED\r\n");
   EXPECT_EQ(Ask({"SET", "lock", "t3", "NX"}), "+QUEUED\r\n");

@@ -97,9 +97,7 @@ TEST_F(MajorityWaitTest, IsThatOfWhoIsHandedALockAsOfWhoLetItGo) {
   TestClient waits = daemon_.Connect();
   EXPECT_EQ(holds.Ask({"STARLING", "ACQUIRE", "t1", "60000", "0", "lock"})[0], '*');
   waits.SendCommand({"STARLING", "ACQUIRE", "t2", "60000", "30000", "lock"});
-  EXPECT_TRUE(Eventually([&] {
-    return holds.Ask({"INFO", "clients"}).find("blocked_clients:1\r\n") != std::string::npos;
-  }));
+  EXPECT_TRUE(AreWaiting(holds, 1));
   {
     const NoRoomBeyond full(EpochBytes());
     holds.SendCommand({"STARLING", "RELEASE", "lock", "t1"});

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "tests/support/eventually.h"
+
 namespace starling {
 namespace {
 
@@ -92,6 +94,13 @@ Settings TestDaemon::Defaults() {
   settings.io_threads = 2;
   settings.leave_timeout = std::chrono::milliseconds(0);
   return settings;
+}
+
+bool AreWaiting(TestClient& asks, int clients) {
+  const std::string wanted = "blocked_clients:" + std::to_string(clients) + "\r\n";
+  return Eventually([&] {
+    return asks.Ask({"INFO", "clients"}).find(wanted) != std::string::npos;
+  });
 }
 
 TestDaemon::TestDaemon(Settings settings) {

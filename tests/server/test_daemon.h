@@ -42,6 +42,9 @@ class TestClient {
   Descriptor socket_;
 };
 
+/// Whether so many clients of that node wait for keys, by INFO; waits for it.
+bool AreWaiting(TestClient& asks, int clients);
+
 /// An ephemeral node on free ports that looks for nobody.
 class TestDaemon {
  public:
