@@ -217,9 +217,9 @@ void IoThread::UnblockClient(const Unblock& unblock) {
   });
 }
 
-uint64_t IoThread::AwaitLater(const Session& session) {
+uint64_t IoThread::AwaitLater(uint64_t client) {
   const uint64_t number = order_base_ + ++last_order_;
-  orders_.emplace(number, session.id());
+  orders_.emplace(number, client);
   return number;
 }
 
@@ -301,16 +301,14 @@ bool IoThread::KeepsOrder() {
 }
 
 uint64_t IoThread::SubmitOrder(uint64_t client, Order order) {
-  const uint64_t number = order_base_ + ++last_order_;
-  orders_.emplace(number, client);
+  const uint64_t number = AwaitLater(client);
   unsent_orders_.emplace_back(number, std::move(order));
   return number;
 }
 
 uint64_t IoThread::RunOwnOrder(uint64_t client, Order order, bool leased,
                                std::unique_ptr<ClientTransaction> watched, VersionVector written) {
-  const uint64_t number = order_base_ + ++last_order_;
-  orders_.emplace(number, client);
+  const uint64_t number = AwaitLater(client);
   const bool without_lease = leased && turn_order_.epoch == 0 && !turn_order_.lone;
   shared_.orders->RunOwn({.number = number,
                           .order = std::move(order),

@@ -119,7 +119,7 @@ class IoThread {
   uint64_t RunOwnOrder(uint64_t client, Order order, bool leased,
                        std::unique_ptr<ClientTransaction> watched, VersionVector written);
   /// A number for a reply that another thread gives later; the session hears of it by that.
-  uint64_t AwaitLater(const Session& session);
+  uint64_t AwaitLater(uint64_t client);
   /// Before a command runs here: waits for a script to end. False: it has run for too long, and the
   /// command is to be refused. What this turn has done is committed before a script can begin.
   /// The sessions' mutex, which the caller holds, is let go meanwhile: who is inside may want it.

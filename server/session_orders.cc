@@ -192,7 +192,7 @@ void Session::OnOrderEnd(OrderEffect end) {
 }
 
 void Session::AwaitUnblock(const ThreadServices::BegunUnblock& begun, bool silent) {
-  waits_for_ = thread_.AwaitLater(*this);
+  waits_for_ = thread_.AwaitLater(id());
   order_replies_ = silent ? 0 : 1;
   order_blocks_ = false;
   order_own_ = true;
