@@ -245,6 +245,8 @@ class OrderExecutor final : private OrderRunner {
   /// longest take it in the same record, so that one majority is asked for both. Returns the
   /// sequence of who took it, and its reply is there; 0: nobody.
   uint64_t HandOver(const Running& order, const OrderStep& step);
+  /// Runs what it waits for, of that key alone, in the speculation under way.
+  void TakeLock(Running& next, std::string_view name);
   /// Who was handed a lock waits for the record like who let it go.
   void AwaitHandedOver(uint64_t sequence, const Records::Written& written);
   /// Of the keys that it waits for, the first that has what it wants.

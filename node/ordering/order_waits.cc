@@ -101,20 +101,25 @@ uint64_t OrderExecutor::HandOver(const Running& order, const OrderStep& step) {
     if (keyspace.Lock(key).Find(key)) continue;
     Running& next = *waiting_.at(sequence);
     if (next.epoch != order.epoch) continue;
-    const std::vector<std::string_view>& all = next.decoded.steps[0].commands[0];
-    const CommandTable::Resolved resolved = commands_.Resolve(all);
-    next.replies.clear();
-    Reply reply(next.replies, next.state.protocol);
-    ClientTransaction transaction(keyspace);
-    ClaimDesk desk(ClaimDesk::Kind::kDecides, &patterns_);
-    CommandContext context{runtime_.store(), services_, next.state, reply, random_, transaction};
-    context.claims = &desk;
-    context.within = true;
-    RunResolved(resolved, context, WithOnlyKey(*resolved.row, all, name));
-    if (next.decoded.steps[0].silent) next.replies.clear();
+    TakeLock(next, name);
     return sequence;
   }
   return 0;
+}
+
+void OrderExecutor::TakeLock(Running& next, std::string_view name) {
+  const OrderStep& step = next.decoded.steps[0];
+  const std::vector<std::string_view>& all = step.commands[0];
+  const CommandTable::Resolved resolved = commands_.Resolve(all);
+  next.replies.clear();
+  Reply reply(next.replies, next.state.protocol);
+  ClientTransaction transaction(runtime_.store().keyspace());
+  ClaimDesk desk(ClaimDesk::Kind::kDecides, &patterns_);
+  CommandContext context{runtime_.store(), services_, next.state, reply, random_, transaction};
+  context.claims = &desk;
+  context.within = true;
+  RunResolved(resolved, context, WithOnlyKey(*resolved.row, all, name));
+  if (step.silent) next.replies.clear();
 }
 
 void OrderExecutor::AwaitHandedOver(uint64_t sequence, const Records::Written& written) {
