@@ -41,6 +41,7 @@ TEST_F(WaitTest, CountsHoldersOfWhatWasWrittenAtTheLeaseholderOrHere) {
 TEST_F(WaitTest, GivesUpWhenItsTimeIsUpAndSaysHowManyThereAre) {
   TestClient client = Connect(0);
   Write(client, "k");
+  EXPECT_EQ(client.Ask({"WAIT", "2", "0"}), Count(2));
   const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(client.Ask({"WAIT", "3", "30"}), Count(2));
   EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(30));
