@@ -8,7 +8,7 @@ async function ioredis_commands(target) {
 
   assert.equal(await one.set('io:text', 'hello', 'EX', 100), 'OK');
   assert.equal(await two.get('io:text'), 'hello');
-  assert.equal(await two.ttl('io:text'), 100);
+  assert.ok(await two.ttl('io:text') > 90);
   assert.equal(await one.append('io:text', ' world'), 11);
   assert.equal(await two.getrange('io:text', 6, -1), 'world');
   assert.equal(await one.set('io:text', 'x', 'KEEPTTL', 'GET'), 'hello world');

@@ -40,7 +40,7 @@ async function redlock_4(target) {
   lock = await two.lock('lock:four', 100);
   await sleep(150);
   await assert.rejects(lock.extend(1000), Redlock4.LockError, 'it has lapsed');
-  lock = await one.lock('lock:four', 1000);
+  lock = await one.lock('lock:four', 20_000);
   await lock.unlock();
 
   await contend(target, async (client, work) => {
@@ -61,12 +61,12 @@ async function redlock_5(target) {
   await assert.rejects(lock.release(), ExecutionError);
   lock = await two.acquire(['lock:five'], 100);
   await sleep(150);
-  lock = await one.acquire(['lock:five'], 1000);
+  lock = await one.acquire(['lock:five'], 20_000);
   await lock.release();
 
-  // Extends itself while it works.
-  await one.using(['lock:five'], 200, { automaticExtensionThreshold: 100 }, async (signal) => {
-    await sleep(500);
+  // Extends itself while it works, the first time long before its end: machines stall.
+  await one.using(['lock:five'], 3000, { automaticExtensionThreshold: 2700 }, async (signal) => {
+    await sleep(3200);
     assert.equal(signal.aborted, false);
     await assert.rejects(two.acquire(['lock:five'], 1000), ExecutionError);
   });
@@ -92,7 +92,7 @@ async function set_nx_and_compare_and_delete(target) {
   assert.equal(await one.eval(RELEASE, 1, 'lock:plain', 'mine'), 1);
   assert.equal(await two.set('lock:plain', 'yours', 'PX', 50, 'NX'), 'OK');
   const began = performance.now();
-  while (await one.set('lock:plain', 'mine', 'PX', 1000, 'NX') === null) await sleep(2);
+  while (await one.set('lock:plain', 'mine', 'PX', 20_000, 'NX') === null) await sleep(2);
   const waited = performance.now() - began;
   assert.ok(waited < 5000, `a lock of 50 ms lapsed after ${waited} ms`);
   assert.equal(await one.del('lock:plain'), 1);
