@@ -47,7 +47,7 @@ class Cluster:
     def running(self):
         return [node for node in self.nodes if node.running()]
 
-    def wait_agreed(self, timeout=30.0):
+    def wait_agreed(self, timeout=60.0):
         """Until every running node is in one cluster and sees exactly the running ones alive."""
         expected = {node.name for node in self.running()}
 
@@ -58,14 +58,14 @@ class Cluster:
                     all(expected == alive(node) for node in self.running()))
         eventually(f"all of {sorted(expected)} see each other alive", agreed, timeout)
 
-    def wait_same(self, value, *words, timeout=30.0):
+    def wait_same(self, value, *words, timeout=60.0):
         """Until every running node answers `words` with `value`."""
         def same():
             answers = [node.call(*words) for node in self.running()]
             return all(answer == value for answer in answers)
         eventually(f"{' '.join(map(str, words))} is {value!r} everywhere", same, timeout)
 
-    def wait_converged(self, timeout=30.0):
+    def wait_converged(self, timeout=60.0):
         """Until every running node shows the same keys with the same values; returns them (I1)."""
         states = []
 

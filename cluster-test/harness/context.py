@@ -5,10 +5,8 @@ import pathlib
 
 from harness.cluster import Cluster
 from harness.node import Node
-
-
-class Skip(Exception):
-    """The scenario cannot run on this machine; the text says why."""
+from harness.stalls import Stalls
+from harness.waiting import Skip  # noqa: F401, as scenarios know it
 
 
 class Context:
@@ -17,6 +15,8 @@ class Context:
         self.folder = pathlib.Path(folder)
         self.long = long
         self._cleanup = contextlib.ExitStack()
+        self.stalls = Stalls()
+        self._cleanup.callback(self.stalls.close)
 
     def cluster(self, size, options=(), name="test", start=True, seeds=False):
         """A cluster of `size` nodes that see each other alive (where `start`). `seeds`: they find

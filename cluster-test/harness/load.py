@@ -30,7 +30,7 @@ class Incrementer(threading.Thread):
         except Exception as reason:  # told to whoever joins, in their thread
             self.failure = reason
 
-    def wait_acknowledged(self, count, timeout=60.0):
+    def wait_acknowledged(self, count, timeout=120.0):
         with self._progress:
             done = self._progress.wait_for(
                 lambda: self.acknowledged >= count or self.failure, timeout)

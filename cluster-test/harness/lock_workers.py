@@ -70,7 +70,7 @@ class LockWorker:
         def stands():
             token = self.last("stopping")
             return token if token != before and self._state() == "T" else None
-        return eventually(f"{self.name} stops holding the lock", stands, 30)
+        return eventually(f"{self.name} stops holding the lock", stands)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
@@ -83,7 +83,7 @@ class LockWorker:
             self.process.stdin.close()
             self.process = None
 
-    def finish(self, timeout=40.0):
+    def finish(self, timeout=90.0):
         """Lets it end as a service does."""
         self.process.stdin.close()
         assert self.process.wait(timeout) == 0, f"{self.name}: {self.log_path.read_text()[-1000:]}"
@@ -133,7 +133,7 @@ class LockWorkers:
         """Who has taken the lease last; all of them run."""
         return max(self.each, key=LockWorker.epoch)
 
-    def wait_progress(self, workers, timeout=20.0):
+    def wait_progress(self, workers, timeout=60.0):
         """Until each of them has incremented the file again, several times."""
         before = len(self.records())
 

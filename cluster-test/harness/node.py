@@ -83,7 +83,7 @@ class Node:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=30.0):
+    def wait_ready(self, timeout=60.0):
         def answers():
             if self.process.poll() is not None:
                 raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n"
@@ -92,7 +92,7 @@ class Node:
                 return client.call("PING") == "PONG"
         eventually(f"{self.name} answers", answers, timeout)
 
-    def client(self, timeout=10.0, level="local"):
+    def client(self, timeout=30.0, level="local"):
         """A connection whose commands run at this node and merge; `level` None: as services have
         it, at the leaseholder."""
         client = Client(self.host, self.port, self.password, timeout)
@@ -110,19 +110,22 @@ class Node:
 
     def kill(self):
         """SIGKILL: no last words."""
-        self._end(signal.SIGKILL, 10)
+        self._end(signal.SIGKILL, 60)
 
-    def stop(self, timeout=20.0):
+    def stop(self, timeout=60.0):
         """SIGTERM; returns the exit status."""
         return self._end(signal.SIGTERM, timeout)
 
     def pause(self):
+        """SIGSTOP; it stands still when this returns: on a busy machine a thread may go on until it
+        is its turn."""
         self.process.send_signal(signal.SIGSTOP)
+        eventually(f"{self.name} stands still", self._stands)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)
 
-    def wait_exit(self, timeout=20.0):
+    def wait_exit(self, timeout=60.0):
         """Waits until the process ends by itself; returns its status."""
         status = self.process.wait(timeout)
         remove_leftovers(self.process.pid)
@@ -141,6 +144,13 @@ class Node:
     def members(self):
         """What this node says of the members: {name: state}."""
         return parse_members(self.call("STARLING", "MEMBERS"))
+
+    def _stands(self):
+        """Whether each of its threads has stopped. (Of one that has ended meanwhile there is no
+        file any more: asked again.)"""
+        states = [path.read_text().rpartition(")")[2].split()[0]
+                  for path in pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")]
+        return states and all(state == "T" for state in states)
 
     def _end(self, number, timeout):
         if self.process is None:

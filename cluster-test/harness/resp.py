@@ -20,7 +20,7 @@ class Disconnected(Exception):
 
 
 class Client:
-    def __init__(self, host, port, password=None, timeout=10.0):
+    def __init__(self, host, port, password=None, timeout=30.0):
         self._socket = socket.create_connection((host, port), timeout=timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._input = self._socket.makefile("rb", buffering=1 << 16)

@@ -5,11 +5,15 @@ import time
 from harness.resp import Disconnected, RespError
 
 
+class Skip(Exception):
+    """The scenario cannot run on this machine; the text says why."""
+
+
 class TimedOut(AssertionError):
     """What was waited for did not come."""
 
 
-def eventually(what, check, timeout=15.0, interval=0.02):
+def eventually(what, check, timeout=60.0, interval=0.02):
     """Calls `check` until it returns something true, and returns that.
 
     Raises TimedOut, naming `what` and the last answer, after `timeout` seconds. A lost

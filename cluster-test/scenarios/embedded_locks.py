@@ -16,8 +16,9 @@ from harness.waiting import eventually
 
 WORKERS = 4
 CALM = 3.0      # seconds
-GOES_ON = 15.0  # within which the others have the lock: a lease and then its time to live fit in
-SLACK = 4.0     # what a busy machine may add
+GOES_ON = 60.0  # within which the others have the lock: a lease and then its time to live fit in
+SLACK = 4.0     # what a busy machine may add, while it runs
+
 
 class Steps:
     def __init__(self, context):
@@ -47,7 +48,8 @@ class Steps:
         kept, following = [grant for grant in self.workers.grants() if grant.token >= token][:2]
         assert kept.token == token
         assert following.told >= kept.asked + TTL * 1e9, f"{following} has the lock of {kept}"
-        most = TTL + LEASE_S + SLACK  # it may have led
+        # It may have led.
+        most = TTL + LEASE_S + SLACK + self.context.stalls.total(kept.asked / 1e9)
         assert following.told <= kept.asked + most * 1e9, f"{following} is long after {kept}"
         worker.start()
         self.workers.wait_progress([worker])
@@ -81,7 +83,7 @@ class Steps:
             later = self.workers.records()[before:]
             return next(((one, two) for one, two in zip(later, later[1:])
                          if one.token == two.token), None)
-        one, _ = eventually("a lock is held for long", held, 20)
+        one, _ = eventually("a lock is held for long", held)
         assert one.worker == worker.name
 
     def _stopped(self, worker, order):

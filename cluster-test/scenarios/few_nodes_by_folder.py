@@ -7,7 +7,7 @@ after it, and `visits`, which all of them had seen, is counted on.
 
 import shutil
 
-from harness.lease import lease, taken_after, wait_known, wait_leader
+from harness.lease import goes_on, lease, taken_after, wait_known, wait_leader
 from harness.voters import refused
 from harness.waiting import eventually
 
@@ -32,12 +32,6 @@ def take_lock(node, key="lock"):
 
 def lock_is_held(node, key="lock"):
     return node.call("SET", key, "another", "NX", "EX", 60, level=None) is None
-
-
-def goes_on(leader, epoch):
-    """Nothing has changed for the leaseholder."""
-    said = lease(leader)
-    return said["leading"] == 1 and said["epoch"] == epoch
 
 
 def takes_over_at_once(heir, epoch):
@@ -65,7 +59,7 @@ def two_nodes_one_killed(context):
     cluster, leader, [other], epoch = begin(context, 2, "killed")
     other.kill()
     take_lock(leader)
-    assert goes_on(leader, epoch)
+    assert goes_on(context, leader, epoch)
     other.start()
     wait_known(cluster.nodes, leader)
     assert lock_is_held(other)
@@ -83,7 +77,7 @@ def two_nodes_one_left(context):
     assert other.stop() == 0
     assert leader.call("GET", "by-other") == b"1", "it was handed over"
     take_lock(leader)
-    assert goes_on(leader, epoch)
+    assert goes_on(context, leader, epoch)
     other.start()
     wait_known(cluster.nodes, leader)
 
@@ -102,7 +96,7 @@ def two_nodes_one_disk_lost(context):
     lose_disk(other)
     other.start()
     wait_state(other, b"1")
-    assert goes_on(leader, epoch)
+    assert goes_on(context, leader, epoch)
     assert other.call("INCR", "visits", level=None) == 2
 
     wait_state(other, b"2")
@@ -155,7 +149,7 @@ def three_nodes_two_killed(context):
     for node in others:
         node.kill()
     take_lock(leader)
-    assert goes_on(leader, epoch)
+    assert goes_on(context, leader, epoch)
     for node in others:
         node.start()
     wait_known(cluster.nodes, leader)

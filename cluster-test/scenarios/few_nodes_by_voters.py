@@ -9,7 +9,7 @@ import concurrent.futures
 import shutil
 import time
 
-from harness.lease import LEASE_S, leaders, lease, taken_after, wait_known, wait_leader
+from harness.lease import LEASE_S, goes_on, leaders, lease, taken_after, wait_known, wait_leader
 from harness.voters import refused, seeded, wait_voters
 from harness.waiting import eventually, holds_for
 
@@ -52,12 +52,6 @@ def only_local_goes_on(node):
     assert node.call("GET", f"local:{node.name}") == b"1"
 
 
-def goes_on(leader, epoch):
-    """Nothing has changed for the leaseholder."""
-    said = lease(leader)
-    return said["leading"] == 1 and said["epoch"] == epoch
-
-
 def lose_disk(node):
     node.kill()
     shutil.rmtree(node.folder)
@@ -91,7 +85,7 @@ def two_nodes_one_killed(context):
     other.kill()
     take_lock(voter)
     assert voter.call("INCR", "visits", level=None) == 1, "without the other all goes on"
-    assert goes_on(voter, epoch)
+    assert goes_on(context, voter, epoch)
     other.start()
     wait_known(nodes, voter)
     assert lock_is_held(other)
@@ -115,7 +109,7 @@ def two_nodes_one_left(context):
     assert other.stop() == 0
     assert voter.call("GET", "by-other") == b"1", "it was handed over"
     take_lock(voter)
-    assert goes_on(voter, epoch)
+    assert goes_on(context, voter, epoch)
     other.start()
     wait_known(nodes, voter)
     # The only voter leaves: its vote is not handed on, the operator does that before, or by force.
@@ -144,7 +138,7 @@ def two_nodes_one_disk_lost(context):
     lose_disk(other)
     other.start()
     eventually("it has taken the state", lambda: other.call("GET", "visits") == b"1")
-    assert goes_on(voter, epoch)
+    assert goes_on(context, voter, epoch)
 
     for _ in range(2):
         voter.kill()
@@ -223,7 +217,7 @@ def three_nodes_two_killed(context):
     take_lock(leader)
     one.kill()
     assert lock_is_held(two)
-    assert goes_on(leader, epoch), "two of three go on"
+    assert goes_on(context, leader, epoch), "two of three go on"
     two.kill()
     only_local_goes_on(leader)
     one.start()

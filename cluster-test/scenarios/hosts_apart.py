@@ -8,12 +8,12 @@ again after it.
 
 import time
 
-from harness.lease import LEASE_S, lease, taken_after, wait_known, wait_leader, wait_renewed
+from harness.lease import (led_within, lease, may_be_lost, taken_after, wait_known, wait_leader,
+                           wait_renewed)
 from harness.networked import cluster_on_network
 from harness.waiting import eventually
 
 NEEDS_NETWORK = True
-AT_MOST_S = 3 * LEASE_S
 
 
 class Hosts:
@@ -47,11 +47,12 @@ class Hosts:
         last_words()
         lasts = lease(leader)["valid-ms"] / 1000
         leader.kill()
-        heir, later = wait_leader(others, timeout=AT_MOST_S)
-        gap = time.monotonic() - began
+        heir, later = wait_leader(others)
+        gap = led_within(self.context, began)
         self.context.report("without a leader after kill -9", f"{gap * 1000:.0f} ms")
         assert later > epoch
-        assert taken_after(heir, later) == "lapse"
+        # Nobody hears of the death. Of two that stand at once one gives the votes back.
+        assert taken_after(heir, later) in ("lapse", "resignation")
         assert gap > lasts, "two led at once"
         return heir
 
@@ -71,7 +72,8 @@ def last_moments(hosts):
     def last_words():
         hosts.cut(leader)
         assert leader.call("INCR", "late", level=None) == 1
-        assert lease(leader)["leading"] == 1, "it was acknowledged under the lease"
+        assert lease(leader)["leading"] == 1 or may_be_lost(hosts.context), \
+            "it was acknowledged under the lease"
     hosts.follows(leader, others, epoch, last_words)
     for node in others:
         assert node.call("GET", "late", level=None) is None

@@ -8,6 +8,7 @@ import random
 import threading
 
 from harness.history import History, RecordingClient
+from harness.lease import under_one_lease
 from harness.resp import RespError
 from harness.waiting import eventually
 
@@ -64,7 +65,7 @@ def unblock(node, pushes):
         return b" flags=b " in other.call("CLIENT", "LIST", "ID", number)
 
     def unblock_then(pop):
-        eventually("it waits", waiting, 5)
+        eventually("it waits", waiting)
         if pop:
             pop.start()
         return other.call("CLIENT", "UNBLOCK", number)
@@ -85,9 +86,13 @@ def unblock(node, pushes):
 
 
 def run(context):
-    cluster = context.cluster(3, ["--on-unreachable", "refuse"], seeds=True)
+    under_one_lease(context, lambda number: ask(context, f"turn-{number}"))
+
+
+def ask(context, name):
+    cluster = context.cluster(3, ["--on-unreachable", "refuse"], name, seeds=True)
     for node in cluster.nodes:
-        eventually(f"{node.name} knows a leaseholder", lambda: has_leaseholder(node), 30)
+        eventually(f"{node.name} knows a leaseholder", lambda: has_leaseholder(node))
     clients = [cluster.nodes[index % 3].client(level=None) for index in range(THREADS)]
     each = 2000 if context.long else 300
 
@@ -150,7 +155,7 @@ def run(context):
     # Nor only at the leaseholder.
     with cluster.nodes[2].client() as local:
         eventually("the script is known everywhere", lambda: local.call(
-            "EVALSHA", name, 0, "here") == b"here", 5)
+            "EVALSHA", name, 0, "here") == b"here")
 
     for index in range(100):
         clients[index % THREADS].call("SET", f"seen:{index}", index)

@@ -8,7 +8,7 @@ has written is ended by the end of its node alone, and leaves nothing behind (I1
 import threading
 import time
 
-from harness.lease import lease, wait_leader
+from harness.lease import lease, under_one_lease, wait_leader
 from harness.resp import RespError
 from harness.waiting import eventually
 
@@ -41,21 +41,33 @@ class Script:
         except (RespError, OSError) as error:
             self.reply = error
 
-    def end(self, timeout=30):
+    def end(self, timeout=60):
         self.thread.join(timeout)
         assert not self.thread.is_alive(), "the script's client got no answer"
         return self.reply
 
 
 def run(context):
-    cluster = context.cluster(3, ["--busy-reply-threshold", str(THRESHOLD_MS)])
-    leader, epoch = wait_leader(cluster.nodes, timeout=30)
+    under_one_lease(context, lambda number: begun(context, f"turn-{number}"))
+
+
+def begun(context, name):
+    cluster = context.cluster(3, ["--busy-reply-threshold", str(THRESHOLD_MS)], name)
+    try:
+        runs_for_long(context, cluster)
+    finally:
+        cluster.close()  # its script ends with it
+
+
+def runs_for_long(context, cluster):
+    leader, epoch = wait_leader(cluster.nodes)
     others = [node for node in cluster.nodes if node is not leader]
     assert others[0].call("SET", "before", "1", level=None) == "OK"
+    cluster.wait_same(b"1", "GET", "before")
 
     seconds = 20 if context.long else 6  # a lease lasts 2 s
     script = Script(others[0], ENDLESS)
-    eventually("others read BUSY", lambda: error_of(others[1], "GET", "before") == BUSY, 10)
+    eventually("others read BUSY", lambda: error_of(others[1], "GET", "before") == BUSY)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for node in cluster.nodes:
@@ -84,12 +96,12 @@ def run(context):
 
     # One that has written ends with its node, and then all goes on elsewhere without it.
     writing = Script(others[0], "redis.call('set', 'before', '2') " + ENDLESS)
-    eventually("others read BUSY", lambda: error_of(others[1], "GET", "before") == BUSY, 10)
+    eventually("others read BUSY", lambda: error_of(others[1], "GET", "before") == BUSY)
     assert error_of(others[1], "SCRIPT", "KILL").startswith("UNKILLABLE")
     status = leader.stop()
     assert status == 0, f"{leader.name} ended with {status}"
     writing.end()
-    eventually("another node leads", lambda: error_of(others[0], "GET", "before") is None, 20)
+    eventually("another node leads", lambda: error_of(others[0], "GET", "before") is None)
     assert others[1].call("GET", "before", level=None) == b"1", "half a script is left"
     leader.start()
     cluster.wait_converged()

@@ -37,8 +37,8 @@ async function redlock_4(target) {
   lock = await lock.extend(20_000);
   await lock.unlock();
   await assert.rejects(lock.unlock(), Redlock4.LockError);
-  lock = await two.lock('lock:four', 100);
-  await sleep(150);
+  lock = await two.lock('lock:four', 500); // redlock gives up one that took longer to get
+  await sleep(600);
   await assert.rejects(lock.extend(1000), Redlock4.LockError, 'it has lapsed');
   lock = await one.lock('lock:four', 20_000);
   await lock.unlock();
@@ -59,8 +59,8 @@ async function redlock_5(target) {
   lock = await lock.extend(20_000);
   await lock.release();
   await assert.rejects(lock.release(), ExecutionError);
-  lock = await two.acquire(['lock:five'], 100);
-  await sleep(150);
+  lock = await two.acquire(['lock:five'], 500);
+  await sleep(600);
   lock = await one.acquire(['lock:five'], 20_000);
   await lock.release();
 

@@ -26,17 +26,18 @@ class Target {
     return Math.floor(this.#random / 2 ** 32 * limit);
   }
 
-  /// A connection of ioredis, with its defaults, to a server at random or to the one `at`.
+  /// A connection of ioredis, with its defaults but for a machine that stalls, to a server at random or to the one `at`.
   ioredis(options = {}, at = this.random(this.size)) {
-    const client = new Redis({ ...this.#servers[at], ...options });
+    const client = new Redis({ connectTimeout: 60000, ...this.#servers[at], ...options });
     client.on('error', (error) => { throw error; });
     this.#closers.push(() => client.disconnect());
     return client;
   }
 
-  /// A connection of node-redis, with its defaults.
+  /// A connection of node-redis, likewise.
   async nodeRedis(options = {}, at = this.random(this.size)) {
-    const client = createClient({ socket: this.#servers[at], ...options });
+    const socket = { connectTimeout: 60000, ...this.#servers[at] };
+    const client = createClient({ socket, ...options });
     client.on('error', (error) => { throw error; });
     this.#closers.push(() => client.destroy());
     return client.connect();
