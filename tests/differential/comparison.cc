@@ -54,7 +54,7 @@ constexpr Rule kRules[] = {
 
 /// What a loaded machine may lose between the two servers, in milliseconds; times in seconds are
 /// within it too, since all deadlines are far longer.
-constexpr int64_t kTimeTolerance = 5000;
+constexpr int64_t kTimeTolerance = 20'000;
 
 /// 64 bits of mantissa, a few roundings lost.
 constexpr long double kFloatTolerance = 1e-16L;

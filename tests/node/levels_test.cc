@@ -17,8 +17,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr LevelOptions kLeased{.level = Level::kLeased, .timeout = seconds(20)};
-constexpr LevelOptions kMajority{.level = Level::kMajority, .timeout = seconds(20)};
+constexpr LevelOptions kLeased{.level = Level::kLeased, .timeout = seconds(60)};
+constexpr LevelOptions kMajority{.level = Level::kMajority, .timeout = seconds(60)};
 
 class LevelsTest : public NodeFixture {
  protected:
@@ -69,12 +69,12 @@ TEST_F(LevelsTest, CallsMeanWhatTheyMeanLocally) {
       EXPECT_EQ(buffer, value);
     }
     EXPECT_FALSE(kv.Ttl("k")->remaining.has_value());
-    EXPECT_TRUE(*kv.Expire("k", milliseconds(60'000)));
-    EXPECT_GT(*kv.Ttl("k")->remaining, milliseconds(50'000));
+    EXPECT_TRUE(*kv.Expire("k", milliseconds(600'000)));
+    EXPECT_GT(*kv.Ttl("k")->remaining, milliseconds(500'000));
     EXPECT_TRUE(*kv.Persist("k"));
     EXPECT_FALSE(*kv.Persist("k"));
-    ASSERT_TRUE(kv.Set("k", "v", milliseconds(60'000)).ok());
-    EXPECT_LE(*kv.Ttl("k")->remaining, milliseconds(60'000));
+    ASSERT_TRUE(kv.Set("k", "v", milliseconds(600'000)).ok());
+    EXPECT_LE(*kv.Ttl("k")->remaining, milliseconds(600'000));
     EXPECT_TRUE(*kv.Expire("k", milliseconds(0))) << "no time to live is a deletion";
     EXPECT_FALSE(kv.Ttl("k")->exists);
     EXPECT_FALSE(*kv.Delete("k"));

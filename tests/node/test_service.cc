@@ -25,7 +25,7 @@ int RunForEver(Node& node, Counter& counter) {
 }
 
 int64_t WaitUntil(const Counter& counter, int64_t wanted) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (*counter.Value() != wanted && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::yield();
   }
@@ -56,8 +56,8 @@ int RunTestService(const std::vector<std::string>& arguments) {
     } else if (command == "until" && std::cin >> number) {
       std::cout << WaitUntil(counter, number) << std::endl;
     } else if (command == "permit" && std::cin >> number) {
-      permit = node->locks().AcquirePermit("pool", static_cast<int>(number),
-                                           {.ttl = std::chrono::seconds(5)});
+      permit =
+          node->locks().AcquirePermit("pool", static_cast<int>(number), {.ttl = kTestPermitTtl});
       std::cout << (*permit ? (*permit)->key() : permit->error().message) << std::endl;
     } else {
       std::cout << "unknown: " << command << std::endl;

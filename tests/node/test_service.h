@@ -4,12 +4,15 @@
 /// service: a process that is forked off without exec would inherit RocksDB's threads as dead ones.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 namespace starling {
 
 inline constexpr const char* kServiceWord = "--as-service";
+/// Of a permit that such a service takes.
+inline constexpr std::chrono::seconds kTestPermitTtl{5};
 
 /// Arguments after the word: a node's name and its data folder (both empty: the defaults), and the
 /// meeting folder (empty: the default). Says "open" or what is wrong, then obeys its standard
@@ -17,7 +20,7 @@ inline constexpr const char* kServiceWord = "--as-service";
 ///
 ///     add N      adds to the counter "hits" N times; "ok"
 ///     value      the counter's value
-///     until N    waits until the value is N, ten seconds at most; the value
+///     until N    waits until the value is N, a minute at most; the value
 ///     run        for ever: adds 7, syncs, and says the value that is certain from then on
 ///
 /// Returns the process's exit status.

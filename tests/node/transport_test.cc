@@ -65,9 +65,9 @@ class TransportTest : public testing::Test {
     return *std::move(transport);
   }
 
-  /// Runs the loop until `done` holds; false after ten seconds without.
+  /// Runs the loop until `done` holds; false after a minute without.
   bool RunUntil(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     while (!done()) {
       if (std::chrono::steady_clock::now() > deadline) return false;
       io_.restart();

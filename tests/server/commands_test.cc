@@ -11,6 +11,7 @@
 namespace starling {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
@@ -173,8 +174,10 @@ TEST(ServerCommands, LatencyRemembersSlowCommands) {
   EXPECT_EQ(client.Ask({"CONFIG", "SET", "latency-monitor-threshold", "5"}), "+OK\r\n");
   EXPECT_EQ(client.Ask({"DEBUG", "SLEEP", "0.02"}), "+OK\r\n");
   EXPECT_THAT(client.Ask({"LATENCY", "LATEST"}), StartsWith("*1\r\n*4\r\n$7\r\ncommand\r\n"));
-  EXPECT_THAT(client.Ask({"LATENCY", "HISTORY", "command"}), StartsWith("*1\r\n*2\r\n:"));
-  EXPECT_THAT(client.Ask({"LATENCY", "DOCTOR"}), HasSubstr("command: 1 samples"));
+  // Any other may be slow too, on a machine that stands still.
+  EXPECT_THAT(client.Ask({"LATENCY", "HISTORY", "command"}),
+              ContainsRegex("^\\*[1-9]\r\n\\*2\r\n:"));
+  EXPECT_THAT(client.Ask({"LATENCY", "DOCTOR"}), ContainsRegex("command: [1-9] samples"));
   EXPECT_EQ(client.Ask({"LATENCY", "RESET", "command"}), ":1\r\n");
 }
 

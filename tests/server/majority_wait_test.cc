@@ -11,13 +11,16 @@
 #include <thread>
 #include <vector>
 
+#include "replication/limits.h"
 #include "tests/server/test_daemon.h"
 #include "tests/support/eventually.h"
+#include "tests/support/stall_watch.h"
 #include "tests/support/temp_folder.h"
 
 namespace starling {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::StartsWith;
 
 constexpr const char* kLate = "-UNKNOWN No majority of the voters has acknowledged in time";
@@ -62,6 +65,10 @@ class MajorityWaitTest : public testing::Test {
     return bytes;
   }
 
+  /// Whether the lease may have lapsed, since the machine stood still: clients are told that, then.
+  bool MayHaveLapsed() const { return stalls_.Longest() > limits::kLease / 2; }
+
+  const StallWatch stalls_;
   TempFolder folder_;
   TestDaemon daemon_{InFolder()};
 };
@@ -77,13 +84,20 @@ TEST_F(MajorityWaitTest, EndsForWritersWithAnUnknownOutcomeAndForOthersWithoutAC
     EXPECT_EQ(first.ReceiveReply(), ":1\r\n");
     EXPECT_TRUE(Eventually([&] { return second.Ask({"DBSIZE"})[0] == ':'; }));
     second.Send("SETNX lock second\r\nPING\r\n");
-    EXPECT_THAT(first.ReceiveReply(), StartsWith(kLate));
-    EXPECT_THAT(first.ReceiveReply(), StartsWith(kNoMajority)) << "it would tell of the undecided";
-    EXPECT_THAT(first.ReceiveReply(), StartsWith(kNoMajority)) << "not run: its order has ended";
-    EXPECT_EQ(first.ReceiveReply(), "+PONG\r\n");
-    EXPECT_THAT(third.ReceiveReply(), StartsWith(kLate));
-    EXPECT_THAT(second.ReceiveReply(), StartsWith(kNoMajority));
-    EXPECT_EQ(second.ReceiveReply(), "+PONG\r\n");
+    const auto replies = [](TestClient& client, int count) {
+      std::vector<std::string> all;
+      while (count-- > 0) all.push_back(client.ReceiveReply());
+      return all;
+    };
+    const std::vector<std::string> of_first = replies(first, 4);
+    const std::vector<std::string> of_third = replies(third, 1);
+    const std::vector<std::string> of_second = replies(second, 2);
+    if (MayHaveLapsed()) GTEST_SKIP() << "the machine stood still";
+    // It would tell of the undecided; not run, since its order has ended.
+    EXPECT_THAT(of_first, ElementsAre(StartsWith(kLate), StartsWith(kNoMajority),
+                                      StartsWith(kNoMajority), "+PONG\r\n"));
+    EXPECT_THAT(of_third, ElementsAre(StartsWith(kLate)));
+    EXPECT_THAT(of_second, ElementsAre(StartsWith(kNoMajority), "+PONG\r\n"));
   }
   // The record was undecided, not void: with room again it is decided, for the one who wrote it.
   EXPECT_TRUE(Eventually([&] { return second.Ask({"GET", "lock"}) == "$5\r\nfirst\r\n"; }));
@@ -101,8 +115,11 @@ TEST_F(MajorityWaitTest, IsThatOfWhoIsHandedALockAsOfWhoLetItGo) {
   {
     const NoRoomBeyond full(EpochBytes());
     holds.SendCommand({"STARLING", "RELEASE", "lock", "t1"});
-    EXPECT_THAT(holds.ReceiveReply(), StartsWith(kLate));
-    EXPECT_THAT(waits.ReceiveReply(), StartsWith(kLate));
+    const std::string released = holds.ReceiveReply();
+    const std::string handed = waits.ReceiveReply();
+    if (MayHaveLapsed()) GTEST_SKIP() << "the machine stood still";
+    EXPECT_THAT(released, StartsWith(kLate));
+    EXPECT_THAT(handed, StartsWith(kLate));
   }
   EXPECT_TRUE(Eventually([&] { return waits.Ask({"GET", "lock"}) == "$2\r\nt2\r\n"; }));
 }
@@ -117,16 +134,21 @@ TEST_F(MajorityWaitTest, GoesOnInTheNextEpochOfTheSameLeaseholder) {
   const auto lock_again_and_again = [&](const std::string& key) {
     TestClient client = daemon_.Connect();
     const std::string large(size_t{32} << 10, 'v');
-    for (int64_t n = 1; epoch() < before + 2 && !HasFailure(); ++n) {
-      EXPECT_EQ(client.Ask({"SET", key, "x", "NX", "PX", "60000"}), "+OK\r\n");
-      EXPECT_EQ(client.Ask({"SET", "large:" + key, large}), "+OK\r\n");
-      EXPECT_EQ(client.Ask({"EVAL", "return redis.call('del', KEYS[1])", "1", key}), ":1\r\n");
-      EXPECT_EQ(client.Ask({"INCR", "n:" + key}), ":" + std::to_string(n) + "\r\n");
+    const auto ask = [&](const std::vector<std::string>& words, const std::string& expected) {
+      const std::string reply = client.Ask(words);
+      if (!MayHaveLapsed()) EXPECT_EQ(reply, expected);
+    };
+    for (int64_t n = 1; epoch() < before + 2 && !HasFailure() && !MayHaveLapsed(); ++n) {
+      ask({"SET", key, "x", "NX", "PX", "60000"}, "+OK\r\n");
+      ask({"SET", "large:" + key, large}, "+OK\r\n");
+      ask({"EVAL", "return redis.call('del', KEYS[1])", "1", key}, ":1\r\n");
+      ask({"INCR", "n:" + key}, ":" + std::to_string(n) + "\r\n");
     }
   };
   std::vector<std::thread> threads;
   for (const char* key : {"one", "two"}) threads.emplace_back(lock_again_and_again, key);
   for (std::thread& thread : threads) thread.join();
+  if (MayHaveLapsed()) GTEST_SKIP() << "the machine stood still";
   EXPECT_GE(epoch(), before + 2);
 }
 

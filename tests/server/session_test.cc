@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <chrono>
+
 #include "tests/server/test_daemon.h"
 
 namespace starling {
@@ -139,10 +141,11 @@ TEST(Session, CutsOffOneReplyAboveTheOutputLimitBeforeItIsWhole) {  // I9
 TEST(Session, CutsOffAnIdleClient) {
   Settings settings = TestDaemon::Defaults();
   settings.timeout = std::chrono::seconds(1);
+  const auto began = std::chrono::steady_clock::now();
   TestDaemon daemon(settings);
   TestClient client = daemon.Connect();
-  EXPECT_EQ(client.Ask({"PING"}), "+PONG\r\n");
   EXPECT_TRUE(client.Ended());
+  EXPECT_GE(std::chrono::steady_clock::now() - began, settings.timeout);
 }
 
 TEST(Session, RefusesClientsAboveTheMaximum) {

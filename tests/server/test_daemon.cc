@@ -5,12 +5,24 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <cerrno>
+
 #include "tests/support/eventually.h"
 
 namespace starling {
 namespace {
 
-constexpr int kReadTimeoutSeconds = 10;
+// A machine that stands still for seconds fails no test; a server that hangs does.
+constexpr int kReadTimeoutSeconds = 60;
+
+/// Who is stopped and goes on (SIGSTOP, a frozen container) finds its call interrupted.
+ssize_t Read(int socket, char* to, size_t count) {
+  ssize_t some = 0;
+  do {
+    some = ::recv(socket, to, count, 0);
+  } while (some < 0 && errno == EINTR);
+  return some;
+}
 
 }  // namespace
 
@@ -27,6 +39,7 @@ TestClient::TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | 
 void TestClient::Send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;  // the server hung up: the reply, or its absence, tells
     bytes.remove_prefix(static_cast<size_t>(count));
   }
@@ -44,7 +57,7 @@ std::string TestClient::Receive(size_t count) {
   std::string bytes(count, '\0');
   size_t received = 0;
   while (received < count) {
-    const ssize_t some = ::recv(socket_.get(), bytes.data() + received, count - received, 0);
+    const ssize_t some = Read(socket_.get(), bytes.data() + received, count - received);
     EXPECT_TRUE(some >= 0 || errno != EAGAIN) << "no answer in time";
     if (some <= 0) break;
     received += static_cast<size_t>(some);
@@ -79,7 +92,7 @@ std::string TestClient::ReceiveReply() {
 
 bool TestClient::Ended() {
   char byte = 0;
-  const ssize_t count = ::recv(socket_.get(), &byte, 1, 0);
+  const ssize_t count = Read(socket_.get(), &byte, 1);
   return count == 0 || (count < 0 && errno == ECONNRESET);
 }
 

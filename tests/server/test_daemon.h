@@ -16,7 +16,7 @@
 
 namespace starling {
 
-/// A blocking client. Reads time out after ten seconds, as an error of the test.
+/// A blocking client. Reads time out after a minute, as an error of the test.
 class TestClient {
  public:
   explicit TestClient(uint16_t port);

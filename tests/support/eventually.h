@@ -7,9 +7,10 @@
 
 namespace starling {
 
-/// Asks until it holds, at most ten seconds long; whether it does.
+/// Asks until it holds, at most a minute long: a machine may stand still for seconds. Whether it
+/// does.
 inline bool Eventually(const std::function<bool()>& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::yield();

@@ -38,7 +38,7 @@ class RespClient {
   using Words = std::span<const std::string>;
 
   static Result<RespClient> Connect(uint16_t port,
-                                    std::chrono::milliseconds timeout = std::chrono::seconds(20));
+                                    std::chrono::milliseconds timeout = std::chrono::seconds(60));
   RespClient(RespClient&& other) noexcept;
   RespClient& operator=(RespClient&& other) noexcept;
   RespClient(const RespClient&) = delete;

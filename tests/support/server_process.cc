@@ -23,7 +23,7 @@
 namespace starling {
 namespace {
 
-constexpr std::chrono::seconds kStartLimit{30};
+constexpr std::chrono::seconds kStartLimit{60};
 constexpr int kStartAttempts = 5;
 constexpr size_t kOutputShown = 4096;
 
