@@ -37,7 +37,7 @@ enum class OrderResult : uint8_t {
   kDone,
   kUnordered,  ///< Run, but not while the lease was held: it may miss what others have done.
   kNotRun,     ///< Nowhere, nor will it be: no leaseholder is in reach, or this node leads now.
-  kAskHere,    ///< One that waits: this node leads now, and can tell whether it has been run.
+  kAskHere,    ///< One that waits: this node led or leads; a leaseholder can tell if it was run.
   kUnknown,    ///< It may have been run, and nobody is left to ask.
   kTimedOut,   ///< The leaseholder has not answered in time: it may have run it, or may yet.
 };

@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kTryAgain{5};
 // much longer for its word, where the node's thread is late (a slow disk, a loaded machine).
 constexpr std::chrono::milliseconds kMarginForTheEnd{500};
 
-Result<std::string> ResultOf(OrderEffect& ended, bool reads, bool in_doubt) {
+Result<std::string> ResultOf(OrderEffect& ended, bool reads) {
   switch (ended.result) {
     case OrderResult::kDone: {
       std::string_view reply = ended.text;
@@ -23,7 +23,6 @@ Result<std::string> ResultOf(OrderEffect& ended, bool reads, bool in_doubt) {
       return std::string(reply);
     }
     case OrderResult::kNotRun:
-      if (in_doubt) break;
       return Error{Code::kUnavailable, "no leaseholder is in reach; nothing was changed"};
     case OrderResult::kUnordered:
     case OrderResult::kAskHere:
@@ -38,6 +37,8 @@ Result<std::string> ResultOf(OrderEffect& ended, bool reads, bool in_doubt) {
 }
 
 }  // namespace
+
+Instant OrderClient::Now() const { return runtime_.store().clock().time().Monotonic(); }
 
 OrderClient::OrderClient(Runtime& runtime, OrderExecutor& executor, uint8_t database, bool alone)
     : runtime_(runtime), executor_(executor), database_(database), alone_(alone) {
@@ -71,9 +72,7 @@ uint64_t OrderClient::Start(const Request& request, std::chrono::milliseconds ti
     return 0;
   }
   const bool here = alone_ || request.level == Level::kLocal;
-  const uint64_t epoch = request.level == Level::kLocal
-                             ? 0
-                             : runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
+  const uint64_t epoch = request.level == Level::kLocal ? 0 : runtime_.lease().Leads(Now());
   if (epoch != 0 || here) {
     executor_.RunOwn({.number = number, .order = std::move(order), .epoch = epoch});
     return number;
@@ -137,34 +136,39 @@ void OrderClient::Close() {
   }
 }
 
-bool OrderClient::AskHere(OrderEffect& ended) {
-  const uint64_t epoch = runtime_.lease().Leads(runtime_.store().clock().time().Monotonic());
-  if (epoch == 0) return false;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = waiting_.find(ended.number);
-    if (found == waiting_.end()) return true;
-    found->second.in_doubt = true;
-  }
+void OrderClient::AskAgain(OrderEffect& ended) {
   Order order;
   order.client = ended.number;
   order.request = std::move(ended.text);
-  executor_.RunOwn({.number = ended.number, .order = std::move(order), .epoch = epoch});
-  return true;
+  if (const uint64_t epoch = runtime_.lease().Leads(Now()); epoch != 0) {
+    executor_.RunOwn({.number = ended.number, .order = std::move(order), .epoch = epoch});
+    return;
+  }
+  order.waits = true;
+  order.in_doubt = true;
+  std::vector<std::pair<uint64_t, Order>> orders;
+  orders.emplace_back(ended.number, std::move(order));
+  runtime_.Submit(std::move(orders));
 }
 
 void OrderClient::OnEnds(std::vector<OrderEffect> ended) {
   for (OrderEffect& one : ended) {
-    if (one.result == OrderResult::kAskHere && AskHere(one)) continue;
     Waiting waiting;
     {
+      // Over AskAgain too: who cancels takes back what that has sent.
       const std::lock_guard lock(mutex_);
       const auto found = waiting_.find(one.number);
       if (found == waiting_.end()) continue;
+      if (one.result == OrderResult::kAskHere) found->second.in_doubt = true;
+      const bool unrun = one.result == OrderResult::kAskHere || one.result == OrderResult::kNotRun;
+      if (unrun && found->second.in_doubt) {
+        AskAgain(one);
+        continue;
+      }
       waiting = std::move(found->second);
       waiting_.erase(found);
     }
-    waiting.done(ResultOf(one, waiting.reads, waiting.in_doubt));
+    waiting.done(ResultOf(one, waiting.reads));
   }
 }
 

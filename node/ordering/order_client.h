@@ -51,8 +51,10 @@ class OrderClient {
 
  private:
   void OnEnds(std::vector<OrderEffect> ended);
-  /// One that waits and may have been served is asked for here. False: this node does not lead.
-  bool AskHere(OrderEffect& ended);
+  /// One that waits and may have been served is asked for by its name: here, if this node leads,
+  /// else at the next leaseholder.
+  void AskAgain(OrderEffect& ended);
+  Instant Now() const;
 
   Runtime& runtime_;
   OrderExecutor& executor_;

@@ -29,6 +29,12 @@ size_t Replies(const DecodedOrder& order) {
   return replies;
 }
 
+/// Whether a leaseholder can tell what came of it.
+bool HasName(const std::string& request) {
+  const Result<DecodedOrder> order = DecodeOrder(request);
+  return order && !order->head.again_by.empty();
+}
+
 }  // namespace
 
 OrderExecutor::OrderExecutor(Runtime& runtime, const CommandTable& commands, Scripting& scripting,
@@ -399,14 +405,17 @@ void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
       // What was told of a claim may not be true any more.
       order.outcome = one.saw_claim ? OrderOutcome::kForgotten : OrderOutcome::kUnordered;
     }
-    if (order.outcome == OrderOutcome::kNotRun) {
+    const bool lost = order.outcome == OrderOutcome::kForgotten;
+    const bool again = lost && one.own && HasName(one.request);
+    if (again || order.outcome == OrderOutcome::kNotRun) {
       order.reply = one.own ? std::move(one.request) : std::string();
     }
     if (one.own) {
-      const OrderResult result = order.outcome == OrderOutcome::kNotRun      ? OrderResult::kNotRun
-                                 : order.outcome == OrderOutcome::kForgotten ? OrderResult::kUnknown
-                                 : unordered ? OrderResult::kUnordered
-                                             : OrderResult::kDone;
+      const OrderResult result = order.outcome == OrderOutcome::kNotRun ? OrderResult::kNotRun
+                                 : again                                ? OrderResult::kAskHere
+                                 : lost                                 ? OrderResult::kUnknown
+                                 : unordered                            ? OrderResult::kUnordered
+                                                                        : OrderResult::kDone;
       by_sink[order.id >> kOrderSinkShift].push_back(
           {order.id, result, std::move(order.reply), position});
     } else {
@@ -414,10 +423,14 @@ void OrderExecutor::Deliver(std::vector<Done> ended, const Status& committed) {
     }
   }
   for (auto& [peer, orders] : by_peer) runtime_.OnExecuted(peer, std::move(orders), upto);
-  const std::lock_guard lock(mutex_);
-  for (auto& [sink, ends] : by_sink) {
-    if (const auto found = sinks_.find(sink); found != sinks_.end())
-      found->second.end(std::move(ends));
+  for (auto& [key, ends] : by_sink) {
+    const Sink* sink = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = sinks_.find(key);
+      if (found != sinks_.end()) sink = &found->second.end;  // none is ever removed
+    }
+    if (sink != nullptr) (*sink)(std::move(ends));  // without the mutex: it may bring another order
   }
 }
 

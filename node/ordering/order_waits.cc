@@ -174,6 +174,8 @@ std::optional<OrderExecutor::Progress> OrderExecutor::UnblockClient(Running& ord
     reply.Null();
     return Progress::kDone;
   }
+  // It counts as the end of the wait does: where its lease is lost first, both are asked for again.
+  order.epoch = found->second->epoch;
   const bool with_error = IsWord(words[3], "error");
   if (found->second->block.holders && !with_error) {
     found->second->until = Now();  // it is told how many there are (EndWaitsForHolders)

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <map>
 #include <memory>
@@ -65,6 +67,18 @@ class OrderClientTest : public testing::Test {
     return *std::move(runtime);
   }
 
+  uint64_t Epoch() { return leader_->lease().Leads(leader_->store().clock().time().Monotonic()); }
+  /// Ends that of the first node: an epoch's file appears that another process would have made.
+  void EndLease() {
+    const uint64_t epoch = Epoch();
+    for (const auto& file : std::filesystem::recursive_directory_iterator(temp_.path())) {
+      if (file.path().filename() != "epoch-" + std::to_string(epoch)) continue;
+      std::ofstream(file.path().parent_path() / ("epoch-" + std::to_string(epoch + 1)));
+      break;
+    }
+    EXPECT_TRUE(Eventually([&] { return Epoch() != epoch; }));
+  }
+
   TempFolder temp_;
   std::shared_ptr<spdlog::logger> log_ =
       std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_mt>());
@@ -83,7 +97,9 @@ TEST_F(OrderClientTest, WhatIsNotAnsweredInTimeHasAnUnknownOutcomeWhereItWrites)
   for (size_t before = 0; silence.taken == before;) {
     const auto written = client.Ask({.words = {"SET", "k", "v"}}, milliseconds(50));
     ASSERT_FALSE(written.ok());
-    if (silence.taken != before) EXPECT_EQ(written.error().code, Code::kUnknownOutcome);
+    if (silence.taken != before) {
+      EXPECT_EQ(written.error().code, Code::kUnknownOutcome);
+    }
   }
   const auto read = client.Ask({.words = {"GET", "k"}, .reads = true}, milliseconds(50));
   ASSERT_FALSE(read.ok());
@@ -142,8 +158,7 @@ TEST_F(OrderClientTest, WhoAsksAgainForWhatCountsIsToldTheSameAndServedOnce) {
     Order order;
     order.client = number;
     order.request = writer.Take();
-    const uint64_t epoch = leader_->lease().Leads(leader_->store().clock().time().Monotonic());
-    runs.RunOwn({.number = base + number, .order = std::move(order), .epoch = epoch});
+    runs.RunOwn({.number = base + number, .order = std::move(order), .epoch = Epoch()});
     EXPECT_TRUE(Eventually([&] {
       const std::lock_guard lock(mutex);
       return replies.contains(base + number);
@@ -165,6 +180,77 @@ TEST_F(OrderClientTest, WhoAsksAgainForWhatCountsIsToldTheSameAndServedOnce) {
   EXPECT_TRUE(ask(6, "three", {"BLPOP", "longs", "0"}).starts_with("-UNKNOWN "));
   EXPECT_EQ(client.Ask({.words = {"LLEN", "longs"}}, seconds(60)).value(), ":1\r\n");
   client.Close();
+}
+
+// Of the node that led no less than of the others.
+TEST_F(OrderClientTest, WhoWaitsAtALeaseholderIsServedOnceByTheNext) {
+  OrderExecutor runs(*leader_, commands_, scripting_, log_);
+  OrderClient client(*leader_, runs, 0, /*alone=*/false);
+  ASSERT_EQ(client.Ask({.words = {"RPUSH", "list", "a", "b"}}, seconds(20)).value(), ":2\r\n");
+  std::future<Result<std::string>> popped;
+  {
+    // It is run, and held up until the lease has ended.
+    Keyspace& keyspace = leader_->store().keyspace();
+    const KeyRef list = keyspace.Ref(0, "list");
+    const Access hold = keyspace.Lock(list);
+    popped = std::async(std::launch::async, [&] {
+      return client.Ask(
+          {.words = {"BLPOP", "list", "20"}, .blocks = true, .level = Level::kMajority},
+          seconds(40));
+    });
+    EndLease();
+  }
+  const Result<std::string> reply = popped.get();
+  ASSERT_TRUE(reply.ok()) << reply.error().message;
+  EXPECT_EQ(*reply, "*2\r\n$4\r\nlist\r\n$1\r\na\r\n");
+  EXPECT_EQ(client.Ask({.words = {"LLEN", "list"}}, seconds(20)).value(), ":1\r\n");
+  client.Close();
+}
+
+// Else who was told to have been taken back would wait on.
+TEST_F(OrderClientTest, AWaitThatIsAskedForAgainIsTakenBackAgain) {
+  OrderExecutor runs(*leader_, commands_, scripting_, log_);
+  std::mutex mutex;
+  std::map<uint64_t, OrderResult> ends;
+  const auto sink = [&](std::vector<OrderEffect> ended) {
+    const std::lock_guard lock(mutex);
+    for (const OrderEffect& one : ended) ends[one.number] = one.result;
+  };
+  const uint64_t base = leader_->AddOrderSink(sink);
+  runs.SetSink(base, sink);
+  const auto run = [&](uint64_t client, std::string_view name, uint64_t epoch,
+                       std::vector<std::string_view> words) {
+    OrderWriter writer;
+    writer.Begin({.again_by = name});
+    writer.AddCommand(words, /*silent=*/false, /*majority=*/epoch != 0);
+    Order order;
+    order.client = client;
+    order.request = writer.Take();
+    runs.RunOwn({.number = base + client, .order = std::move(order), .epoch = epoch});
+  };
+  run(1, "one", Epoch(), {"BLPOP", "list", "0"});
+  EXPECT_TRUE(Eventually([&] { return runs.waiting() == 1; }));
+  {
+    // The end of both waits for the log, and that for the shards.
+    Keyspace& keyspace = leader_->store().keyspace();
+    const auto shard = [](const KeyRef& key) { return (key.hash >> 32) & 63; };
+    const KeyRef first = keyspace.Ref(0, "k");
+    std::string name = "other";
+    while (shard(keyspace.Ref(0, name)) == shard(first)) name += "x";
+    const KeyRef other = keyspace.Ref(0, name);
+    const Access hold = keyspace.Lock(first);
+    keyspace.Lock(other).SetString(other, "v");
+    run(2, "", 0, {"CLIENT", "UNBLOCK", "1", "TIMEOUT"});
+    EXPECT_TRUE(Eventually([&] { return runs.waiting() == 0; }));
+    EndLease();
+  }
+  EXPECT_TRUE(Eventually([&] {
+    const std::lock_guard lock(mutex);
+    return ends.size() == 2;
+  }));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(ends[base + 1], OrderResult::kAskHere);
+  EXPECT_EQ(ends[base + 2], OrderResult::kNotRun) << "it is sent behind it again";
 }
 
 // DESIGN.md section 6: many claims share one round of the majority.

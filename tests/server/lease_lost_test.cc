@@ -18,6 +18,7 @@
 namespace starling {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::StartsWith;
 
 constexpr const char* kLost = "-UNKNOWN The lease ended while this command ran";
@@ -33,7 +34,7 @@ class LeaseLostTest : public testing::TestWithParam<OnUnreachable> {
   Settings InFolder() {
     Settings settings = TestDaemon::Defaults();
     settings.meeting_folder = folder_.path();
-    settings.level = {"here:*=local"};
+    settings.level = {"here:*=local", "sure:*=majority"};
     settings.on_unreachable = GetParam();
     return settings;
   }
@@ -142,6 +143,36 @@ TEST_P(LeaseLostTest, ScriptsThatOnlyReadAreRunAgain) {
       "EVAL_RO \"return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])}\" 2 " + k_ + " ";
   LoseLeaseWithin(reads + Held() + "\r\n", [this] { return ScriptRuns(); });
   EXPECT_EQ(client_.ReceiveReply(), "*2\r\n$3\r\nnew\r\n$1\r\nv\r\n");
+}
+
+TEST_P(LeaseLostTest, WhoWaitsIsServedOnceByTheNextLeaseholder) {
+  const std::string list = NameIn(/*first=*/true, "sure:list");
+  EXPECT_EQ(client_.Ask({"RPUSH", list, "a", "b"}), ":2\r\n");
+  LoseLeaseWithin("BLPOP " + list + " 20\r\n", [] { return true; });
+  EXPECT_THAT(client_.ReceiveReply(), EndsWith("\r\na\r\n"));
+  EXPECT_EQ(client_.Ask({"LRANGE", list, "0", "-1"}), "*1\r\n$1\r\nb\r\n");
+}
+
+TEST_P(LeaseLostTest, SoIsWhoWaitsForALock) {
+  const std::string lock = NameIn(/*first=*/true, "lock");
+  LoseLeaseWithin("STARLING ACQUIRE token 60000 20000 " + lock + "\r\n", [] { return true; });
+  EXPECT_THAT(client_.ReceiveReply(), StartsWith("*2\r\n")) << "its own token keeps nobody waiting";
+}
+
+TEST_P(LeaseLostTest, WhoIsServedSoIsNotTakenBack) {
+  const std::string list = NameIn(/*first=*/true, "sure:list");
+  EXPECT_EQ(client_.Ask({"RPUSH", list, "a", "b"}), ":2\r\n");
+  const std::string id = client_.Ask({"CLIENT", "ID"}).substr(1);
+  TestClient other = daemon_.Connect();
+  LoseLeaseWithin("BLPOP " + list + " 20\r\n", [&] {
+    other.Send("CLIENT LIST ID " + id);
+    if (other.ReceiveReply().find(" flags=b ") == std::string::npos) return false;
+    other.Send("CLIENT UNBLOCK " + id);
+    return true;
+  });
+  EXPECT_THAT(client_.ReceiveReply(), EndsWith("\r\na\r\n"));
+  EXPECT_EQ(other.ReceiveReply(), ":0\r\n");
+  EXPECT_EQ(client_.Ask({"LRANGE", list, "0", "-1"}), "*1\r\n$1\r\nb\r\n");
 }
 
 }  // namespace

@@ -412,7 +412,12 @@ void Orders::Deliver(Ended ended, bool committed, Instant now, Effects& effects)
         continue;
       }
     }
-    if (outcome == OrderOutcome::kNotRun && !order.peer && RouteAgain(order.id, effects)) continue;
+    const bool lost = outcome == OrderOutcome::kForgotten;
+    if (const auto own = own_.find(order.id); !order.peer && own != own_.end()) {
+      own->second.in_doubt = own->second.in_doubt || lost;
+      const bool again = lost || outcome == OrderOutcome::kNotRun;
+      if (again && RouteAgain(order.id, effects)) continue;
+    }
     if (order.leased != 0 && committed && watch_ != nullptr) {
       watch_->OnReply(order.leased, store_.origin(), upto, outcome == OrderOutcome::kDone);
     }
@@ -437,8 +442,7 @@ bool Orders::RouteAgain(uint64_t id, Effects& effects) {
   const auto own = own_.find(id);
   const bool waits = own != own_.end() && !NameOf(own->second.request).empty();
   const bool time_left = waits && now_ + 3 * kMajorityWait <= own->second.until;
-  const bool here = replicator_.LeadsEpoch(now_) != 0;
-  if (!time_left || (own->second.in_doubt && !here)) return false;
+  if (!time_left) return false;
   Route(id, now_, effects);
   return true;
 }

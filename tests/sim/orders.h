@@ -146,8 +146,8 @@ class Orders {
   void AskMajority(Instant now, Effects& effects);
   void EndOwn(uint64_t id, Outcome outcome, const std::string& reply);
   bool InDoubt(uint64_t id) const;
-  /// Of this node's own client: one that waits and came back goes to whoever leads now, if there is
-  /// time left and, where it is in doubt, that is this node.
+  /// Of this node's own client: one that waits and came back, perhaps in doubt, goes to whoever
+  /// leads now, if there is time left.
   bool RouteAgain(uint64_t id, Effects& effects);
 
   Store& store_;
