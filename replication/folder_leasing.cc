@@ -340,7 +340,7 @@ Status FolderLeasing::TakeOver(const EpochContent& earlier) {
   if (!lacking_since_) lacking_since_ = now_;
   const bool alone = node_.list.members().size() <= 1;
   const bool restarted = !earlier.holder || earlier.holder->boot_id != self_.boot_id;
-  if (!(alone || restarted) || now_ < *lacking_since_ + limits::kLease) return taken;
+  if (!(alone || restarted) || now_ < *lacking_since_ + limits::kResumeWait) return taken;
   log_->warn(
       "event=lease_without_past node={} detail=\"this node had lost what was not synced: what a "
       "majority acknowledged last may be gone\"",

@@ -389,7 +389,9 @@ void Lease::AdvanceRecovery(Instant now) {
     log_->info("event=voter_recovered node={} epoch={}", options_.name, record_.promised_epoch);
   }
   recovery_.reset();
-  RestoreVoter(now);
+  // Members that do not vote may hold what was lost, and tell of it meanwhile.
+  const Instant longer = std::max(Instant{}, limits::kResumeWait - options_.length);
+  RestoreVoter(outcome->together ? now + longer : now);
 }
 
 // --- time ---

@@ -96,7 +96,12 @@ inline constexpr auto kWalkIdle = 20s;
 inline constexpr auto kWalkStalled = 2s;
 
 // --- lease ---
-inline constexpr auto kLease = 2s;
+/// Who is silent is overtaken after it; who stands still for longer loses it. It is renewed four
+/// times in that.
+inline constexpr auto kLease = 800ms;
+/// Voters that have all lost something, so that nobody can tell what, go on without it after this,
+/// at least a lease: by then members that have met have compared what they hold.
+inline constexpr auto kResumeWait = 2 * kRoundInterval;
 /// The part of a lease that its holder does not use: clocks of two nodes may run so much apart.
 inline constexpr int kLeaseMargin = 20;
 /// Voters whose lease lapses at the same time stand for election within this time of each other.

@@ -15,7 +15,8 @@ from servers import DURABILITY
 
 EVERY = 0.005  # a write of each writer, in seconds
 TOLD_TARGET = 0.1   # the operating system reports the death
-LEASE = 2.0  # what a failure lasts at most that nothing reports
+SILENT_TARGET = 1.0  # nothing reports it
+LEASE = 0.8
 SETTLED = LEASE + 0.5  # a voter that has just started votes a lease later
 REFUSE = ["--on-unreachable", "refuse"]  # what is answered was ordered
 
@@ -133,10 +134,10 @@ def measure(bench, report):
         "failure of the leaseholder until both have an answer to one that was sent afterwards; and "
         "the longest that any write waited, whose answer may be that its outcome is unknown. "
         f"{rounds} rounds each, a lease apart. The operating system tells of a killed process; of "
-        "one that stands still nothing does, and its lease of 2 s must lapse.")
+        "f"one that stands still nothing does, and its lease of {LEASE} s must lapse.")
     failures = (
         ("kill -9", TOLD_TARGET, lambda node: node.kill(), lambda node: node.start()),
-        ("SIGSTOP", LEASE, lambda node: node.pause(), lambda node: node.resume()))
+        ("SIGSTOP", SILENT_TARGET, lambda node: node.pause(), lambda node: node.resume()))
     for kind, voters in (("folder", False), ("three voters", True)):
         cluster = bench.starling(3, [*DURABILITY, *REFUSE], voters=voters)
         for what, target, fail, restore in failures:

@@ -1,7 +1,7 @@
 """What may happen to the nodes of a cluster: each fault is done, lasts, and is undone.
 
-`Faults.run` does them one after the other; between two the cluster has a moment to itself. A lease
-lasts 2 s, so a fault that is to outlast it lasts longer.
+`Faults.run` does them one after the other; between two the cluster has a moment to itself. A
+fault that is to outlast a lease lasts longer.
 """
 
 import itertools

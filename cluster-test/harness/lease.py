@@ -6,7 +6,7 @@ import time
 from harness.resp import Disconnected, RespError
 from harness.waiting import Skip, eventually
 
-LEASE_S = 2.0
+LEASE_S = 0.8
 
 
 def lease(node):

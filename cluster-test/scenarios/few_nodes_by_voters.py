@@ -174,7 +174,7 @@ def three_nodes_one_disk_lost(context):
     running = [lost, second]
     eventually("it asks what it had promised", lambda: "event=voter_recovers" in lost.log())
     eventually("nobody leads", lambda: nobody_leads(running))
-    holds_for("one of the two others cannot tell it", lambda: not leaders(running), LEASE_S)
+    holds_for("one of the two others cannot tell it", lambda: not leaders(running), 2 * LEASE_S)
     assert "event=voter_recovered" not in lost.log()
     third.start()
     leader, later = wait_leader(nodes)
@@ -196,7 +196,7 @@ def three_nodes_two_disks_lost(context):
     for node in lost:
         node.start()
     eventually("nobody leads", lambda: nobody_leads(nodes))
-    holds_for("one alone cannot tell them", lambda: not leaders(nodes), LEASE_S)
+    holds_for("one alone cannot tell them", lambda: not leaders(nodes), 2 * LEASE_S)
     for node in lost:
         assert "event=voter_recovered" not in node.log()
         assert "event=voter_resumes" not in node.log(), "the third may know more"

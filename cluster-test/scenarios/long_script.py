@@ -65,7 +65,7 @@ def runs_for_long(context, cluster):
     assert others[0].call("SET", "before", "1", level=None) == "OK"
     cluster.wait_same(b"1", "GET", "before")
 
-    seconds = 20 if context.long else 6  # a lease lasts 2 s
+    seconds = 20 if context.long else 6  # several leases
     script = Script(others[0], ENDLESS)
     eventually("others read BUSY", lambda: error_of(others[1], "GET", "before") == BUSY)
     end = time.monotonic() + seconds

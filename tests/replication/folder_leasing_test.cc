@@ -270,7 +270,7 @@ TEST_F(FolderLeasingTest, TheOnlyMemberGoesOnWithoutWhatItHasLost) {
   only.Kill();
   only.LoseDisk();
   only.Start();
-  cluster_.Run(limits::kLease / 2);
+  cluster_.Run(limits::kResumeWait / 2);
   EXPECT_EQ(Leader(), nullptr) << "it waits for who might have it";
   EXPECT_TRUE(AnotherLeads(6s));
 }

