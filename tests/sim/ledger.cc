@@ -31,6 +31,13 @@ void Ledger::Lost(const std::vector<VersionVector>& held) {
   }
 }
 
+void Ledger::Ended(const VersionVector& held) {
+  for (const OperationId id : not_repeated_) {
+    Operation& operation = operations_[id];
+    if (held.Get(operation.origin) == VersionVector::kOver) operation.certain = false;
+  }
+}
+
 bool Ledger::Holds(const VersionVector& held, const Operation& operation) {
   const Stamp upto = held.Get(operation.origin);
   return upto == VersionVector::kOver ? operation.certain : upto >= operation.upto;

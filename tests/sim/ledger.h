@@ -30,11 +30,15 @@ class Ledger {
 
   OperationId Begin(int node, uint64_t life, VersionVector seen);
   void Acknowledge(OperationId id, const Origin& origin, Stamp upto);
+  /// A member that was forgotten meanwhile does not write this again (Reissue: a FLUSHDB).
+  void NotRepeated(OperationId id) { not_repeated_.push_back(id); }
   /// Whether who holds `held` holds the operation. A stream that is over is held as far as anybody
   /// held it when it ended: what was lost before is not in it.
   static bool Holds(const VersionVector& held, const Operation& operation);
   /// Somebody may have lost something: whatever none of `held` covers is no longer certain.
   void Lost(const std::vector<VersionVector>& held);
+  /// Of streams that `held` has as over, what is not repeated may count or not.
+  void Ended(const VersionVector& held);
 
   const Operation& operator[](OperationId id) const { return operations_[id]; }
   bool certain(OperationId id) const { return operations_[id].certain; }
@@ -47,6 +51,7 @@ class Ledger {
 
  private:
   std::vector<Operation> operations_;
+  std::vector<OperationId> not_repeated_;
   uint64_t acknowledged_ = 0;
   uint64_t lost_ = 0;
 };

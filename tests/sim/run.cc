@@ -114,7 +114,12 @@ class Run {
   void ObserveOn() {
     if (world_.failed()) return;
     const auto up = world_.UpNodes();
-    if (!up.empty()) random_.Pick(workloads_)->Observe(world_, *random_.Pick(up));
+    if (!up.empty()) {
+      Workload& workload = *random_.Pick(workloads_);
+      SimNode& node = *random_.Pick(up);
+      world_.ledger().Ended(node.held());
+      workload.Observe(world_, node);
+    }
     world_.scheduler().After(random_.Between(milliseconds(5), milliseconds(40)),
                              [this] { ObserveOn(); });
   }
@@ -206,6 +211,7 @@ class Run {
   }
 
   void CheckWorkloads() {
+    for (int i = 0; i < world_.size(); ++i) world_.ledger().Ended(world_.node(i).held());
     for (auto& workload : workloads_) {
       for (int i = 0; i < world_.size() && !world_.failed(); ++i) {
         workload->Check(world_, world_.node(i));

@@ -1,7 +1,11 @@
 #include "tests/support/linearizability.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
+#include <tuple>
 #include <unordered_set>
+#include <vector>
 
 namespace starling {
 namespace {
@@ -70,6 +74,7 @@ class Search {
       must_ += Returns(operation) ? 1 : 0;
       hinted_ = hinted_ || operation.ran != KeyOperation::kNever;
     }
+    FindTwins();
     for (size_t i = 0; i < operations_.size(); ++i) tried_.push_back(i);
     std::stable_sort(tried_.begin(), tried_.end(), [this](size_t a, size_t b) {
       return operations_[a].ran < operations_[b].ran;
@@ -98,6 +103,8 @@ class Search {
   }
 
  private:
+  static constexpr size_t kNone = SIZE_MAX;
+
   struct Frame {
     size_t next = 0;  // the place in tried_ of the operation to try next
     Value value;      // before it
@@ -111,6 +118,28 @@ class Search {
   }
   bool Taken(size_t index) const { return (taken_[index / 64] >> index % 64 & 1) != 0; }
   void Flip(size_t index) { taken_[index / 64] ^= uint64_t{1} << index % 64; }
+
+  /// Of operations with unknown outcomes that ask for the same, the earlier is as good wherever the
+  /// later is: they are taken in the order of their calls only, and so are their hints.
+  void FindTwins() {
+    std::map<std::tuple<Kind, std::string, std::string>, std::vector<size_t>> alike;
+    for (size_t i = 0; i < operations_.size(); ++i) {
+      const KeyOperation& one = operations_[i];
+      if (!Returns(one)) alike[{one.kind, one.argument, one.expected}].push_back(i);
+    }
+    twin_.assign(operations_.size(), kNone);
+    for (const auto& [asked, twins] : alike) {
+      std::vector<int64_t> hints;
+      for (const size_t index : twins) hints.push_back(operations_[index].ran);
+      std::sort(hints.begin(), hints.end());
+      for (size_t i = 0; i < twins.size(); ++i) {
+        operations_[twins[i]].ran = hints[i];
+        if (i > 0) twin_[twins[i]] = twins[i - 1];
+      }
+    }
+  }
+  /// Whether an earlier one that asks for the same is still to be taken.
+  bool AfterTwin(size_t index) const { return twin_[index] != kNone && !Taken(twin_[index]); }
 
   /// The earliest return of those not taken: who was called after it cannot come before it.
   int64_t Deadline() const {
@@ -140,7 +169,7 @@ class Search {
         const bool late = operations_[index].called > deadline;
         if (late && !hinted_) break;
         ++frame.next;
-        if (late || Taken(index)) continue;
+        if (late || Taken(index) || AfterTwin(index)) continue;
         if (steps_left_ == 0) return false;
         --steps_left_;
         Outcome outcome = Step(frame.value, operations_[index]);
@@ -178,6 +207,7 @@ class Search {
   size_t must_ = 0;
   bool hinted_ = false;
   std::vector<size_t> tried_;  // the operations in the order in which they are tried
+  std::vector<size_t> twin_;   // of each the one before it with an unknown outcome like its own
   size_t first_ = 0;           // all before it are taken
   std::vector<uint64_t> taken_;
   std::vector<size_t> longest_;

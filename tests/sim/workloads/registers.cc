@@ -31,6 +31,7 @@ class Registers final : public Workload {
         [&](Store& store, OperationId operation) {
           if (choice < 10) {
             store.keyspace().FlushDatabase(kDatabase);
+            world.ledger().NotRepeated(operation);
             for (History& history : histories_) history.Removed(operation);
             return;
           }
