@@ -1,10 +1,10 @@
 /// TCP links to other members: whole frames in and out, nothing of what they mean.
 ///
-/// A frame on the wire is its length (4 bytes, little-endian) and its bytes. Each link has two
-/// lanes; control frames overtake bulk ones between frames. Everything is asynchronous and belongs
-/// to the one thread that runs the io_context; all calls come from there, and the handler hears of
-/// everything from there, never from within a call. Invariants: every queue and buffer has a
-/// maximum (I9); what a peer sends costs at most one frame of memory per link before the handler
+/// A frame on the wire is its length (4 bytes, little-endian) and its bytes. Each link has
+/// lanes: control frames overtake orders, both overtake bulk frames. Everything is asynchronous and
+/// belongs to the one thread that runs the io_context; all calls come from there, and the handler
+/// hears of everything from there, never from within a call. Invariants: every queue and buffer has
+/// a maximum (I9); what a peer sends costs at most one frame of memory per link before the handler
 /// sees it (I11).
 #pragma once
 
@@ -49,7 +49,7 @@ struct TransportOptions {
   std::string bind = "127.0.0.1";
   uint16_t port = 0;  ///< 0 takes a free one.
   size_t max_frame_bytes = limits::kFrameBytes;
-  /// Bytes that may wait on one link, both lanes together; beyond it the link is closed.
+  /// Bytes that may wait on one link, all lanes together; beyond it the link is closed.
   size_t max_queued_bytes = limits::kQueuedBytes;
   size_t max_links = limits::kLinks;
   std::chrono::milliseconds connect_timeout{3000};

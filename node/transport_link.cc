@@ -127,14 +127,16 @@ bool TransportLink::Queue(SendEffect::Lane lane, SharedBytes frame) {
   Frame queued{{static_cast<unsigned char>(length), static_cast<unsigned char>(length >> 8),
                 static_cast<unsigned char>(length >> 16), static_cast<unsigned char>(length >> 24)},
                std::move(frame)};
-  (lane == SendEffect::Lane::kControl ? control_ : bulk_).push_back(std::move(queued));
+  using Lane = SendEffect::Lane;
+  auto& queue = lane == Lane::kControl ? control_ : lane == Lane::kOrders ? orders_ : bulk_;
+  queue.push_back(std::move(queued));
   return true;
 }
 
 void TransportLink::StartWrite() {
   if (ended_ || !writing_.empty()) return;
   size_t bytes = 0;
-  for (auto* lane : {&control_, &bulk_}) {
+  for (auto* lane : {&control_, &orders_, &bulk_}) {
     while (!lane->empty() && writing_.size() < kGatherFrames && bytes < kGatherBytes) {
       bytes += lane->front().bytes->size();
       writing_.push_back(std::move(lane->front()));

@@ -1,4 +1,4 @@
-/// One TCP connection of the transport: framing, two lanes, gathered writes.
+/// One TCP connection of the transport: framing, lanes, gathered writes.
 ///
 /// Belongs to the io_context's thread. Kept alive by its pending operations; tells the transport
 /// once when it ends.
@@ -66,6 +66,7 @@ class TransportLink : public std::enable_shared_from_this<TransportLink> {
   size_t input_end_ = 0;
 
   std::deque<Frame> control_;
+  std::deque<Frame> orders_;
   std::deque<Frame> bulk_;
   std::vector<Frame> writing_;
   std::vector<asio::const_buffer> gather_;

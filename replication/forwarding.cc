@@ -42,7 +42,7 @@ void Forwarding::OnClientGone(uint64_t client) {
     outgoing_.erase(number);
   }
   if (!holder_ || *holder_ == store_.id()) return;
-  sender_.Send(*holder_, Lane::kControl, ForwardingMessage{ClientsGone{{client}}});
+  sender_.Send(*holder_, Lane::kOrders, ForwardingMessage{ClientsGone{{client}}});
 }
 
 bool Forwarding::OutOfReach(Instant now) const {
@@ -158,7 +158,7 @@ void Forwarding::Route(Instant now) {
   if (sent.empty()) return;
   for (const uint64_t number : sent) unsent_.erase(number);
   message.done_below = DoneBelow();
-  sender_.Send(*holder_, Lane::kControl, ForwardingMessage{std::move(message)});
+  sender_.Send(*holder_, Lane::kOrders, ForwardingMessage{std::move(message)});
   if (sent.size() == limits::kOrdersPerMessage) Route(now);
 }
 
@@ -273,7 +273,7 @@ void Forwarding::AskAgain(Instant now) {
   }
   for (auto& [peer, question] : questions) {
     question.done_below = DoneBelow();
-    sender_.Send(peer, Lane::kControl, ForwardingMessage{std::move(question)});
+    sender_.Send(peer, Lane::kOrders, ForwardingMessage{std::move(question)});
   }
 }
 

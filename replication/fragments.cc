@@ -8,10 +8,10 @@
 
 namespace starling {
 
-void CutIntoFrames(std::string message, uint64_t number, uint16_t version,
+void CutIntoFrames(std::string_view message, uint64_t number, uint16_t version,
                    const std::function<void(std::string frame)>& emit) {
   if (message.size() <= limits::kFrameBytes) {
-    emit(std::move(message));
+    emit(std::string(message));
     return;
   }
   const size_t piece = limits::kFragmentBytes;
@@ -19,7 +19,7 @@ void CutIntoFrames(std::string message, uint64_t number, uint16_t version,
   fragment.message = number;
   fragment.count = static_cast<uint32_t>((message.size() + piece - 1) / piece);
   for (; fragment.index < fragment.count; ++fragment.index) {
-    fragment.data = std::string_view(message).substr(fragment.index * piece, piece);
+    fragment.data = message.substr(fragment.index * piece, piece);
     emit(EncodePeerMessage(fragment, version));
   }
 }

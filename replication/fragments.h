@@ -18,7 +18,7 @@ namespace starling {
 
 /// Gives `emit` the frames that carry `message` (already encoded): itself where it fits. `number`
 /// names the message on its link and must rise.
-void CutIntoFrames(std::string message, uint64_t number, uint16_t version,
+void CutIntoFrames(std::string_view message, uint64_t number, uint16_t version,
                    const std::function<void(std::string frame)>& emit);
 
 class FragmentAssembler {

@@ -25,11 +25,12 @@ const Hello* Links::HelloOf(NodeId peer) const {
 
 // --- sending ---
 
-void Links::Emit(Link& link, Lane lane, std::string encoded) {
+void Links::Emit(Link& link, Lane lane, std::string_view encoded) {
   const uint16_t version = link.handshake->version();
-  // The number's lowest bit is the lane: fragments of the two do not mix.
+  // The number's lowest bit tells the peer which of two it puts together: fragments of bulk, or of
+  // all else, which goes as orders do, so that neither are mixed.
   const uint64_t number = 2 * ++link.next_message + (lane == Lane::kBulk ? 1 : 0);
-  CutIntoFrames(std::move(encoded), number, version, [&](std::string frame) {
+  CutIntoFrames(encoded, number, version, [&](std::string frame) {
     effects_->push_back(
         SendEffect{link.id, lane, std::make_shared<const std::string>(std::move(frame))});
   });
@@ -56,7 +57,7 @@ void Links::Send(std::span<const NodeId> to, Lane lane, const PeerMessage& messa
     if (encoded->size() <= limits::kFrameBytes) {
       effects_->emplace_back(SendEffect{link.id, lane, encoded});
     } else {
-      Emit(link, lane, *encoded);
+      Emit(link, lane == Lane::kBulk ? Lane::kBulk : Lane::kOrders, *encoded);
     }
   }
 }

@@ -79,7 +79,7 @@ class Links final : public PeerSender {
     FragmentAssembler bulk;
   };
 
-  void Emit(Link& link, Lane lane, std::string encoded);
+  void Emit(Link& link, Lane lane, std::string_view encoded);
   void EmitAll(Link& link, const std::vector<PeerMessage>& messages);
   void AfterHandshake(Link& link, Instant now);
   void Establish(Link& link, Instant now);

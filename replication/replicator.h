@@ -68,7 +68,8 @@ struct ReplicatorOptions {
 
 /// Effects, carried out in order by the host.
 struct SendEffect {
-  enum class Lane : uint8_t { kControl, kBulk };  ///< Control overtakes bulk.
+  /// Control overtakes clients' orders, which may be large; both overtake bulk.
+  enum class Lane : uint8_t { kControl, kBulk, kOrders };
   LinkId link;
   Lane lane;
   SharedBytes frame;

@@ -129,6 +129,22 @@ TEST_F(TransportTest, ControlFramesOvertakeBulkFrames) {
   EXPECT_EQ(b.frames.front(), "control");
 }
 
+TEST_F(TransportTest, ControlFramesOvertakeOrdersAndTheseOvertakeBulk) {
+  Recorder a, b;
+  auto left = Listen(a);
+  auto right = Listen(b);
+  left->Dial(At(*right));
+  ASSERT_TRUE(RunUntil([&] { return a.links.size() == 1 && b.links.size() == 1; }));
+  left->Send(a.links[0], Lane::kBulk, Bytes("bulk"));
+  for (int i = 0; i < 100; ++i)
+    left->Send(a.links[0], Lane::kOrders, Bytes(std::string(100'000, 'o')));
+  left->Send(a.links[0], Lane::kControl, Bytes("control"));
+  left->Flush();
+  ASSERT_TRUE(RunUntil([&] { return b.frames.size() == 102; }));
+  EXPECT_EQ(b.frames.front(), "control");
+  EXPECT_EQ(b.frames.back(), "bulk");
+}
+
 TEST_F(TransportTest, FramesSplitAtEveryByteArriveWhole) {
   Recorder recorder;
   auto transport = Listen(recorder);

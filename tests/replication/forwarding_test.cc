@@ -86,6 +86,7 @@ TEST(Forwarding, RunsAnOrderAtTheLeaseholderAndGivesTheAnswerOut) {
   world.Lead(1);
   world.Run(100ms);
   const uint64_t order = world.Submit(0, false);
+  EXPECT_EQ(world.at(0).sender.sent.back().lane, Lane::kOrders) << "gives way to all control";
   world.Run(100ms);
   EXPECT_EQ(world.fates[order].result, OrderResult::kDone);
   EXPECT_EQ(world.fates[order].text, "did " + std::to_string(order));

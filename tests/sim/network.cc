@@ -94,9 +94,13 @@ void Network::Send(const Address& from, LinkId id, SendEffect::Lane lane, Shared
   } else if (lane == SendEffect::Lane::kControl) {
     arrives = std::max(arrives, sender.control_arrives);
     sender.control_arrives = arrives;
+  } else if (lane == SendEffect::Lane::kOrders) {
+    arrives = std::max({arrives, sender.orders_arrives, sender.control_arrives});
+    sender.orders_arrives = arrives;
   } else {
     arrives += random_.Between(Duration::zero(), profile_.bulk_delay) + slow_[from];
-    arrives = std::max({arrives, sender.bulk_arrives, sender.control_arrives});
+    arrives =
+        std::max({arrives, sender.bulk_arrives, sender.orders_arrives, sender.control_arrives});
     sender.bulk_arrives = arrives;
   }
   const int to_end = 1 - end;

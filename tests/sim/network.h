@@ -92,6 +92,7 @@ class Network {
     LinkId id = 0;
     bool open = true;
     Instant control_arrives{0};  // of what this end has sent: keeps each lane in order
+    Instant orders_arrives{0};
     Instant bulk_arrives{0};
     std::vector<SharedBytes> stalled;  // sent by this end into a blocked direction
   };
