@@ -19,6 +19,7 @@ void FolderLease::OnTick(Instant now) {
 }
 
 void FolderLease::OnChange(Instant now) {
+  stood_still_ = now > next_look_ + options_.length / kRenewals;
   next_look_ = now + options_.length / (epoch_ != 0 ? kRenewals : kLooks);
   if (epoch_ != 0) return Renew(now);
   const Result<std::vector<uint64_t>> epochs = folder_.Epochs();
@@ -66,7 +67,13 @@ std::string_view FolderLease::EndedBy(uint64_t epoch, Instant now) {
   if (content->renewed == Instant{}) return "resignation";
   if (content->holder->boot_id != options_.self.boot_id) return "death";
   if (folder_.HasEnded(*content->holder)) return "death";
-  return now >= renewed + options_.length ? "lapse" : "";
+  if (now < renewed + options_.length) return "";
+  // Where the whole host stood still its holder, who goes on in this moment too, comes first: once.
+  const bool waits = stood_still_ && options_.rules.holders_are_waited_for;
+  if (waits && std::exchange(spared_, content->renewed) != content->renewed) {
+    spared_until_ = now + options_.length / kRenewals;
+  }
+  return now >= spared_until_ ? "lapse" : "";
 }
 
 void FolderLease::TakeOver(uint64_t epoch, bool goes_on, std::string_view after, Instant now) {

@@ -56,6 +56,9 @@ struct FolderLeaseRules {
   /// Who has created an epoch looks whether the one before is still vacant, and who has renewed
   /// whether its is still the newest: one of two that do both at once finds the other.
   bool vacancy_is_seen_twice = true;
+  /// Who finds a lease lapsed once it stood still itself waits for its holder, which may have stood
+  /// still with it. (Protects nothing: the lease would move whenever the host stands still.)
+  bool holders_are_waited_for = true;
   /// (That Confirm is asked before each reply is the caller's.)
 };
 
@@ -136,6 +139,9 @@ class FolderLease {
   std::optional<Instant> seen_renewal_;  // its, as last read
   Instant renewal_since_{};              // when it was first seen to be that
   std::string seen_holder_;
+  bool stood_still_ = false;       // it has looked for the first time, or long after it ought to
+  std::optional<Instant> spared_;  // the renewal for which its holder was waited for
+  Instant spared_until_{};
   size_t kept_bytes_ = 0;
   bool folder_failed_ = false;  // said once
   bool create_failed_ = false;  // said once
