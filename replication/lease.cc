@@ -95,9 +95,8 @@ void Lease::SendToOthers(const LeaseMessage& message) {
   }
 }
 
-Instant Lease::Soon(Instant now) {
-  const auto spread = static_cast<uint64_t>(Instant(limits::kElectionSpread).count());
-  return now + Instant(static_cast<int64_t>(random_() % spread));
+Instant Lease::Within(Instant spread) {
+  return Instant(static_cast<int64_t>(random_() % static_cast<uint64_t>(spread.count())));
 }
 
 void Lease::OnMessage(const Sender& from, const LeaseMessage& message, Instant now) {
@@ -122,6 +121,7 @@ std::optional<Reason> Lease::Vote(const Sender& candidate, const LeaseRequest& r
   if (candidate.session != options_.session) {
     attempt_.reset();
     stand_.reset();
+    failed_attempts_ = 0;
     if (holding_) StepDown("promised to another");
   }
   return std::nullopt;
@@ -166,8 +166,7 @@ void Lease::OnProcessEnded(uint64_t session, Instant now) {
   voter_.OnProcessEnded(session);
   if (voter_.until() != until && MayStand() && !holding_ && !attempt_) {
     // The other voters of the host hear of it in the same moment: they need not be left so long.
-    const auto spread = static_cast<uint64_t>(Instant(limits::kDeathSpread).count());
-    stand_ = now + limits::kDeathHeard + Instant(static_cast<int64_t>(random_() % spread));
+    stand_ = now + limits::kDeathHeard + Within(limits::kDeathSpread);
   }
   OnTick(now);
 }
@@ -180,6 +179,7 @@ void Lease::BeginAttempt(bool trial, Instant now) {
   attempt.epoch = std::max(record_.promised_epoch, highest_) + 1;
   attempt.id = random_() | 1;
   attempt.sent = now;
+  attempt.end = now + limits::kElectionTime;
   LeaseRequest own{trial, attempt.epoch, attempt.id, voters_.version};
   if (!trial) {
     attempt.after = holding_ ? "itself" : voter_.ended_by();
@@ -193,8 +193,7 @@ void Lease::BeginAttempt(bool trial, Instant now) {
   }
   if (Vote({options_.name, options_.session}, own, now)) {
     attempt_.reset();
-    stand_ = Soon(now + limits::kVoteResend);
-    return;
+    return StandAgain(now);
   }
   attempt.granted[options_.name] = trial ? VersionVector() : host_.Held();
   attempt_ = std::move(attempt);
@@ -234,6 +233,10 @@ void Lease::On(const Sender& from, const LeaseDenial& message, Instant now) {
   if (attempt_ && message.attempt == attempt_->id) {
     if (!voters_.Has(from.name) || attempt_->granted.contains(from.name)) return;
     attempt_->denied[from.name] = message.reason;
+    // Who has promised as much never grants it: two may have stood at once. The answers that can
+    // still come make a majority soon, or the next attempt is due.
+    if (message.reason == Reason::kPromised)
+      attempt_->end = std::min(attempt_->end, now + limits::kLostElection);
     if (attempt_->denied.size() > voters_.names.size() - voters_.majority()) Fail(now);
     return;
   }
@@ -268,6 +271,7 @@ void Lease::Advance(Instant now) {
              attempt_->after);
   attempt_.reset();
   stand_.reset();
+  failed_attempts_ = 0;
   holding_ = true;
   Renew(now);
 }
@@ -281,8 +285,15 @@ void Lease::Fail(Instant now) {
   const bool standing = Standing();
   attempt_.reset();
   if (standing) GiveBack(epoch_);
-  // Longer than an answer takes, so that of two candidates one is first.
-  stand_ = Soon(now + limits::kVoteResend);
+  StandAgain(now);
+}
+
+void Lease::StandAgain(Instant now) {
+  // Two that stood at once part soon; where answers take longer than that, a few times later.
+  const Instant pause = std::min<Instant>(limits::kDeathSpread * (int64_t{1} << failed_attempts_),
+                                          limits::kElectionSpread);
+  failed_attempts_ = std::min(failed_attempts_ + 1, 8);
+  stand_ = now + pause / 2 + Within(pause);
 }
 
 void Lease::GiveBack(uint64_t epoch) {
@@ -407,7 +418,7 @@ void Lease::OnTick(Instant now) {
   if (holding_ && now >= valid_until_) StepDown("no majority prolonged it");
   if (attempt_) {
     const bool pulling = Standing() && HasMajority();
-    const Instant end = pulling ? valid_until_ : attempt_->sent + limits::kElectionTime;
+    const Instant end = pulling ? valid_until_ : attempt_->end;
     if (now >= end) {
       Fail(now);
     } else if (now >= attempt_->resend) {
@@ -418,7 +429,7 @@ void Lease::OnTick(Instant now) {
   const bool renewing = holding_ || (Standing() && HasMajority());
   if (renewing && now >= next_renewal_) Renew(now);
   if (holding_ || attempt_ || !MayStand() || !voter_.Lapsed(now)) return;
-  if (!stand_) stand_ = Soon(now);
+  if (!stand_) stand_ = now + Within(limits::kElectionSpread);
   if (now >= *stand_) {
     stand_.reset();
     BeginAttempt(/*trial=*/true, now);
@@ -430,7 +441,7 @@ Instant Lease::NextTimer() const {
   Instant next = Instant::max();
   if (holding_) next = std::min(next_renewal_, valid_until_);
   if (attempt_) {
-    next = std::min({next, attempt_->resend, attempt_->sent + limits::kElectionTime});
+    next = std::min({next, attempt_->resend, attempt_->end});
     if (Standing() && HasMajority())
       next = std::min({attempt_->resend, next_renewal_, valid_until_});
   } else if (!holding_ && MayStand()) {

@@ -121,6 +121,7 @@ class Lease {
     uint64_t id = 0;
     Instant sent{};
     Instant resend{};
+    Instant end{};           // without a majority by then it has failed
     std::string_view after;  // by what the lease before ended, as the own voter knows it
     std::map<std::string, VersionVector> granted;
     std::map<std::string, LeaseDenial::Reason> denied;
@@ -149,6 +150,7 @@ class Lease {
   void AskVoters(Instant now);
   void Advance(Instant now);
   void Fail(Instant now);
+  void StandAgain(Instant now);
   void GiveBack(uint64_t epoch);
   void StepDown(const char* reason);
   void Renew(Instant now);
@@ -156,7 +158,8 @@ class Lease {
   bool HasMajority() const { return attempt_->granted.size() >= voters_.majority(); }
   void AdvanceRecovery(Instant now);
   void SendToOthers(const LeaseMessage& message);
-  Instant Soon(Instant now);
+  /// Some time below that.
+  Instant Within(Instant spread);
 
   Options options_;
   LeaseHost& host_;
@@ -171,6 +174,7 @@ class Lease {
 
   std::optional<Attempt> attempt_;
   std::optional<Instant> stand_;  // when to stand for election
+  int failed_attempts_ = 0;       // since this node or another was elected
   uint64_t highest_ = 0;          // epoch that anybody is known to have promised
 
   uint64_t epoch_ = 0;

@@ -112,6 +112,8 @@ inline constexpr auto kDeathHeard = 3ms;
 inline constexpr auto kDeathSpread = 20ms;
 /// Without a majority by then an election has failed.
 inline constexpr auto kElectionTime = 500ms;
+/// The same after a voter has promised the epoch to another.
+inline constexpr auto kLostElection = 20ms;
 /// Who has not answered a candidate or a recovering voter is asked again.
 inline constexpr auto kVoteResend = 100ms;
 /// Renewals of which the answers are waited for.

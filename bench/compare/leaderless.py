@@ -134,7 +134,7 @@ def measure(bench, report):
         "failure of the leaseholder until both have an answer to one that was sent afterwards; and "
         "the longest that any write waited, whose answer may be that its outcome is unknown. "
         f"{rounds} rounds each, a lease apart. The operating system tells of a killed process; of "
-        "f"one that stands still nothing does, and its lease of {LEASE} s must lapse.")
+        f"one that stands still nothing does, and its lease of {LEASE} s must lapse.")
     failures = (
         ("kill -9", TOLD_TARGET, lambda node: node.kill(), lambda node: node.start()),
         ("SIGSTOP", SILENT_TARGET, lambda node: node.pause(), lambda node: node.resume()))

@@ -13,8 +13,9 @@ using CrashKind = LeaseWorld::CrashKind;
 /// A world in which nothing is lost and one voter holds the lease.
 class LeaseTest : public ::testing::Test {
  protected:
-  LeaseWorld& Make(int voters) {
+  LeaseWorld& Make(int voters, uint64_t seed = 1) {
     LeaseWorld::Options options;
+    options.seed = seed;
     options.voters = voters_ = voters;
     options.loss = 0;
     world_.emplace(options);
@@ -79,6 +80,14 @@ TEST_F(LeaseTest, AHolderThatTheKernelKnowsDeadIsFollowedAtOnce) {
   LeaseWorld& world = Make(3);
   world.EndProcess(holder_);
   EXPECT_LT(UntilAnotherHolds(), 1s);
+}
+
+TEST_F(LeaseTest, TwoThatStandAtOnceDoNotWaitForAnElectionsEnd) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    LeaseWorld& world = Make(3, seed);
+    world.EndProcess(holder_);
+    EXPECT_LT(UntilAnotherHolds(), limits::kElectionTime) << "seed " << seed;
+  }
 }
 
 TEST_F(LeaseTest, AHolderThatResignsIsFollowedAtOnce) {
