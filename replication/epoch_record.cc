@@ -1,5 +1,6 @@
 #include "replication/epoch_record.h"
 
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -13,6 +14,8 @@ namespace {
 constexpr std::string_view kKey = "lease";
 /// Elements are called by this and the epoch's number.
 constexpr std::string_view kEpoch = "epoch/";
+/// In a record, before the epoch that it follows; then the voters. Older ones have no such line.
+constexpr std::string_view kAfter = "after ";
 /// Forced voters are called by this and their version.
 constexpr std::string_view kForced = "forced/";
 /// Between a holder's name, which may hold anything but this, its streams, and the voters.
@@ -62,9 +65,15 @@ std::optional<EpochRecord> Parse(const Value& payload) {
   if (lines.size() < 2) return std::nullopt;
   auto vector = ParseStreams(lines[1]);
   if (!vector) return std::nullopt;
-  EpochRecord record{std::string(lines[0]), *std::move(vector), {}};
-  if (lines.size() == 2) return record;
-  auto voters = ParseVoters(std::span(lines).subspan(2));
+  EpochRecord record{std::string(lines[0]), *std::move(vector), {}, std::nullopt};
+  std::span<const std::string_view> rest = std::span(lines).subspan(2);
+  if (!rest.empty() && rest[0].starts_with(kAfter)) {
+    record.follows = NumberIn(rest[0], kAfter);
+    if (!record.follows) return std::nullopt;
+    rest = rest.subspan(1);
+  }
+  if (rest.empty()) return record;
+  auto voters = ParseVoters(rest);
   if (!voters) return std::nullopt;
   record.voters = *std::move(voters);
   return record;
@@ -74,6 +83,7 @@ std::optional<EpochRecord> Parse(const Value& payload) {
 
 void WriteEpochRecord(Keyspace& keyspace, uint64_t epoch, const EpochRecord& record) {
   std::string text = record.holder + kEnd + StreamsText(record.vector);
+  if (record.follows) text += kEnd + std::string(kAfter) + std::to_string(*record.follows);
   if (record.voters.version != 0) text += kEnd + VotersText(record.voters);
   const KeyRef key = keyspace.Ref(kClusterDatabase, kKey);
   Access access = keyspace.Lock(key);
@@ -96,6 +106,20 @@ EpochRecords ReadEpochRecords(Keyspace& keyspace) {
     if (auto record = Parse(payload)) records[*epoch] = *std::move(record);
   });
   return records;
+}
+
+EpochRecords LineageOf(const EpochRecords& records, uint64_t epoch) {
+  EpochRecords lineage;
+  for (auto found = records.find(epoch); found != records.end();) {
+    lineage.insert(*found);
+    const std::optional<uint64_t> follows = found->second.follows;
+    if (follows) {
+      found = *follows < found->first ? records.find(*follows) : records.end();
+    } else {
+      found = found == records.begin() ? records.end() : std::prev(found);
+    }
+  }
+  return lineage;
 }
 
 void WriteForcedVoters(Keyspace& keyspace, const VoterSet& voters) {

@@ -1,6 +1,7 @@
 #include "replication/leasing.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "replication/joining.h"
@@ -188,8 +189,15 @@ Status Leasing::Persist(const LeaseRecord& record) {
   return store_.PutRecord(record_names::kLease, EncodeLeaseRecord(record));
 }
 
+EpochRecord Leasing::RecordOf(uint64_t epoch, const VoterSet& voters) const {
+  const EpochRecords records = ReadEpochRecords(store_.keyspace());
+  const auto since = records.lower_bound(epoch);
+  const uint64_t follows = since == records.begin() ? 0 : std::prev(since)->first;
+  return {store_.name(), streams_.Visible(), voters, follows};
+}
+
 Status Leasing::WriteEpoch(uint64_t epoch, const VoterSet& voters) {
-  const EpochRecord record{store_.name(), streams_.Visible(), voters};
+  const EpochRecord record = RecordOf(epoch, voters);
   WriteEpochRecord(store_.keyspace(), epoch, record);
   if (Status committed = store_.journal().Commit(); !committed) return committed;
   majority_.Begin({epoch, store_.origin(), store_.journal().upto(), record.vector});

@@ -118,6 +118,8 @@ class Leasing final : private LeaseHost {
   bool HasCaughtUp(const std::string& name) const;
   std::string WhyUnreachable(const std::vector<std::string>& voters) const;
   Status CheckNotStopped(const std::vector<std::string>& wanted) const;
+  /// The record of an epoch that begins now.
+  EpochRecord RecordOf(uint64_t epoch, const VoterSet& voters) const;
   void AcknowledgeBeginning();
   void BeginFolder();
   bool MayLead(Instant now) const;

@@ -94,8 +94,11 @@ bool Leasing::HasCaughtUp(const std::string& name) const {
 }
 
 Status Leasing::WriteVoters(uint64_t epoch, const VoterSet& voters) {
-  EpochRecord record{store_.name(), streams_.Visible(), voters};
-  if (epoch == known_epoch_) record.vector = known_.vector;
+  EpochRecord record = RecordOf(epoch, voters);
+  if (epoch == known_epoch_) {
+    record.vector = known_.vector;
+    record.follows = known_.follows;
+  }
   WriteEpochRecord(store_.keyspace(), epoch, record);
   return store_.journal().Commit();
 }

@@ -60,9 +60,11 @@ ClaimDecider::Earlier ClaimDecider::DecideEarlier() {
   std::vector<Records::Undecided> earlier = records.undecided();
   std::erase_if(earlier, [&](const auto& record) { return record.id.epoch >= lease_.epoch; });
   if (earlier.empty()) return {};  // nearly always: those that wait are of this epoch
-  const EpochRecords epochs = ReadEpochRecords(keyspace_);
+  const EpochRecords epochs = LineageOf(ReadEpochRecords(keyspace_), lease_.epoch);
   // Every epoch since began with it, and a majority holds it now; or one began without: whatever
-  // that one told is true only if the record never was (COUNTEREXAMPLES 24).
+  // that one told is true only if the record never was (COUNTEREXAMPLES 24). One that is known of
+  // only now, since its holder died alone with its record, does not count: an epoch after it may
+  // have decided without it.
   const auto counts = [&](const Records::Undecided& record) {
     return !rules_.older_are_void ||
            std::all_of(epochs.upper_bound(record.id.epoch), epochs.end(), [&](const auto& epoch) {

@@ -82,6 +82,32 @@ TEST(EpochRecords, SayWhoVotes) {
   EXPECT_EQ(ReadVoters(keyspace), forced);
 }
 
+TEST(EpochRecords, SayWhichEpochTheyFollow) {
+  TestCluster cluster;
+  TestNode& node = cluster.Add("a");
+  node.Start();
+  Keyspace& keyspace = node.store().keyspace();
+  const VoterSet voters{VoterSet::VersionOf(0, 21, 0), {"a"}};
+  WriteEpochRecord(keyspace, 17, {"a", {}, {}, std::nullopt});
+  WriteEpochRecord(keyspace, 18, {"b", {}, {}, std::nullopt});
+  WriteEpochRecord(keyspace, 19, {"c", {}, {}, 18});  // it died alone with this
+  WriteEpochRecord(keyspace, 20, {"a", {}, {}, 18});
+  WriteEpochRecord(keyspace, 21, {"c", {}, voters, 20});
+  const EpochRecords records = ReadEpochRecords(keyspace);
+  ASSERT_EQ(records.size(), 5u);
+  EXPECT_EQ(records.at(21), (EpochRecord{"c", {}, voters, 20}));
+  EXPECT_EQ(records.at(17).follows, std::nullopt);
+  const auto epochs = [&](uint64_t epoch) {
+    std::vector<uint64_t> numbers;
+    for (const auto& [number, record] : LineageOf(records, epoch)) numbers.push_back(number);
+    return numbers;
+  };
+  using testing::ElementsAre;
+  EXPECT_THAT(epochs(21), ElementsAre(17, 18, 20, 21));
+  EXPECT_THAT(epochs(19), ElementsAre(17, 18, 19));
+  EXPECT_THAT(epochs(22), ElementsAre()) << "it is not known";
+}
+
 /// Nodes whose voters change; each step is the operator's.
 class VoterChangeTest : public testing::Test {
  protected:
