@@ -121,7 +121,7 @@ std::optional<Reason> Lease::Vote(const Sender& candidate, const LeaseRequest& r
   if (candidate.session != options_.session) {
     attempt_.reset();
     stand_.reset();
-    failed_attempts_ = 0;
+    pause_ = limits::kDeathSpread;
     if (holding_) StepDown("promised to another");
   }
   return std::nullopt;
@@ -271,7 +271,7 @@ void Lease::Advance(Instant now) {
              attempt_->after);
   attempt_.reset();
   stand_.reset();
-  failed_attempts_ = 0;
+  pause_ = limits::kDeathSpread;
   holding_ = true;
   Renew(now);
 }
@@ -290,10 +290,8 @@ void Lease::Fail(Instant now) {
 
 void Lease::StandAgain(Instant now) {
   // Two that stood at once part soon; where answers take longer than that, a few times later.
-  const Instant pause = std::min<Instant>(limits::kDeathSpread * (int64_t{1} << failed_attempts_),
-                                          limits::kElectionSpread);
-  failed_attempts_ = std::min(failed_attempts_ + 1, 8);
-  stand_ = now + pause / 2 + Within(pause);
+  stand_ = now + pause_ / 2 + Within(pause_);
+  pause_ = std::min<Instant>(2 * pause_, limits::kElectionSpread);
 }
 
 void Lease::GiveBack(uint64_t epoch) {

@@ -173,9 +173,9 @@ class Lease {
   Instant ask_recovery_{};
 
   std::optional<Attempt> attempt_;
-  std::optional<Instant> stand_;  // when to stand for election
-  int failed_attempts_ = 0;       // since this node or another was elected
-  uint64_t highest_ = 0;          // epoch that anybody is known to have promised
+  std::optional<Instant> stand_;          // when to stand for election
+  Instant pause_ = limits::kDeathSpread;  // before the next attempt, if one fails
+  uint64_t highest_ = 0;                  // epoch that anybody is known to have promised
 
   uint64_t epoch_ = 0;
   bool may_stand_ = true;
