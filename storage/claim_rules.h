@@ -18,6 +18,9 @@ struct ClaimRules {
   bool answers_wait_for_majority = true;
   /// A record that an epoch since has begun without is void (counterexamples 24, 37).
   bool older_are_void = true;
+  /// Only epochs count for that which the deciding one goes back to: the holder of another one died
+  /// alone with its record, and a later one may have decided without it.
+  bool judged_by_lineage = true;
   /// In an epoch nothing is decided before a majority holds its beginning.
   bool epoch_begins_first = true;
   /// Whether the lease is still held is looked at once more before replies go out (counterexample

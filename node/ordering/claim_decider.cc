@@ -60,7 +60,8 @@ ClaimDecider::Earlier ClaimDecider::DecideEarlier() {
   std::vector<Records::Undecided> earlier = records.undecided();
   std::erase_if(earlier, [&](const auto& record) { return record.id.epoch >= lease_.epoch; });
   if (earlier.empty()) return {};  // nearly always: those that wait are of this epoch
-  const EpochRecords epochs = LineageOf(ReadEpochRecords(keyspace_), lease_.epoch);
+  const EpochRecords known = ReadEpochRecords(keyspace_);
+  const EpochRecords epochs = rules_.judged_by_lineage ? LineageOf(known, lease_.epoch) : known;
   // Every epoch since began with it, and a majority holds it now; or one began without: whatever
   // that one told is true only if the record never was (COUNTEREXAMPLES 24). One that is known of
   // only now, since its holder died alone with its record, does not count: an epoch after it may

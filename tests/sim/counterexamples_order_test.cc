@@ -6,11 +6,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "replication/epoch_record.h"
 #include "tests/sim/three.h"
 
 namespace starling::sim {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -174,6 +176,46 @@ std::string ReadAfterAnOldClaimSurfaced(const Rules& rules) {
 TEST(CounterexamplesOfOrder, AnOldClaimHidesNoNewerValue_I4) {  // counterexample 24
   EXPECT_EQ(ReadAfterAnOldClaimSurfaced({}), "new");
   EXPECT_EQ(ReadAfterAnOldClaimSurfaced(Without(&ClaimRules::older_are_void)), "old");
+}
+
+/// A claim of A's that no majority holds. B's epoch begins without it, and B dies alone with its
+/// epoch's record. A and C, who never hear of that epoch, commit the claim in the next one. B comes
+/// back, and whoever leads now decides once more. What clients were told of the key then, and now.
+std::string ToldBeforeAndAfterADeadEpochSurfaced(const Rules& rules) {
+  Three three(rules);
+  SimNode& writer = three.leader();
+  three.Cut(writer);
+  const auto claim = three.Ask(writer, "claim k old 0");
+  three.Run(milliseconds(100));
+  const auto led = [&] { return three.Leads(three.other(1)) || three.Leads(three.other(2)); };
+  EXPECT_TRUE(three.world().RunUntil(led, seconds(15), microseconds(10)));
+  SimNode& alone = three.Leads(three.other(1)) ? three.other(1) : three.other(2);
+  SimNode& third = three.Leads(three.other(1)) ? three.other(2) : three.other(1);
+  alone.Crash(CrashKind::kKill);
+  const uint64_t died_with = ReadEpochRecords(third.store().keyspace()).rbegin()->first + 1;
+  three.world().Heal();
+  const auto decided_at = [&](SimNode& node) {
+    return three.Leads(node) && !node.store().keyspace().records().AnyUndecided();
+  };
+  const auto decided = [&] { return decided_at(writer) || decided_at(third); };
+  EXPECT_TRUE(three.world().RunUntil(decided, seconds(30), microseconds(10)));
+  SimNode& decider = decided_at(writer) ? writer : third;
+  EXPECT_FALSE(ReadEpochRecords(decider.store().keyspace()).contains(died_with));
+  three.Cut(decider);  // its verdict reaches nobody but its clients
+  const std::string then = three.Answer(decider, "get k");
+  decider.Crash(CrashKind::kKill);
+  alone.Start();
+  SimNode& left = &decider == &writer ? third : writer;
+  three.world().Heal();
+  const auto succeeded = [&] { return three.Leads(alone) || three.Leads(left); };
+  EXPECT_TRUE(three.world().RunUntil(succeeded, seconds(30)));
+  return then + ", then " + three.Answer(three.Leads(alone) ? alone : left, "get k");
+}
+
+TEST(CounterexamplesOfOrder, AnEpochThatDiedAloneDecidesNothing_I1) {
+  EXPECT_EQ(ToldBeforeAndAfterADeadEpochSurfaced({}), "old, then old");
+  EXPECT_EQ(ToldBeforeAndAfterADeadEpochSurfaced(Without(&ClaimRules::judged_by_lineage)),
+            "old, then nil");
 }
 
 /// 37: "if SET id NX then INCR sum"; the leaseholder is cut off after logging it; the client tries

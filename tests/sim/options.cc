@@ -97,6 +97,7 @@ constexpr ClaimRuleName kClaimRules[] = {
     {"applied-when-decided", &ClaimRules::applied_when_decided},
     {"answers-wait-for-majority", &ClaimRules::answers_wait_for_majority},
     {"older-are-void", &ClaimRules::older_are_void},
+    {"judged-by-lineage", &ClaimRules::judged_by_lineage},
     {"epoch-begins-first", &ClaimRules::epoch_begins_first},
     {"lease-before-reply", &ClaimRules::lease_before_reply},
     {"records-hold-all", &ClaimRules::records_hold_all},
