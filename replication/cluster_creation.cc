@@ -138,8 +138,11 @@ Instant ClusterCreation::NextTimer() const {
 }
 
 std::string ClusterCreation::Waiting() const {
-  std::string text = "met " + std::to_string(peers_.size() + 1) + " of " +
-                     std::to_string(options_.expect) + " expected members";
+  std::string text = "members that answer";
+  if (options_.expect != 0) {
+    text = std::to_string(options_.expect) + " members, " + std::to_string(peers_.size() + 1) +
+           " have met";
+  }
   for (const auto& [name, peer] : peers_) {
     if (peer.expect != 0 && peer.expect != options_.expect) {
       text += "; " + name + " expects " + std::to_string(peer.expect) + ": see --expect";

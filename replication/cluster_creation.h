@@ -50,7 +50,7 @@ class ClusterCreation {
   void OnTick(Instant now);
   Instant NextTimer() const;
 
-  /// Why it waits, for the log: who has been met, who expects another number.
+  /// What it waits for, for the log: how many have been met, who expects another number.
   std::string Waiting() const;
 
   /// The 1, 3 or 5 smallest of sorted `names`.

@@ -72,6 +72,9 @@ inline constexpr size_t kUnheldBytes = 32 << 20;
 inline constexpr size_t kPushToAll = 12;
 inline constexpr size_t kPushFanout = 4;
 inline constexpr auto kRoundInterval = 1s;
+/// Who is in no cluster for so long, and finds nobody to enter one by, warns, and warns again.
+inline constexpr auto kOutsideFor = 5s;
+inline constexpr auto kOutsideAgain = 60s;
 /// How long a peer may not have heard that this node has begun anew, before it does so once more.
 inline constexpr auto kBeginDisputed = 10s;
 /// How often members are asked in between, while somebody waits for what they hold.

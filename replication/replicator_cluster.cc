@@ -302,6 +302,22 @@ void Replicator::Impl::AdvanceJoining(Instant now) {
   walk_receiver_.Begin(asked, {}, /*whole=*/true, now);
 }
 
+void Replicator::Impl::WarnIfOutside(Instant now) {
+  const auto& target = joining_.target();
+  const bool taken_in = target && std::ranges::any_of(peer_cluster_, [&](const auto& peer) {
+                          return peer.second == target->id;
+                        });
+  if (taken_in || (record_ && !target)) return outside_warning_.reset();
+  if (!outside_warning_) outside_warning_ = now + limits::kOutsideFor;
+  if (now < *outside_warning_) return;
+  outside_warning_ = now + limits::kOutsideAgain;
+  log_->warn(
+      "event=in_no_cluster node={} waits_for=\"{}\" detail=\"until then claims are refused\"",
+      store_.name(),
+      target ? "a member of cluster " + std::to_string(target->id) + " that answers"
+             : creation_->Waiting());
+}
+
 bool Replicator::Impl::GivesWalks(NodeId peer) const {
   return list_.EndOf(NameOfPeer(peer)) == nullptr && !list_.IsStopped(peer);
 }

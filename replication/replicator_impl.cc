@@ -355,6 +355,7 @@ void Replicator::Impl::Upkeep(Instant now) {
   SaveAddresses();
   EndEarlierStreams();
   MarkOver();
+  WarnIfOutside(now);
   if (record_ && !list_.IsMember(store_.id())) {
     const MemberList::End* end = list_.EndOf(store_.name());
     Enter(*record_, end == nullptr ? std::nullopt : std::optional(end->incarnation));

@@ -95,6 +95,8 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void Activate(NodeId peer, Instant now);
   void RefreshList(Instant now);
   void AdvanceJoining(Instant now);
+  /// A node may wait for long to be in a cluster: its operator has to know for what.
+  void WarnIfOutside(Instant now);
   void TakeWalk(WalkReceiver::Taken taken, Instant now);
   /// Whether to take from `peer` what the log no longer has.
   bool GivesWalks(NodeId peer) const;
@@ -177,7 +179,8 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   Instant next_upkeep_{};
   std::optional<Instant> began_;  // of the first upkeep
   Instant next_entry_{};
-  size_t asked_ = 0;  // whom to ask next to begin, and for the state
+  std::optional<Instant> outside_warning_;  // when it is due; nothing: it is inside
+  size_t asked_ = 0;                        // whom to ask next to begin, and for the state
   bool list_dirty_ = true;
   Stamp own_start_;                 // where the own stream ended when this process began
   std::optional<Stamp> own_first_;  // the end of the first own batch since

@@ -134,6 +134,7 @@ def one_killed_one_new(context):
     assert lease(new)["mode"] == b"none", "nobody can bring it the state"
     assert refused(new, "SET", "lock", "another", "NX", level=None).startswith("NOQUORUM")
     assert new.call("INCR", "visits", level=None) == 1, "it goes on by itself"
+    eventually("it says what it waits for", lambda: "event=in_no_cluster" in new.log())
     old.start()
     cluster.nodes.append(new)
     leader, _ = wait_leader(cluster.nodes)

@@ -1,7 +1,6 @@
 #include "tests/replication/test_cluster.h"
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <algorithm>
@@ -10,13 +9,7 @@
 namespace starling {
 namespace {
 
-std::shared_ptr<spdlog::logger> TestLog(const std::string& name) {
-  if (std::getenv("STARLING_TEST_LOG") != nullptr) {
-    return std::make_shared<spdlog::logger>(name,
-                                            std::make_shared<spdlog::sinks::stdout_sink_mt>());
-  }
-  return std::make_shared<spdlog::logger>(name, std::make_shared<spdlog::sinks::null_sink_mt>());
-}
+constexpr size_t kLinesKept = 100;
 
 }  // namespace
 
@@ -25,7 +18,12 @@ std::shared_ptr<spdlog::logger> TestLog(const std::string& name) {
 TestNode::TestNode(TestCluster& cluster, std::string name)
     : cluster_(cluster),
       name_(std::move(name)),
+      lines_(std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(kLinesKept)),
+      log_(std::make_shared<spdlog::logger>(name_, lines_)),
       disk_(std::make_unique<MemoryDisk>(NodeId::FromName(name_).value)) {
+  if (std::getenv("STARLING_TEST_LOG") != nullptr) {
+    log_->sinks().push_back(std::make_shared<spdlog::sinks::stdout_sink_mt>());
+  }
   options_.advertise = address();
   store_options_.name = name_;
   store_options_.keyspace.shards = 2;
@@ -46,14 +44,14 @@ std::shared_ptr<MemoryDisk> TestNode::CopyDisk() { return disk_->Copy(++lives_);
 void TestNode::Start() {
   auto engine = disk_->Open();
   ASSERT_TRUE(engine.ok()) << engine.error().message;
-  auto store = Store::Open(store_options_, *std::move(engine), time_, TestLog(name_));
+  auto store = Store::Open(store_options_, *std::move(engine), time_, log_);
   ASSERT_TRUE(store.ok()) << store.error().message;
   store_ = *std::move(store);
   store_->journal().SetSink([this](const BatchHeader& header, SharedBytes bytes) {
     batches_.emplace_back(header, std::move(bytes));
   });
   options_.random_seed = NodeId::FromName(name_).value + ++lives_;
-  replicator_ = std::make_unique<Replicator>(options_, *store_, TestLog(name_));
+  replicator_ = std::make_unique<Replicator>(options_, *store_, log_);
   Run([](Replicator& replicator, Instant now, Effects& out) { replicator.Start(now, out); });
   if (meets_in_ != nullptr) Meet();
 }
@@ -86,6 +84,13 @@ bool TestNode::Saw(EventEffect::Kind kind, const std::string& member) const {
   return std::any_of(events_.begin(), events_.end(), [&](const EventEffect& event) {
     return event.kind == kind && event.member == member;
   });
+}
+
+size_t TestNode::Logged(const std::string& text) const {
+  const std::vector<std::string> lines = lines_->last_formatted();
+  return static_cast<size_t>(std::count_if(lines.begin(), lines.end(), [&](const auto& line) {
+    return line.find(text) != std::string::npos;
+  }));
 }
 
 void TestNode::Run(const std::function<void(Replicator&, Instant, Effects&)>& input) {

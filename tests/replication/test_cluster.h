@@ -13,6 +13,9 @@
 #include <string>
 #include <vector>
 
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ringbuffer_sink.h>
+
 #include "replication/replicator.h"
 #include "tests/support/folder_model.h"
 #include "tests/support/manual_time.h"
@@ -41,6 +44,8 @@ class TestNode {
   Replicator& replicator() { return *replicator_; }
   std::vector<EventEffect>& events() { return events_; }
   bool Saw(EventEffect::Kind kind, const std::string& member) const;
+  /// How many of its latest log lines hold `text`.
+  size_t Logged(const std::string& text) const;
   /// What the replicator said last of the lease, and of what a majority holds.
   const LeaseView& lease() const { return lease_; }
   const MajorityEffect& majority() const { return majority_; }
@@ -78,6 +83,8 @@ class TestNode {
 
   TestCluster& cluster_;
   std::string name_;
+  std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> lines_;
+  std::shared_ptr<spdlog::logger> log_;
   ManualTime time_;
   ReplicatorOptions options_;
   StoreOptions store_options_;
