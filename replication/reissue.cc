@@ -303,6 +303,9 @@ std::optional<Reissue::Written> Reissue::Write(const Store::Between& between) co
       const KeyRef key = aside.Ref(name.first, name.second);
       const Merged& as = merged.at(name);
       Access access = aside.Lock(key);
+      // What was written beside a claim is cut with its end (COUNTEREXAMPLES 38).
+      const auto seen = access.Find(key, false);
+      if (seen && seen->claimed) continue;
       bool any = as.deadline_is_own;
       for (const Part part : kOrder) {
         for (const Item* item : items) {

@@ -5,9 +5,9 @@
 /// state, as an incarnation that writes nothing else: counters as the difference to what the
 /// cluster holds of them (nothing where it has reset since what it held), deletions of what was
 /// written before them, all else only where the cluster holds nothing later (COUNTEREXAMPLES 18,
-/// 27). A local FLUSHDB is not repeated. A key that is written again has the deadline that it would
-/// have, had the two states merged: the later of the cluster's and the node's, whoever wrote that;
-/// what had expired by it stays away (I8).
+/// 27). What was written to a key that is a live claim there is not, nor is a local FLUSHDB. A key
+/// that is written again has the deadline that it would have, had the two states merged: the later
+/// of the cluster's and the node's, whoever wrote that; what had expired by it stays away (I8).
 ///
 /// The writing is done aside, in a keyspace that holds of the cluster's state what concerns these
 /// keys; what comes out is that incarnation's whole stream, for Store::ApplyWalk to take together

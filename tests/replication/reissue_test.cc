@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/held_shards.h"
+#include "storage/speculation.h"
 #include "tests/storage/one_store.h"
 
 namespace starling {
@@ -106,6 +108,25 @@ TEST_F(ReissueTest, WhatIsWrittenAgainIsAStreamThatPeersCanReadAndThatARestartFi
     ASSERT_TRUE(cluster_.Apply(std::make_shared<const std::string>(batch)));
   }
   EXPECT_EQ(cluster_.Get("k39"), std::string(100'000, 'v'));
+}
+
+TEST_F(ReissueTest, AClaimStaysWhatItIs) {  // I3
+  joiner_.Set("lock", "mine");
+  joiner_.Increment("count");
+  joiner_.Add("set", "mine");
+  for (const char* name : {"lock", "count", "set"}) {
+    const KeyRef key = cluster_.Ref(name);
+    const HeldShards held(cluster_.store->keyspace(), {&key, 1});
+    Speculation speculation(cluster_.store->keyspace());
+    ASSERT_TRUE(cluster_.Lock(name).Claim(key, "theirs", 60'000));
+    speculation.Keep();
+  }
+  const Reissue::Written written = Enter();
+  EXPECT_EQ(written.items, 0u);
+  for (const char* name : {"lock", "count", "set"}) {
+    EXPECT_EQ(joiner_.Get(name), "theirs") << name;
+    EXPECT_TRUE(joiner_.Lock(name).HasLiveClaim(joiner_.Ref(name))) << name;
+  }
 }
 
 TEST_F(ReissueTest, ADeletionStandsAlsoWhereTheClusterHoldsSomethingLater) {  // I8
