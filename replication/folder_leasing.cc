@@ -92,9 +92,13 @@ void FolderLeasing::Resign() {
 
 // --- what is kept ---
 
-VersionVector FolderLeasing::HeldByAll() const {
-  VersionVector held = node_.streams.Visible();
-  for (const std::string& name : node_.list.members()) {
+VersionVector FolderLeasing::Visible(const MemberList& list) const {
+  return list.Visible(node_.store.vector());
+}
+
+VersionVector FolderLeasing::HeldByAll(const MemberList& list) const {
+  VersionVector held = Visible(list);
+  for (const std::string& name : list.members()) {
     const NodeId id = NodeId::FromName(name);
     if (id == node_.store.id()) continue;
     // Of who is linked the newest is known, of others what they said last.
@@ -102,7 +106,7 @@ VersionVector FolderLeasing::HeldByAll() const {
     if (known == nullptr || known->empty()) known = node_.stability.KnownOf(id);
     held.IntersectWith(known == nullptr ? VersionVector() : *known);
   }
-  held.MergeFrom(node_.list.Visible(node_.store.keyspace().floor()));
+  held.MergeFrom(list.Visible(node_.store.keyspace().floor()));
   return held;
 }
 
@@ -137,8 +141,9 @@ Status FolderLeasing::ReadStreams(VersionVector from, const VersionVector& to, s
   return {};
 }
 
-Result<std::vector<std::string>> FolderLeasing::ReadSince(const VersionVector& covered) {
-  const VersionVector end = node_.streams.Visible();
+Result<std::vector<std::string>> FolderLeasing::ReadSince(const MemberList& list,
+                                                          const VersionVector& covered) {
+  const VersionVector end = Visible(list);
   std::vector<std::string> pieces = {EncodeChunk({}, covered)};
   if (Status read = ReadStreams(covered, end, limits::kKeptBytes, pieces); !read) {
     return read.error();
@@ -148,10 +153,11 @@ Result<std::vector<std::string>> FolderLeasing::ReadSince(const VersionVector& c
 }
 
 /// As walk_sender.h has it, all in one.
-Result<std::vector<std::string>> FolderLeasing::WalkSince(const VersionVector& covered) {
+Result<std::vector<std::string>> FolderLeasing::WalkSince(const MemberList& list,
+                                                          const VersionVector& covered) {
   Store& store = node_.store;
   const uint64_t foldings = store.keyspace().foldings();
-  VersionVector begin = node_.streams.Visible();
+  VersionVector begin = Visible(list);
   std::vector<std::string> pieces = {EncodeChunk({}, covered)};
   size_t bytes = 0;
   for (WalkPosition position; !position.done;) {
@@ -166,7 +172,7 @@ Result<std::vector<std::string>> FolderLeasing::WalkSince(const VersionVector& c
   if (store.keyspace().foldings() != foldings) {
     return Error{Code::kUnavailable, "streams ended while their keys were walked"};
   }
-  const VersionVector end = node_.streams.Visible();
+  const VersionVector end = Visible(list);
   for (const VersionVector::Entry& entry : end.entries()) {
     if (entry.upto == VersionVector::kOver) begin.Raise(entry.origin, entry.upto);
   }
@@ -179,9 +185,10 @@ Result<std::vector<std::string>> FolderLeasing::WalkSince(const VersionVector& c
 
 Result<std::string> FolderLeasing::Snapshot() {
   if (Status committed = node_.store.journal().Commit(); !committed) return committed.error();
-  const VersionVector covered = HeldByAll();
-  Result<std::vector<std::string>> pieces = ReadSince(covered);
-  for (int i = 0; !pieces && i < kWalkAttempts; ++i) pieces = WalkSince(covered);
+  const MemberList list = node_.list();
+  const VersionVector covered = HeldByAll(list);
+  Result<std::vector<std::string>> pieces = ReadSince(list, covered);
+  for (int i = 0; !pieces && i < kWalkAttempts; ++i) pieces = WalkSince(list, covered);
   if (!pieces) return pieces.error();
   // Claims that live and records that are undecided are keys like others: who does not hold them is
   // not covered, and who takes this holds what is. Only a member that has lost its disk, and is the
@@ -275,11 +282,12 @@ Status FolderLeasing::TakeSnapshot(const EpochContent& earlier) {
   if (!first->is_chunk() || !last->is_chunk()) {
     return Error{Code::kCorruption, "a snapshot without its vectors"};
   }
-  const VersionVector held = node_.streams.Visible();
-  if (held.Covers(node_.list.Visible(last->vector()))) return {};
+  const MemberList list = node_.list();
+  const VersionVector held = Visible(list);
+  if (held.Covers(list.Wanted(last->vector()))) return {};
   Store& store = node_.store;
   const bool own_held = last->vector().Get(store.origin()) <= store.journal().upto();
-  if (!own_held || !held.Covers(node_.list.Visible(first->vector()))) {
+  if (!own_held || !held.Covers(list.Wanted(first->vector()))) {
     return Error{Code::kNotFound,
                  "this node has lost what all members once held: another member has to bring it "
                  "the state first; if none is left, remove the epoch-* files of the meeting folder "
@@ -292,7 +300,7 @@ Status FolderLeasing::TakeSnapshot(const EpochContent& earlier) {
   return {};
 }
 
-Status FolderLeasing::TakeRecord(const std::string& record) {
+Status FolderLeasing::TakeRecord(const MemberList& list, const std::string& record) {
   const Result<std::vector<std::string>> batches = UnpackPieces(record);
   if (!batches) return batches.error();
   Store& store = node_.store;
@@ -304,7 +312,7 @@ Status FolderLeasing::TakeRecord(const std::string& record) {
     if (store.vector().Covers(header.origin, header.upto)) continue;
     // Of one that has ended meanwhile nothing more counts. One that is stopped may have led since
     // this node was asked to stop it: what it reported then counts in no epoch that may follow.
-    if (node_.list.AcceptedUpto(header.origin) < header.upto) continue;
+    if (list.AcceptedUpto(header.origin) < header.upto) continue;
     if (header.origin == store.origin()) {
       return Error{Code::kNotFound, "this node has lost what it wrote"};
     }
@@ -326,8 +334,9 @@ Status FolderLeasing::TakeOver(const EpochContent& earlier) {
     }
   }
   Status taken = TakeSnapshot(earlier);
+  const MemberList list = node_.list();  // the holder may have begun since this node heard of it
   for (size_t i = 0; taken && i < earlier.records.size(); ++i) {
-    taken = TakeRecord(earlier.records[i]);
+    taken = TakeRecord(list, earlier.records[i]);
   }
   if (taken) {
     lacking_since_.reset();
@@ -338,7 +347,7 @@ Status FolderLeasing::TakeOver(const EpochContent& earlier) {
   if (taken.error().code != Code::kNotFound) return taken;
   // Nobody can have more than this node, but who is still about to start.
   if (!lacking_since_) lacking_since_ = now_;
-  const bool alone = node_.list.members().size() <= 1;
+  const bool alone = list.members().size() <= 1;
   const bool restarted = !earlier.holder || earlier.holder->boot_id != self_.boot_id;
   if (!(alone || restarted) || now_ < *lacking_since_ + limits::kResumeWait) return taken;
   log_->warn(

@@ -50,13 +50,14 @@ class FolderLeasing final : private FolderLeaseHost {
   /// What the rest of the node does for it.
   struct Node {
     Store& store;
-    const MemberList& list;
     Streams& streams;
     const Stability& stability;
     std::function<uint64_t()> known_epoch;
     std::function<Status(uint64_t epoch)> write_epoch;
-    /// Whether this node is a member, and not about to end, by what the keyspace has now: `list` is
-    /// not read anew before it leads or has failed to.
+    /// The members by what the keyspace has now, what has just been taken over included: the list
+    /// of the rest of the node is not read anew before this one leads or has failed to.
+    std::function<MemberList()> list;
+    /// Whether this node is one of them, and not about to end.
     std::function<bool()> belongs;
     /// FolderLease::Options::created.
     bool created = false;
@@ -100,13 +101,15 @@ class FolderLeasing final : private FolderLeaseHost {
   uint64_t KnownEpoch() override { return node_.known_epoch(); }
   Status WriteEpoch(uint64_t epoch) override { return node_.write_epoch(epoch); }
 
-  VersionVector HeldByAll() const;
-  Result<std::vector<std::string>> ReadSince(const VersionVector& covered);
-  Result<std::vector<std::string>> WalkSince(const VersionVector& covered);
+  VersionVector HeldByAll(const MemberList& list) const;
+  /// What this node may tell of what it holds.
+  VersionVector Visible(const MemberList& list) const;
+  Result<std::vector<std::string>> ReadSince(const MemberList& list, const VersionVector& covered);
+  Result<std::vector<std::string>> WalkSince(const MemberList& list, const VersionVector& covered);
   Status ReadStreams(VersionVector from, const VersionVector& to, size_t limit,
                      std::vector<std::string>& pieces);
   Status TakeSnapshot(const EpochContent& earlier);
-  Status TakeRecord(const std::string& record);
+  Status TakeRecord(const MemberList& list, const std::string& record);
   Status KeepStream(Instant now);
 
   Node node_;

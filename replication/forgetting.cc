@@ -119,19 +119,37 @@ Status Forgetting::Start(const std::set<std::string>& names, Instant now) {
   return {};
 }
 
-void Forgetting::OnRequest(NodeId from, const ForgetRequest& request) {
+bool Forgetting::OnRequest(NodeId from, const ForgetRequest& request) {
   const std::set<std::string> names(request.names.begin(), request.names.end());
-  if (names.contains(store_.name())) return;
+  if (names.contains(store_.name())) return false;
   const MemberList::Asked meant = Meant(request.names, request.begun);
-  if (meant.size() < names.size()) return;  // whoever asks is about to hear of it
+  if (meant.size() < names.size()) return false;  // whoever asks is about to hear of it
+  const bool missed = std::ranges::any_of(meant, [this](const auto& each) {
+    const auto asked = list_.asked().find(each.first);
+    return asked != list_.asked().end() && each.second > asked->second;
+  });
+  if (missed) return true;
   if (const Status stopped = Stop(meant); !stopped) {
     log_->error("event=forget_refused error=\"{}\"", stopped.error().message);
-    return;
+    return false;
   }
   // Whom this node knows to vote, or does not know, it has not stopped.
   const auto has_stopped = [this](const std::string& name) { return list_.IsStopped(name); };
-  if (!std::all_of(names.begin(), names.end(), has_stopped)) return;
-  sender_.Send(from, Lane::kControl, ForgetReport{request.names, HeldOf(names), request.begun});
+  if (std::all_of(names.begin(), names.end(), has_stopped)) {
+    sender_.Send(from, Lane::kControl, ForgetReport{request.names, HeldOf(names), request.begun});
+  }
+  return false;
+}
+
+void Forgetting::TellOfBegun(const std::string& to, const ForgetReport& report) {
+  const MemberList::Asked meant = Meant(report.names, report.begun);
+  ForgetRequest begun;
+  for (const std::string& name : report.names) {
+    if (meant.contains(name) || !list_.IsMember(name)) continue;
+    begun.names.push_back(name);
+    begun.begun.push_back(list_.BeginOf(name));
+  }
+  if (!begun.names.empty()) sender_.Send(NodeId::FromName(to), Lane::kControl, begun);
 }
 
 bool Forgetting::OnReport(const std::string& from, const ForgetReport& report,
@@ -140,6 +158,7 @@ bool Forgetting::OnReport(const std::string& from, const ForgetReport& report,
   std::set<std::string> names;
   for (const auto& [name, begun] : meant) names.insert(name);
   if (!list_.IsMember(from) || list_.IsStopped(from) || names.contains(from)) return false;
+  if (standing.epoch != 0) TellOfBegun(from, report);
   if (names.contains(store_.name())) return true;
   if (standing.epoch == 0) return false;
   BeginRound(standing.epoch);

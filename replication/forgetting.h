@@ -28,7 +28,8 @@
 /// no more. No member stays stopped: whoever has members stopped and does not lead tells the
 /// leaseholder so, once a second, and that one goes on with them; it stops them too, and asks all
 /// others. A member that has begun anew since somebody stopped it is not meant by that: messages
-/// say with which incarnation it had begun. Who has become a voter meanwhile is stopped no longer
+/// say with which incarnation it had begun, and whoever stopped it has missed its end and is told
+/// so. Who has become a voter meanwhile is stopped no longer
 /// (member_list.h): a later leaseholder, which would know of a decision, has let it vote. A
 /// leaseholder by the folder that hears that it is stopped itself leaves the lease to who told it
 /// so, who could not follow it.
@@ -69,8 +70,10 @@ class Forgetting {
   /// Begins, or adds to what is under way; the caller leads, and has checked that none of them is
   /// alive, and that none votes. Errors: the store's (nothing changed).
   Status Start(const std::set<std::string>& names, Instant now);
-  /// The leaseholder asks to stop and report.
-  void OnRequest(NodeId from, const ForgetRequest& request);
+  /// The leaseholder asks to stop and report, or tells that whom this node has stopped has begun
+  /// anew since. Returns whether it does the latter: this node has missed their ends, hears nothing
+  /// from them, perhaps not even from the leaseholder, and needs the whole state.
+  bool OnRequest(NodeId from, const ForgetRequest& request);
   /// What another has stopped, and holds of it. Returns whether this node is among that.
   bool OnReport(const std::string& from, const ForgetReport& report, const Standing& standing,
                 Instant now);
@@ -93,6 +96,8 @@ class Forgetting {
   /// Of those that a message names, the ones that have not begun anew since.
   MemberList::Asked Meant(const std::vector<std::string>& names,
                           const std::vector<uint64_t>& begun) const;
+  /// Tells `to` of those in its report that have begun anew since it stopped them.
+  void TellOfBegun(const std::string& to, const ForgetReport& report);
   /// What all that are stopped began with, in their order.
   std::vector<uint64_t> Begun() const;
   void Release(const MemberList::Asked& kept);

@@ -66,9 +66,9 @@ void Leasing::BeginFolder() {
   if (!lease_.voters().names.empty()) return;
   folder_ = std::make_unique<FolderLeasing>(
       *voting_.folder, EpochHolder{store_.name(), options_.session, voting_.boot_id},
-      FolderLeasing::Node{store_, list_, streams_, stability_, [this] { return HighestKnown(); },
+      FolderLeasing::Node{store_, streams_, stability_, [this] { return HighestKnown(); },
                           [this](uint64_t epoch) { return WriteEpoch(epoch, {}); },
-                          [this] { return BelongsNow(); }, created_},
+                          [this] { return ListNow(); }, [this] { return BelongsNow(); }, created_},
       log_);
   look_ = true;
 }
@@ -77,11 +77,14 @@ bool Leasing::Belongs(const MemberList& list) const {
   return list.IsMember(store_.id()) && !list.IsStopped(store_.id());
 }
 
-bool Leasing::BelongsNow() const {
+MemberList Leasing::ListNow() const {
   MemberList list(store_.keyspace());
   list.Refresh(cluster_);
-  return Belongs(list);
+  list.Cap(list_.caps());
+  return list;
 }
+
+bool Leasing::BelongsNow() const { return Belongs(ListNow()); }
 
 /// Who is about to enter or to end, or cannot write, would only keep those who can from leading.
 bool Leasing::MayLead(Instant now) const {
@@ -182,7 +185,7 @@ void Leasing::OnMessage(NodeId from, const LeaseMessage& message, Instant now) {
 /// A voter may hold of an ended stream what does not count any more: only what this node may hold
 /// is asked for.
 bool Leasing::Holds(const VersionVector& vector) const {
-  return streams_.Visible().Covers(list_.Visible(vector));
+  return streams_.Visible().Covers(list_.Wanted(vector));
 }
 
 Status Leasing::Persist(const LeaseRecord& record) {
@@ -193,7 +196,7 @@ EpochRecord Leasing::RecordOf(uint64_t epoch, const VoterSet& voters) const {
   const EpochRecords records = ReadEpochRecords(store_.keyspace());
   const auto since = records.lower_bound(epoch);
   const uint64_t follows = since == records.begin() ? 0 : std::prev(since)->first;
-  return {store_.name(), streams_.Visible(), voters, follows};
+  return {store_.name(), ListNow().Visible(store_.vector()), voters, follows};
 }
 
 Status Leasing::WriteEpoch(uint64_t epoch, const VoterSet& voters) {

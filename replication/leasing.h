@@ -126,6 +126,8 @@ class Leasing final : private LeaseHost {
   /// Whether this node is a member, and not about to end.
   bool Belongs(const MemberList& list) const;
   /// The same by what the keyspace has now.
+  /// The member list by what the keyspace has now: `list_` is read anew at the end of an input.
+  MemberList ListNow() const;
   bool BelongsNow() const;
   uint64_t leads() const { return folder_ ? folder_->leads() : lease_.leads(); }
   uint64_t HighestKnown() const;

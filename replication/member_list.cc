@@ -14,6 +14,8 @@ constexpr std::string_view kBegin = "begin/";
 constexpr std::string_view kEnd = "end/";
 constexpr std::string_view kEnding = "ending/";
 constexpr std::string_view kOver = "over/";
+/// After all stamps.
+constexpr Stamp kEndOfStamps{~uint64_t{0}};
 
 /// `<incarnation>` and its streams.
 std::string EndText(const MemberList::End& end) {
@@ -228,38 +230,50 @@ void MemberList::CountStopped() {
   for (const std::string& name : voters_) stopped_.erase(name);
 }
 
-Stamp MemberList::AcceptedUpto(const Origin& origin) const {
+std::optional<Stamp> MemberList::EndOfStream(const Origin& origin) const {
   const auto name = names_.find(origin.node);
-  if (name == names_.end()) return Stamp{};
+  if (name == names_.end()) return std::nullopt;
   if (const auto cap = caps_.find(origin); cap != caps_.end()) return cap->second;
   const auto over = overs_.find(name->second);
   if (over != overs_.end() && origin.incarnation <= over->second.incarnation) {
     return over->second.streams.Get(origin);
   }
   const auto end = ends_.find(name->second);
-  if (end != ends_.end()) {
-    // It begins anew with the incarnation that it has then, and writes as a later one; what it
-    // wrote up to there it writes again. Nobody who reported may have known of all of these.
-    const uint64_t last = std::max(end->second.incarnation, BeginOf(name->second));
-    if (origin.incarnation <= last) return end->second.streams.Get(origin);
-  }
-  if (!IsMember(name->second)) return Stamp{};
-  return Stamp{~uint64_t{0}};
+  if (end == ends_.end()) return std::nullopt;
+  // It begins anew with the incarnation that it has then, and writes as a later one; what it wrote
+  // up to there it writes again. Nobody who reported may have known of all of these.
+  const uint64_t last = std::max(end->second.incarnation, BeginOf(name->second));
+  if (origin.incarnation > last) return std::nullopt;
+  return end->second.streams.Get(origin);
 }
 
-VersionVector MemberList::Visible(const VersionVector& vector) const {
-  VersionVector visible;
+Stamp MemberList::AcceptedUpto(const Origin& origin) const {
+  return EndOfStream(origin).value_or(IsMember(origin.node) ? kEndOfStamps : Stamp{});
+}
+
+VersionVector MemberList::Cut(const VersionVector& vector,
+                              const std::function<Stamp(const Origin&)>& upto) const {
+  VersionVector cut;
   for (const VersionVector::Entry& entry : vector.entries()) {
     if (entry.upto != VersionVector::kOver) {
-      visible.Set(entry.origin, std::min(entry.upto, AcceptedUpto(entry.origin)));
+      cut.Set(entry.origin, std::min(entry.upto, upto(entry.origin)));
       continue;
     }
     const auto name = names_.find(entry.origin.node);
     const auto over = name == names_.end() ? overs_.end() : overs_.find(name->second);
     const bool known = over != overs_.end() && over->second.incarnation >= entry.origin.incarnation;
-    if (known) visible.Set(entry.origin, entry.upto);
+    if (known) cut.Set(entry.origin, entry.upto);
   }
-  return visible;
+  return cut;
+}
+
+VersionVector MemberList::Visible(const VersionVector& vector) const {
+  return Cut(vector, [this](const Origin& origin) { return AcceptedUpto(origin); });
+}
+
+VersionVector MemberList::Wanted(const VersionVector& vector) const {
+  return Cut(vector,
+             [this](const Origin& origin) { return EndOfStream(origin).value_or(kEndOfStamps); });
 }
 
 }  // namespace starling

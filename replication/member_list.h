@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -104,8 +105,17 @@ class MemberList {
   /// What of `vector` may be told: capped streams cut, ended ones at their end, those that are over
   /// where the list has them so.
   VersionVector Visible(const VersionVector& vector) const;
+  /// What of `vector`, which another member tells, a node has to hold to lack nothing of what that
+  /// one holds: as Visible, but streams of whom this list does not know, or not as having begun
+  /// anew, count whole. The other knows them, and this list is to be read again with what it has.
+  VersionVector Wanted(const VersionVector& vector) const;
 
  private:
+  /// Up to where `origin`'s stream counts for ever; nullopt: no end of it is known.
+  std::optional<Stamp> EndOfStream(const Origin& origin) const;
+  /// `vector` with its streams cut at what `upto` says of each.
+  VersionVector Cut(const VersionVector& vector,
+                    const std::function<Stamp(const Origin&)>& upto) const;
   void CountStopped();
   /// Whether an end is known of `name` of this incarnation or a later one.
   bool HasEndedSince(const std::string& name, uint64_t incarnation) const;

@@ -250,26 +250,37 @@ void Replicator::Impl::On(NodeId from, const CreationAccept& message, Instant no
   if (created) Adopt(*created, /*persisted=*/true, /*created=*/true, now);
 }
 
-void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant) {
+void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant now) {
   // Only for itself, only of this cluster or of none, and only by a member whose own entry counts.
   const uint64_t cluster = peer_cluster_[from];
   const bool sound = record_ && message.name == NameOfPeer(from) &&
                      (cluster == 0 || cluster == record_->id) && list_.IsMember(store_.id()) &&
                      !joining_.target();
   if (!sound || list_.IsMember(message.name)) return;
-  if (const MemberList::End* end = list_.EndOf(message.name)) {
+  const MemberList::End* end = list_.EndOf(message.name);
+  const uint64_t epoch = StandingNow(now).epoch;
+  if (end != nullptr) {
     if (message.incarnation <= end->incarnation) return;
+    // Its end was a decision of a leaseholder's, and so is that it begins anew: a member that does
+    // not lead may have ended meanwhile, and what it writes then counts nowhere.
+    if (epoch == 0) return;
   }
   list_.WriteBegin(message.name, message.incarnation);
   if (const Status committed = store_.journal().Commit(); !committed) {
     log_->error("event=begin_not_written error=\"{}\"", committed.error().message);
+  } else if (epoch != 0) {
+    leasing_.AwaitMajority(epoch, store_.journal().upto());
   }
   list_dirty_ = true;
 }
 
 /// Also of who is linked here: what has begun at another member is brought to its end.
 void Replicator::Impl::On(NodeId from, const ForgetRequest& message, Instant) {
-  if (record_ && !joining_.target() && list_.IsMember(from)) forgetting_.OnRequest(from, message);
+  if (!record_ || joining_.target() || !list_.IsMember(from)) return;
+  if (!forgetting_.OnRequest(from, message)) return;
+  log_->warn("event=missed_ends node={} members=\"{}\" detail=\"takes the whole state\"",
+             store_.name(), JoinNames(message.names));
+  TakeStateAnew();
 }
 
 void Replicator::Impl::On(NodeId from, const ForgetReport& message, Instant now) {
