@@ -126,7 +126,11 @@ void World::Fail(const std::string& invariant, const std::string& text) {
 
 void World::OnAppend(SimNode& node, const Engine::LogRecord& record) {
   trace_.Mix(record.upto.value);
-  streams_.OnAppend(node.name(), NodeId::FromName(node.name()), record);
+  const NodeId id = NodeId::FromName(node.name());
+  streams_.OnAppend(node.name(), id, record);
+  // With another setting a voter that has lost something asks the others, also for that.
+  const bool always = node.setup().appendfsync == AppendFsync::kAlways;
+  if (always && record.origin.node == id) lease_.OnWritten(record);
 }
 
 void World::OnSend(SimNode& node, const SendEffect& send) { streams_.OnSend(node, send); }

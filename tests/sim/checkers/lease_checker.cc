@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "storage/batch_codec.h"
+#include "storage/records.h"
 #include "tests/sim/world.h"
 
 namespace starling::sim {
@@ -33,7 +35,24 @@ void LeaseChecker::Look(World& world) {
   }
 }
 
-void LeaseChecker::OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp upto) {
+void LeaseChecker::OnWritten(const Engine::LogRecord& record) {
+  const auto batch = DecodedBatch::Decode(record.bytes);
+  if (!batch.ok() || !Records::AreCommits(batch->items())) return;
+  repeatable_[record.origin][record.upto] = batch->header().after;
+}
+
+Stamp LeaseChecker::Needed(const Origin& origin, Stamp upto) const {
+  const auto batches = repeatable_.find(origin);
+  if (batches == repeatable_.end()) return upto;
+  for (auto found = batches->second.find(upto); found != batches->second.end();) {
+    upto = found->second;
+    found = batches->second.find(upto);
+  }
+  return upto;
+}
+
+void LeaseChecker::OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp told) {
+  const Stamp upto = Needed(origin, told);
   for (int i = 0; i < world.size(); ++i) {
     SimNode& node = world.node(i);
     if (!node.up() || node.replicator().LeadsEpoch(node.now()) <= epoch) continue;

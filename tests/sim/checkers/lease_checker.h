@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/engine.h"
 #include "storage/version_vector.h"
 
 namespace starling::sim {
@@ -19,8 +20,11 @@ class LeaseChecker {
  public:
   /// Fails the world where two nodes lead, or one leads an epoch that another had.
   void Look(World& world);
-  /// A majority is said to hold this stream up to there, acknowledged in `epoch`.
-  void OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp upto);
+  /// Its writer has this in its log. Where a batch says only that records count, who receives it
+  /// need not sync it (Store::ApplyRun): a majority holds the records, so it can be told again.
+  void OnWritten(const Engine::LogRecord& record);
+  /// A majority is said to hold this stream up to `told`, acknowledged in `epoch`.
+  void OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp told);
   /// Somebody has lost what was not synced. `voters`: what each voter has left; what one of them
   /// still has is certain, since those that lost it ask the others before they vote. Where that is
   /// empty the voters are not known: then what more than half of `all` nodes have is certain.
@@ -33,7 +37,12 @@ class LeaseChecker {
   size_t epochs() const { return led_.size(); }
 
  private:
+  /// Up to where all of `origin` before `upto` has to stay.
+  Stamp Needed(const Origin& origin, Stamp upto) const;
+
   std::map<uint64_t, std::string> led_;  // by whom
+  /// Batches that may be told again: where each begins, by where it ends.
+  std::map<Origin, std::map<Stamp, Stamp>> repeatable_;
   std::map<Origin, Stamp> acknowledged_;
   uint64_t majorities_ = 0;
   uint64_t losses_ = 0;
