@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/lock_requests.h"
 #include "storage/time_source.h"
 
 namespace starling {
@@ -52,6 +53,29 @@ void LockKeeper::Remove(const HeldLock& lock) {
   shared_->locks.erase(&lock);
 }
 
+void LockKeeper::Release(const std::shared_ptr<HeldLock>& lock) {
+  Remove(*lock);
+  orders_.Start(ReleaseRequest(*lock), OrderClient::kAnswerWithin,
+                [shared = shared_, lock](const Result<std::string>& reply) {
+                  OnReleased(*shared, lock, reply);
+                });
+}
+
+void LockKeeper::OnReleased(Shared& shared, const std::shared_ptr<HeldLock>& lock,
+                            const Result<std::string>& reply) {
+  const Status status = StatusOfLock(reply);
+  if (status) return;
+  const Code code = status.error().code;
+  if (code == Code::kNotFound || code == Code::kClosed) return;
+  const Instant again = HeldLock::Now() + kTryAgain;
+  {
+    const std::lock_guard guard(shared.mutex);
+    shared.locks[lock.get()] = {.lock = lock, .releasing = true};
+    shared.due.emplace(again, lock.get());
+  }
+  shared.wake.notify_all();
+}
+
 void LockKeeper::Serve() {
   pthread_setname_np(pthread_self(), "starling-locks");
   std::unique_lock guard(shared_->mutex);
@@ -78,6 +102,7 @@ void LockKeeper::Serve() {
     }
     guard.unlock();
     if (action.extend) Extend(kept, *action.extend, now);
+    if (action.release) Release(kept);
     if (action.lost) action.lost();
     guard.lock();
   }
@@ -87,6 +112,7 @@ LockKeeper::Action LockKeeper::Look(Kept& kept, Instant now) {
   HeldLock& lock = *kept.lock;
   Action action;
   const std::lock_guard guard(lock.mutex);
+  action.release = kept.releasing && now < lock.until;
   if (lock.ended) return action;
   if (now >= lock.until) {
     lock.ended = true;
@@ -107,11 +133,10 @@ LockKeeper::Action LockKeeper::Look(Kept& kept, Instant now) {
 
 void LockKeeper::Extend(const std::shared_ptr<HeldLock>& lock, std::chrono::milliseconds ttl,
                         Instant now) {
-  OrderClient::Request request;
-  request.words = {"STARLING", "EXTEND", lock->key, lock->token, std::to_string(ttl.count())};
-  orders_.Start(request, ttl, [shared = shared_, lock, ttl, now](const Result<std::string>& reply) {
-    OnExtended(*shared, lock, now, ttl, reply);
-  });
+  orders_.Start(ExtensionRequest(*lock, ttl), ttl,
+                [shared = shared_, lock, ttl, now](const Result<std::string>& reply) {
+                  OnExtended(*shared, lock, now, ttl, reply);
+                });
 }
 
 void LockKeeper::OnExtended(Shared& shared, const std::shared_ptr<HeldLock>& lock, Instant asked,

@@ -1,4 +1,5 @@
-/// Begins the time of held locks anew before it is over, and says so when it is over all the same.
+/// Begins the time of held locks anew before it is over, and says so when it is over all the same;
+/// releases those for which nobody waits.
 ///
 /// One thread for all locks of a node. Thread-safe; calls after the keeper has gone are no-ops of
 /// whoever held it (NodeCore).
@@ -62,6 +63,9 @@ class LockKeeper {
   /// From now on, or with another time to live from now on.
   void Add(const std::shared_ptr<HeldLock>& lock);
   void Remove(const HeldLock& lock);
+  /// Releases one that has ended, in place of whoever would wait for it: asks until somebody can
+  /// say that it is, or its time is over.
+  void Release(const std::shared_ptr<HeldLock>& lock);
 
  private:
   using Instant = HeldLock::Instant;
@@ -69,6 +73,7 @@ class LockKeeper {
     std::shared_ptr<HeldLock> lock;
     Instant extend_at{};
     bool extending = false;
+    bool releasing = false;
   };
   /// What extensions under way share with the keeper, which may end before them.
   struct Shared {
@@ -82,6 +87,7 @@ class LockKeeper {
   /// What is to be done for a lock, without the mutex.
   struct Action {
     std::optional<std::chrono::milliseconds> extend;
+    bool release = false;
     std::function<void()> lost;
     Instant again = Instant::max();  ///< When to look at it next; max: never.
   };
@@ -91,6 +97,8 @@ class LockKeeper {
   void Extend(const std::shared_ptr<HeldLock>& lock, std::chrono::milliseconds ttl, Instant now);
   static void OnExtended(Shared& shared, const std::shared_ptr<HeldLock>& lock, Instant asked,
                          std::chrono::milliseconds ttl, const Result<std::string>& reply);
+  static void OnReleased(Shared& shared, const std::shared_ptr<HeldLock>& lock,
+                         const Result<std::string>& reply);
 
   OrderClient& orders_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "node/lock_keeper.h"
+#include "node/lock_requests.h"
 #include "node/node_core.h"
 #include "node/ordering/order_reply.h"
 #include "node/random_number.h"
@@ -26,22 +27,6 @@ std::string NewToken() {
   return text;
 }
 
-/// 1: done; 0: the key does not hold the token.
-Status StatusOf(const Result<std::string>& reply) {
-  if (!reply) return reply.error();
-  if (reply->starts_with('-')) return ErrorOfReply(*reply);
-  if (*reply == ":1\r\n") return {};
-  return Error{Code::kNotFound, "the lock is not held any more"};
-}
-
-OrderClient::Request ReleaseOf(const HeldLock& held) {
-  return {.words = {"STARLING", "RELEASE", held.key, held.token}};
-}
-
-OrderClient::Request ExtensionOf(const HeldLock& held, milliseconds ttl) {
-  return {.words = {"STARLING", "EXTEND", held.key, held.token, std::to_string(ttl.count())}};
-}
-
 }  // namespace
 
 struct Lock::State {
@@ -49,8 +34,7 @@ struct Lock::State {
     if (held == nullptr || !held->End()) return;
     const OperationGate::Pass pass(core->gate);
     if (!pass) return;  // it lapses by itself
-    core->lock_keeper->Remove(*held);
-    core->order_client->Start(ReleaseOf(*held), kAnswerWithin, [](const Result<std::string>&) {});
+    core->lock_keeper->Release(held);
   }
 
   std::shared_ptr<NodeCore> core;
@@ -73,8 +57,7 @@ Status Lock::Extend(milliseconds ttl) {
   HeldLock& held = *state_->held;
   if (!held.held()) return Error{Code::kNotFound, "the lock is not held any more"};
   const HeldLock::Instant asked = HeldLock::Now();
-  const Status extended =
-      StatusOf(state_->core->order_client->Ask(ExtensionOf(held, ttl), kAnswerWithin));
+  const Status extended = ExtendLock(*state_->core->order_client, held, ttl);
   if (extended) {
     held.Prolong(asked, ttl);
     state_->core->lock_keeper->Add(state_->held);
@@ -89,7 +72,11 @@ Status Lock::Release() {
   const bool was = held.End();
   state_->core->lock_keeper->Remove(held);
   if (!was) return Error{Code::kNotFound, "the lock is not held any more"};
-  return StatusOf(state_->core->order_client->Ask(ReleaseOf(held), kAnswerWithin));
+  const Status released = ReleaseLock(*state_->core->order_client, held);
+  if (!released && released.error().code != Code::kNotFound) {
+    state_->core->lock_keeper->Release(state_->held);
+  }
+  return released;
 }
 
 Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions& options) const {
@@ -122,12 +109,12 @@ Result<Lock> Locks::AcquireOne(std::vector<std::string> keys, const LockOptions&
   // Its time may have begun when it was asked for, and much of it have passed with waiting.
   if (HeldLock::Now() - asked > std::chrono::nanoseconds(options.ttl) / 4) {
     asked = HeldLock::Now();
-    const Status extended =
-        StatusOf(core_->order_client->Ask(ExtensionOf(*held, options.ttl), kAnswerWithin));
+    const Status extended = ExtendLock(*core_->order_client, *held, options.ttl);
     if (!extended) {
       // Whoever is told that there is no lock will not release it.
-      core_->order_client->Start(ReleaseOf(*held), kAnswerWithin,
-                                 [](const Result<std::string>&) {});
+      held->Prolong(asked, options.ttl);
+      held->End();
+      core_->lock_keeper->Release(held);
       return extended.error();
     }
   }

@@ -49,7 +49,7 @@ class Lock {
  public:
   Lock(Lock&&) noexcept;
   Lock& operator=(Lock&&) noexcept;
-  /// Releases without waiting for the outcome.
+  /// Releases without waiting for the outcome; the node sees to it.
   ~Lock();
 
   /// Whether its time is not up by this process's clock, it was not lost and not released. A pause
@@ -66,7 +66,8 @@ class Lock {
   /// kInvalidArgument, kClosed.
   Status Extend(std::chrono::milliseconds ttl);
   /// Lets the next one have it. Errors: kNotFound (it was not held any more), kUnavailable and
-  /// kUnknownOutcome (it lapses by itself), kClosed. Not held afterwards in any case.
+  /// kUnknownOutcome (the node goes on releasing it until it lapses by itself), kClosed. Not held
+  /// afterwards in any case.
   Status Release();
 
  private:

@@ -4,8 +4,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <future>
 #include <map>
 #include <memory>
@@ -13,14 +11,12 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <spdlog/sinks/null_sink.h>
 
 #include "node/ordering/order_codec.h"
-#include "node/scripting/scripting.h"
+#include "storage/held_shards.h"
 #include "storage/keyspace.h"
 #include "storage/record_note.h"
-#include "tests/support/eventually.h"
-#include "tests/support/temp_folder.h"
+#include "tests/node/leader_and_asker.h"
 
 namespace starling {
 namespace {
@@ -39,55 +35,7 @@ class Silence final : public OrderRunner {
   void DropProcess(const PeerProcess&) override {}
 };
 
-/// Two nodes; the first leads.
-class OrderClientTest : public testing::Test {
- protected:
-  OrderClientTest() {
-    leader_ = Start("leader");
-    EXPECT_TRUE(Eventually([&] { return leader_->Lease().holding; }));
-    asks_ = Start("asks");
-    orders_ = std::make_unique<OrderExecutor>(*asks_, commands_, scripting_, log_);
-    EXPECT_TRUE(
-        Eventually([&] { return asks_->Lease().view.holder == "leader" && !asks_->OutOfReach(); }));
-  }
-  ~OrderClientTest() override {
-    scripting_.Stop();
-    orders_.reset();
-    leader_->SetOrderRunner(nullptr);
-    EXPECT_TRUE(asks_->Close().ok());
-    EXPECT_TRUE(leader_->Close().ok());
-  }
-
-  std::unique_ptr<Runtime> Start(const std::string& name) {
-    RuntimeOptions options;
-    options.name = name;
-    options.meeting_folder_path = temp_ / "meet";
-    auto runtime = Runtime::Start(options, log_);
-    EXPECT_TRUE(runtime.ok()) << (runtime ? "" : runtime.error().message);
-    return *std::move(runtime);
-  }
-
-  uint64_t Epoch() { return leader_->lease().Leads(leader_->store().clock().time().Monotonic()); }
-  /// Ends that of the first node: an epoch's file appears that another process would have made.
-  void EndLease() {
-    const uint64_t epoch = Epoch();
-    for (const auto& file : std::filesystem::recursive_directory_iterator(temp_.path())) {
-      if (file.path().filename() != "epoch-" + std::to_string(epoch)) continue;
-      std::ofstream(file.path().parent_path() / ("epoch-" + std::to_string(epoch + 1)));
-      break;
-    }
-    EXPECT_TRUE(Eventually([&] { return Epoch() != epoch; }));
-  }
-
-  TempFolder temp_;
-  std::shared_ptr<spdlog::logger> log_ =
-      std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::null_sink_mt>());
-  const CommandTable commands_;
-  Scripting scripting_;
-  std::unique_ptr<Runtime> leader_;
-  std::unique_ptr<Runtime> asks_;
-  std::unique_ptr<OrderExecutor> orders_;
-};
+using OrderClientTest = LeaderAndAskerTest;
 
 TEST_F(OrderClientTest, WhatIsNotAnsweredInTimeHasAnUnknownOutcomeWhereItWrites) {
   Silence silence;
@@ -238,7 +186,8 @@ TEST_F(OrderClientTest, AWaitThatIsAskedForAgainIsTakenBackAgain) {
     std::string name = "other";
     while (shard(keyspace.Ref(0, name)) == shard(first)) name += "x";
     const KeyRef other = keyspace.Ref(0, name);
-    const Access hold = keyspace.Lock(first);
+    const KeyRef both[] = {first, other};
+    const HeldShards hold(keyspace, both);
     keyspace.Lock(other).SetString(other, "v");
     run(2, "", 0, {"CLIENT", "UNBLOCK", "1", "TIMEOUT"});
     EXPECT_TRUE(Eventually([&] { return runs.waiting() == 0; }));
