@@ -1,6 +1,6 @@
 /// TCP links to other members: whole frames in and out, nothing of what they mean.
 ///
-/// A frame on the wire is its length (4 bytes, little-endian) and its bytes. Each link has
+/// A frame on the wire is its length (4 bytes, little-endian) and its bytes. Each link has three
 /// lanes: control frames overtake orders, both overtake bulk frames. Everything is asynchronous and
 /// belongs to the one thread that runs the io_context; all calls come from there, and the handler
 /// hears of everything from there, never from within a call. Invariants: every queue and buffer has

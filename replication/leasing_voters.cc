@@ -94,11 +94,9 @@ bool Leasing::HasCaughtUp(const std::string& name) const {
 }
 
 Status Leasing::WriteVoters(uint64_t epoch, const VoterSet& voters) {
-  EpochRecord record = RecordOf(epoch, voters);
-  if (epoch == known_epoch_) {
-    record.vector = known_.vector;
-    record.follows = known_.follows;
-  }
+  EpochRecord record = epoch == known_epoch_ ? known_ : RecordOf(epoch, voters);
+  record.holder = store_.name();
+  record.voters = voters;
   WriteEpochRecord(store_.keyspace(), epoch, record);
   return store_.journal().Commit();
 }

@@ -133,15 +133,14 @@ def run(context):
     unknown += len(push(others[1], range(count, 2 * count)))
     context.report("first push after kill -9", f"{time.monotonic() - began:.2f} s")
 
-
-    def may_be_lost():
+    def at_most_lost():
         """Of who waits, what was taken for it last, each time another leads; and what is unknown to
         who pushed or took it."""
         _, now = wait_leader(cluster.running())
         return WORKERS * (now - epoch) + unknown + sum(worker.unknown for worker in workers)
 
     def all_taken():
-        return sum(len(worker.taken) for worker in workers) >= 2 * count - may_be_lost()
+        return sum(len(worker.taken) for worker in workers) >= 2 * count - at_most_lost()
     eventually("the jobs after the kill are taken", all_taken)
     push(others[0], [-1] * WORKERS)
     for worker in workers:
@@ -152,4 +151,4 @@ def run(context):
     assert len(taken) == len(set(taken)), "a job was given to two workers"
     lost = 2 * count - len(taken)
     context.report("jobs lost on their way", lost)
-    assert lost <= may_be_lost()
+    assert lost <= at_most_lost()

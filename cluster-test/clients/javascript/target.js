@@ -26,7 +26,8 @@ class Target {
     return Math.floor(this.#random / 2 ** 32 * limit);
   }
 
-  /// A connection of ioredis, with its defaults but for a machine that stalls, to a server at random or to the one `at`.
+  /// A connection of ioredis, with its defaults but for a machine that stalls, to a server at
+  /// random or to the one `at`.
   ioredis(options = {}, at = this.random(this.size)) {
     const client = new Redis({ connectTimeout: 60000, ...this.#servers[at], ...options });
     client.on('error', (error) => { throw error; });
