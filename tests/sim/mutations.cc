@@ -50,7 +50,7 @@ constexpr Mutation kMutations[] = {
     {"applied-when-decided", {"claims", "kill-leader,partition", 3}},
     {"answers-wait-for-majority", {"claims", "kill-leader,partition", 3}},
     {"older-are-void", {"claims", "kill-leader,partition", 3}},
-    {"epoch-begins-first", {"claims", "slow-bulk,kill-leader", 3}},
+    {"epoch-begins-first", {"claims", "slow-bulk,kill-leader", 3, /*full=*/true}},
     {"lease-before-reply", {"leased", "pause", 3}},
     {"asked-again-by-name",
      {"waits", "kill-leader,partition", 3, /*full=*/false, /*clients=*/false, /*folder=*/true}},
