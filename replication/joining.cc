@@ -160,6 +160,8 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   const VersionVector held = store_.vector();
   for (const VersionVector::Entry& entry : held.entries()) {
     if (entry.origin.node != store_.id() || entry.origin == store_.origin()) continue;
+    // That they were over goes with the old state: that state says what counts of them.
+    if (entry.upto == VersionVector::kOver) continue;
     const Stamp counts = accepted.Get(entry.origin);
     if (entry.upto <= counts) continue;
     own.Raise(entry.origin, entry.upto);
@@ -188,7 +190,8 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   target_.reset();
   ended_.reset();
   lacking_ = 0;
-  if (!with.stream.empty()) rewritten_ = again->origin;
+  // That of an earlier time may be over by now.
+  rewritten_ = with.stream.empty() ? std::nullopt : std::optional(again->origin);
   log_->info("event=state_taken cluster={} pieces={} written_again={}", record.id,
              taken.pieces.size(), again->written.items);
   return {};

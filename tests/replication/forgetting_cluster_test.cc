@@ -308,6 +308,31 @@ TEST_F(ForgettingClusterTest, WhoHasReturnedFallsSilentAfterALaterWalk) {
   EXPECT_EQ(gone.store().vector(), before);
 }
 
+// Simulator, seed 208 of claims and counters likewise: it waited for its own stream to pass one
+// that was over, and no other came to free anything.
+TEST_F(ForgettingClusterTest, WhoReturnsOnceMoreWithNothingToWriteFallsSilent) {  // I9
+  Begin(three_, none_);
+  TestNode& leader = *Leader();
+  TestNode& gone = Other(leader, {});
+  ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
+  cluster_.Heal();
+  ASSERT_TRUE(cluster_.RunUntil([&] {
+    return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
+  }));
+  for (TestNode* node : nodes_) node->events().clear();
+  Isolate(gone);
+  ASSERT_TRUE(WaitDead(leader, gone.name()));
+  ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
+  ASSERT_TRUE(WaitForgotten(gone.name()));
+  leader.Del("n");
+  cluster_.Heal();
+  ASSERT_TRUE(cluster_.RunUntil([&] { return AllSee("n", ""); }));
+  cluster_.Run(5s);
+  const VersionVector before = gone.store().vector();
+  cluster_.Run(20s);
+  EXPECT_EQ(gone.store().vector(), before);
+}
+
 // Simulator, seed 115 (`--full --folder --workloads claims`, faults kill, power-loss, kill-leader
 // and forget): it read the folder by the list that it had before, which knew of no such stream.
 TEST_F(ForgettingClusterTest,
