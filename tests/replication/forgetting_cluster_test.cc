@@ -88,6 +88,14 @@ class ForgettingClusterTest : public testing::Test {
     ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
     ASSERT_TRUE(WaitForgotten(gone.name()));
   }
+  /// The same; then it is back, and what it has written again is over.
+  void ForgetAndReturn(TestNode& leader, TestNode& gone) {
+    ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
+    cluster_.Heal();
+    ASSERT_TRUE(cluster_.RunUntil([&] {
+      return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
+    }));
+  }
   bool AllSee(const std::string& key, const std::string& value) {
     return std::all_of(nodes_.begin(), nodes_.end(),
                        [&](TestNode* node) { return node->up() && node->Get(key) == value; });
@@ -284,11 +292,7 @@ TEST_F(ForgettingClusterTest, WhoHasReturnedFallsSilentAfterALaterWalk) {
   Begin(three_, none_);
   TestNode& leader = *Leader();
   TestNode& gone = Other(leader, {});
-  ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
-  cluster_.Heal();
-  ASSERT_TRUE(cluster_.RunUntil([&] {
-    return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
-  }));
+  ASSERT_NO_FATAL_FAILURE(ForgetAndReturn(leader, gone));
   Isolate(gone);
   for (int i = 0; i < 500; ++i) leader.Set("k" + std::to_string(i), std::string(12000, 'y'));
   leader.Del("k0");
@@ -314,11 +318,7 @@ TEST_F(ForgettingClusterTest, WhoReturnsOnceMoreWithNothingToWriteFallsSilent) {
   Begin(three_, none_);
   TestNode& leader = *Leader();
   TestNode& gone = Other(leader, {});
-  ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
-  cluster_.Heal();
-  ASSERT_TRUE(cluster_.RunUntil([&] {
-    return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
-  }));
+  ASSERT_NO_FATAL_FAILURE(ForgetAndReturn(leader, gone));
   for (TestNode* node : nodes_) node->events().clear();
   Isolate(gone);
   ASSERT_TRUE(WaitDead(leader, gone.name()));
