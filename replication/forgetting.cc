@@ -141,10 +141,10 @@ bool Forgetting::OnRequest(NodeId from, const ForgetRequest& request) {
   return false;
 }
 
-void Forgetting::TellOfBegun(const std::string& to, const ForgetReport& report) {
-  const MemberList::Asked meant = Meant(report.names, report.begun);
+void Forgetting::TellOfBegun(const std::string& to, const std::vector<std::string>& names,
+                             const MemberList::Asked& meant) {
   ForgetRequest begun;
-  for (const std::string& name : report.names) {
+  for (const std::string& name : names) {
     if (meant.contains(name) || !list_.IsMember(name)) continue;
     begun.names.push_back(name);
     begun.begun.push_back(list_.BeginOf(name));
@@ -158,7 +158,7 @@ bool Forgetting::OnReport(const std::string& from, const ForgetReport& report,
   std::set<std::string> names;
   for (const auto& [name, begun] : meant) names.insert(name);
   if (!list_.IsMember(from) || list_.IsStopped(from) || names.contains(from)) return false;
-  if (standing.epoch != 0) TellOfBegun(from, report);
+  if (standing.epoch != 0) TellOfBegun(from, report.names, meant);
   if (names.contains(store_.name())) return true;
   if (standing.epoch == 0) return false;
   BeginRound(standing.epoch);

@@ -29,10 +29,9 @@
 /// leaseholder so, once a second, and that one goes on with them; it stops them too, and asks all
 /// others. A member that has begun anew since somebody stopped it is not meant by that: messages
 /// say with which incarnation it had begun, and whoever stopped it has missed its end and is told
-/// so. Who has become a voter meanwhile is stopped no longer
-/// (member_list.h): a later leaseholder, which would know of a decision, has let it vote. A
-/// leaseholder by the folder that hears that it is stopped itself leaves the lease to who told it
-/// so, who could not follow it.
+/// so. Who has become a voter meanwhile is stopped no longer (member_list.h): a later leaseholder,
+/// which would know of a decision, has let it vote. A leaseholder by the folder that hears that it
+/// is stopped itself leaves the lease to who told it so, who could not follow it.
 ///
 /// A member that is alive after all is told that it has ended, and comes back by itself
 /// (joining.h). Not thread-safe.
@@ -96,8 +95,10 @@ class Forgetting {
   /// Of those that a message names, the ones that have not begun anew since.
   MemberList::Asked Meant(const std::vector<std::string>& names,
                           const std::vector<uint64_t>& begun) const;
-  /// Tells `to` of those in its report that have begun anew since it stopped them.
-  void TellOfBegun(const std::string& to, const ForgetReport& report);
+  /// Tells `to` of those in its report that have begun anew since it stopped them, and are not
+  /// `meant`.
+  void TellOfBegun(const std::string& to, const std::vector<std::string>& names,
+                   const MemberList::Asked& meant);
   /// What all that are stopped began with, in their order.
   std::vector<uint64_t> Begun() const;
   void Release(const MemberList::Asked& kept);

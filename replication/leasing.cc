@@ -68,7 +68,8 @@ void Leasing::BeginFolder() {
       *voting_.folder, EpochHolder{store_.name(), options_.session, voting_.boot_id},
       FolderLeasing::Node{store_, streams_, stability_, [this] { return HighestKnown(); },
                           [this](uint64_t epoch) { return WriteEpoch(epoch, {}); },
-                          [this] { return ListNow(); }, [this] { return BelongsNow(); }, created_},
+                          [this] { return ListNow(); }, [this] { return Belongs(ListNow()); },
+                          created_},
       log_);
   look_ = true;
 }
@@ -83,8 +84,6 @@ MemberList Leasing::ListNow() const {
   list.Cap(list_.caps());
   return list;
 }
-
-bool Leasing::BelongsNow() const { return Belongs(ListNow()); }
 
 /// Who is about to enter or to end, or cannot write, would only keep those who can from leading.
 bool Leasing::MayLead(Instant now) const {
@@ -182,8 +181,7 @@ void Leasing::OnMessage(NodeId from, const LeaseMessage& message, Instant now) {
   lease_.OnMessage({hello->node_name, hello->session}, message, now);
 }
 
-/// A voter may hold of an ended stream what does not count any more: only what this node may hold
-/// is asked for.
+/// A voter may hold of an ended stream what does not count any more: that is not asked for.
 bool Leasing::Holds(const VersionVector& vector) const {
   return streams_.Visible().Covers(list_.Wanted(vector));
 }

@@ -128,7 +128,6 @@ class Leasing final : private LeaseHost {
   /// The same by what the keyspace has now.
   /// The member list by what the keyspace has now: `list_` is read anew at the end of an input.
   MemberList ListNow() const;
-  bool BelongsNow() const;
   uint64_t leads() const { return folder_ ? folder_->leads() : lease_.leads(); }
   uint64_t HighestKnown() const;
   std::optional<Stamp> AdvanceMajority(Instant now);

@@ -248,15 +248,17 @@ std::optional<Stamp> MemberList::EndOfStream(const Origin& origin) const {
 }
 
 Stamp MemberList::AcceptedUpto(const Origin& origin) const {
-  return EndOfStream(origin).value_or(IsMember(origin.node) ? kEndOfStamps : Stamp{});
+  if (const std::optional<Stamp> end = EndOfStream(origin)) return *end;
+  return IsMember(origin.node) ? kEndOfStamps : Stamp{};
 }
 
-VersionVector MemberList::Cut(const VersionVector& vector,
-                              const std::function<Stamp(const Origin&)>& upto) const {
+VersionVector MemberList::Cut(const VersionVector& vector, bool strangers) const {
   VersionVector cut;
   for (const VersionVector::Entry& entry : vector.entries()) {
     if (entry.upto != VersionVector::kOver) {
-      cut.Set(entry.origin, std::min(entry.upto, upto(entry.origin)));
+      const Stamp upto =
+          strangers ? EndOfStream(entry.origin).value_or(kEndOfStamps) : AcceptedUpto(entry.origin);
+      cut.Set(entry.origin, std::min(entry.upto, upto));
       continue;
     }
     const auto name = names_.find(entry.origin.node);
@@ -268,12 +270,11 @@ VersionVector MemberList::Cut(const VersionVector& vector,
 }
 
 VersionVector MemberList::Visible(const VersionVector& vector) const {
-  return Cut(vector, [this](const Origin& origin) { return AcceptedUpto(origin); });
+  return Cut(vector, /*strangers=*/false);
 }
 
 VersionVector MemberList::Wanted(const VersionVector& vector) const {
-  return Cut(vector,
-             [this](const Origin& origin) { return EndOfStream(origin).value_or(kEndOfStamps); });
+  return Cut(vector, /*strangers=*/true);
 }
 
 }  // namespace starling

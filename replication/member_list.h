@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -113,9 +112,8 @@ class MemberList {
  private:
   /// Up to where `origin`'s stream counts for ever; nullopt: no end of it is known.
   std::optional<Stamp> EndOfStream(const Origin& origin) const;
-  /// `vector` with its streams cut at what `upto` says of each.
-  VersionVector Cut(const VersionVector& vector,
-                    const std::function<Stamp(const Origin&)>& upto) const;
+  /// `vector` with its streams cut at their ends; `strangers`: of whom is no member, whole.
+  VersionVector Cut(const VersionVector& vector, bool strangers) const;
   void CountStopped();
   /// Whether an end is known of `name` of this incarnation or a later one.
   bool HasEndedSince(const std::string& name, uint64_t incarnation) const;

@@ -5,8 +5,6 @@
 #include <gtest/gtest.h>
 #include <spdlog/sinks/null_sink.h>
 
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +12,7 @@
 #include "node/ordering/order_executor.h"
 #include "node/runtime.h"
 #include "node/scripting/scripting.h"
+#include "tests/support/end_lease.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
@@ -47,15 +46,9 @@ class LeaderAndAskerTest : public ::testing::Test {
   }
 
   uint64_t Epoch() { return leader_->lease().Leads(leader_->store().clock().time().Monotonic()); }
-  /// Ends that of the first node: an epoch's file appears that another process would have made.
+  /// Ends that of the first node.
   void EndLease() {
-    const uint64_t epoch = Epoch();
-    for (const auto& file : std::filesystem::recursive_directory_iterator(temp_.path())) {
-      if (file.path().filename() != "epoch-" + std::to_string(epoch)) continue;
-      std::ofstream(file.path().parent_path() / ("epoch-" + std::to_string(epoch + 1)));
-      break;
-    }
-    EXPECT_TRUE(Eventually([&] { return Epoch() != epoch; }));
+    EndLeaseOf(temp_.path(), [this] { return Epoch(); });
   }
 
   TempFolder temp_;

@@ -4,14 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 
 #include "node/keyspace_gate.h"
 #include "storage/keyspace.h"
 #include "tests/server/test_daemon.h"
+#include "tests/support/end_lease.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temp_folder.h"
 
@@ -77,13 +76,7 @@ class LeaseLostTest : public testing::TestWithParam<OnUnreachable> {
     const Access hold = keyspace().Lock(key);
     client_.Send(requests);
     EXPECT_TRUE(Eventually(under_way));
-    const uint64_t epoch = Epoch();
-    for (const auto& file : std::filesystem::recursive_directory_iterator(folder_.path())) {
-      if (file.path().filename() != "epoch-" + std::to_string(epoch)) continue;
-      std::ofstream(file.path().parent_path() / ("epoch-" + std::to_string(epoch + 1)));
-      break;
-    }
-    EXPECT_TRUE(Eventually([&] { return Epoch() != epoch; }));
+    EndLeaseOf(folder_.path(), [this] { return Epoch(); });
     const KeyRef k = keyspace().Ref(0, k_);
     keyspace().Lock(k).SetString(k, "new");
   }
