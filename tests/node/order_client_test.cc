@@ -13,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include "node/ordering/order_codec.h"
-#include "storage/held_shards.h"
 #include "storage/keyspace.h"
 #include "storage/record_note.h"
 #include "tests/node/leader_and_asker.h"
@@ -186,8 +185,7 @@ TEST_F(OrderClientTest, AWaitThatIsAskedForAgainIsTakenBackAgain) {
     std::string name = "other";
     while (shard(keyspace.Ref(0, name)) == shard(first)) name += "x";
     const KeyRef other = keyspace.Ref(0, name);
-    const KeyRef both[] = {first, other};
-    const HeldShards hold(keyspace, both);
+    const Access hold = keyspace.Lock(first);
     keyspace.Lock(other).SetString(other, "v");
     run(2, "", 0, {"CLIENT", "UNBLOCK", "1", "TIMEOUT"});
     EXPECT_TRUE(Eventually([&] { return runs.waiting() == 0; }));
