@@ -16,6 +16,7 @@
 #include "storage/keyspace.h"
 #include "storage/record_note.h"
 #include "tests/node/leader_and_asker.h"
+#include "tests/support/shard_names.h"
 
 namespace starling {
 namespace {
@@ -175,18 +176,15 @@ TEST_F(OrderClientTest, AWaitThatIsAskedForAgainIsTakenBackAgain) {
     order.request = writer.Take();
     runs.RunOwn({.number = base + client, .order = std::move(order), .epoch = epoch});
   };
-  run(1, "one", Epoch(), {"BLPOP", "list", "0"});
+  Keyspace& keyspace = leader_->store().keyspace();
+  run(1, "one", Epoch(), {"BLPOP", NameInLaterShard(keyspace, "list"), "0"});
   EXPECT_TRUE(Eventually([&] { return runs.waiting() == 1; }));
   {
-    // The end of both waits for the log, and that for the shards.
-    Keyspace& keyspace = leader_->store().keyspace();
-    const auto shard = [](const KeyRef& key) { return (key.hash >> 32) & 63; };
-    const KeyRef first = keyspace.Ref(0, "k");
-    std::string name = "other";
-    while (shard(keyspace.Ref(0, name)) == shard(first)) name += "x";
-    const KeyRef other = keyspace.Ref(0, name);
-    const Access hold = keyspace.Lock(first);
-    keyspace.Lock(other).SetString(other, "v");
+    // The end of both waits for the log, and that for the shard of what was written.
+    const std::string name = NameInFirstShard(keyspace, "k");
+    const KeyRef key = keyspace.Ref(0, name);
+    Access hold = keyspace.Lock(key);
+    hold.SetString(key, "v");
     run(2, "", 0, {"CLIENT", "UNBLOCK", "1", "TIMEOUT"});
     EXPECT_TRUE(Eventually([&] { return runs.waiting() == 0; }));
     EndLease();

@@ -12,6 +12,7 @@
 #include "tests/server/test_daemon.h"
 #include "tests/support/end_lease.h"
 #include "tests/support/eventually.h"
+#include "tests/support/shard_names.h"
 #include "tests/support/temp_folder.h"
 
 namespace starling {
@@ -48,15 +49,9 @@ class LeaseLostTest : public testing::TestWithParam<OnUnreachable> {
     const auto view = access.Find(key);
     return view ? std::string(view->Text(buffer)) : "";
   }
-  /// The key whose shard is held: of the first, which whoever holds several takes first, too.
-  std::string Held() { return NameIn(/*first=*/true, "held"); }
-  /// A key of another shard.
-  std::string Name(const std::string& name) { return NameIn(/*first=*/false, name); }
-  std::string NameIn(bool first, std::string name) {
-    const auto shard = [&] { return (keyspace().Ref(0, name).hash >> 32) & (first ? 63 : 7); };
-    while ((shard() == 0) != first) name += "x";
-    return name;
-  }
+  /// The key whose shard is held.
+  std::string Held() { return NameInFirstShard(keyspace(), "held"); }
+  std::string Name(const std::string& name) { return NameInLaterShard(keyspace(), name); }
   bool FirstHasRun() { return ValueOf(here_) == "1"; }
   bool ScriptRuns() {
     KeyspaceGate& gate = runtime().gate();
@@ -139,7 +134,7 @@ TEST_P(LeaseLostTest, ScriptsThatOnlyReadAreRunAgain) {
 }
 
 TEST_P(LeaseLostTest, WhoWaitsIsServedOnceByTheNextLeaseholder) {
-  const std::string list = NameIn(/*first=*/true, "sure:list");
+  const std::string list = NameInFirstShard(keyspace(), "sure:list");
   EXPECT_EQ(client_.Ask({"RPUSH", list, "a", "b"}), ":2\r\n");
   LoseLeaseWithin("BLPOP " + list + " 20\r\n", [] { return true; });
   EXPECT_THAT(client_.ReceiveReply(), EndsWith("\r\na\r\n"));
@@ -147,13 +142,13 @@ TEST_P(LeaseLostTest, WhoWaitsIsServedOnceByTheNextLeaseholder) {
 }
 
 TEST_P(LeaseLostTest, SoIsWhoWaitsForALock) {
-  const std::string lock = NameIn(/*first=*/true, "lock");
+  const std::string lock = NameInFirstShard(keyspace(), "lock");
   LoseLeaseWithin("STARLING ACQUIRE token 60000 20000 " + lock + "\r\n", [] { return true; });
   EXPECT_THAT(client_.ReceiveReply(), StartsWith("*2\r\n")) << "its own token keeps nobody waiting";
 }
 
 TEST_P(LeaseLostTest, WhoIsServedSoIsNotTakenBack) {
-  const std::string list = NameIn(/*first=*/true, "sure:list");
+  const std::string list = NameInFirstShard(keyspace(), "sure:list");
   EXPECT_EQ(client_.Ask({"RPUSH", list, "a", "b"}), ":2\r\n");
   const std::string id = client_.Ask({"CLIENT", "ID"}).substr(1);
   TestClient other = daemon_.Connect();
