@@ -12,13 +12,31 @@ namespace {
 /// another member is about to bring it there. It may also be lost with whoever alone had it.
 constexpr int kLackingStates = 10;
 
-/// A line per stream, `<incarnation> <upto>`.
-std::string CapsText(const std::map<Origin, Stamp>& caps) {
+/// A line per stream, `<incarnation> <upto>`; of another node's, its id follows.
+std::string CapsText(const std::map<Origin, Stamp>& caps, NodeId self) {
   std::string text;
   for (const auto& [origin, upto] : caps) {
-    text += std::to_string(origin.incarnation) + " " + std::to_string(upto.value) + "\n";
+    text += std::to_string(origin.incarnation) + " " + std::to_string(upto.value);
+    if (origin.node != self) text += " " + std::to_string(origin.node.value);
+    text += "\n";
   }
   return text;
+}
+
+/// What CapsText has written; nullopt: something else.
+std::optional<std::map<Origin, Stamp>> ParseCaps(const std::string& text, NodeId self) {
+  std::map<Origin, Stamp> caps;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    Origin origin{self, 0};
+    uint64_t upto = 0;
+    if (!(words >> origin.incarnation >> upto)) return std::nullopt;
+    if (!words.eof() && !(words >> origin.node.value)) return std::nullopt;
+    if (!words.eof()) return std::nullopt;
+    caps[origin] = Stamp{upto};
+  }
+  return caps;
 }
 
 }  // namespace
@@ -39,13 +57,9 @@ Status Joining::Load() {
   auto record = store_.GetRecord(record_names::kCaps);
   if (!record) return record.error();
   if (!*record) return {};
-  std::map<Origin, Stamp> caps;
-  std::istringstream words(**record);
-  uint64_t incarnation = 0;
-  uint64_t upto = 0;
-  while (words >> incarnation >> upto) caps[Origin{store_.id(), incarnation}] = Stamp{upto};
-  if (!words.eof()) return Error{Code::kCorruption, "record of capped streams"};
-  list_.Cap(caps);
+  const auto caps = ParseCaps(**record, store_.id());
+  if (!caps) return Error{Code::kCorruption, "record of capped streams"};
+  list_.Cap(*caps);
   return {};
 }
 
@@ -148,15 +162,16 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   // Covered there and absent there: that takes the own old writes out, in the same step, and what
   // is held of others beyond their ends, which they write again.
   VersionVector own;
-  for (const VersionVector::Entry& entry : others.entries()) {
-    if (accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin))) {
-      own.Raise(entry.origin, entry.upto);
-    }
-  }
   std::map<Origin, Stamp> caps = list_.caps();
   std::erase_if(caps, [&](const auto& cap) {
     return accepted.Get(cap.first) == VersionVector::kOver;  // it says more than the cap
   });
+  for (const VersionVector::Entry& entry : others.entries()) {
+    const Stamp end = theirs.AcceptedUpto(entry.origin);
+    if (!accepted.Covers(entry.origin, end)) continue;
+    own.Raise(entry.origin, entry.upto);
+    caps[entry.origin] = end;
+  }
   const VersionVector held = store_.vector();
   for (const VersionVector::Entry& entry : held.entries()) {
     if (entry.origin.node != store_.id() || entry.origin == store_.origin()) continue;
@@ -176,7 +191,7 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   taken.pieces.push_back(EncodeChunk({}, own));
   const Store::WithWalk with{std::move(again->written.stream),
                              {{record_names::kCluster, EncodeClusterRecord(record)},
-                              {record_names::kCaps, CapsText(caps)},
+                              {record_names::kCaps, CapsText(caps, store_.id())},
                               {record_names::kReentry, ""},
                               {record_names::kEnded, ""}}};
   if (Status status = store_.ApplyWalk(taken.pieces, /*whole_state=*/true, with); !status) {

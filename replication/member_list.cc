@@ -180,7 +180,9 @@ std::vector<MemberList::Ended> MemberList::HeldBeyondEnds(const VersionVector& h
     for (const VersionVector::Entry& entry : held.entries()) {
       const bool concerned = entry.origin.node == last.node && entry.origin <= last;
       if (!concerned || entry.upto == VersionVector::kOver) continue;
-      if (entry.upto > over.streams.Get(entry.origin)) beyond.Set(entry.origin, entry.upto);
+      const auto cap = caps_.find(entry.origin);
+      const Stamp there = cap == caps_.end() ? entry.upto : std::min(entry.upto, cap->second);
+      if (there > over.streams.Get(entry.origin)) beyond.Set(entry.origin, entry.upto);
     }
     if (!beyond.empty()) ended.push_back({last, over, std::move(beyond)});
   }

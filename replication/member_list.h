@@ -81,8 +81,9 @@ class MemberList {
   /// Equal lists have equal digests.
   uint64_t digest() const { return digest_; }
 
-  /// Own earlier streams that count up to a point only, because what this node wrote beyond it was
-  /// issued again (none: the whole stream). Beyond it they are neither told nor sent nor taken.
+  /// Streams that count up to a point only, because what was written beyond it is here no more:
+  /// own earlier ones, of which it was issued again, and others', of which this node took it out
+  /// when it entered (none: the whole stream). Beyond it they are neither told nor sent nor taken.
   void Cap(const std::map<Origin, Stamp>& caps) { caps_ = caps; }
   const std::map<Origin, Stamp>& caps() const { return caps_; }
   /// Members whose streams this node was asked to accept no longer, with the incarnation that each
