@@ -4,13 +4,17 @@
 #include <utility>
 
 #include "replication/peer_codec.h"
+#include "replication/voter_change.h"
 
 namespace starling {
 namespace {
 
-/// A state that lacks something of what counts is refused so many times, one a second: mostly
-/// another member is about to bring it there. It may also be lost with whoever alone had it.
+/// A state that lacks something of what counts is refused so many times, one a second, and as long
+/// as not every member has shown that it lacks it: mostly another is about to bring it there. It
+/// may also be lost with whoever alone had it.
 constexpr int kLackingStates = 10;
+/// So often the log says for whom that waits.
+constexpr int kLackingWarned = 60;
 
 /// A line per stream, `<incarnation> <upto>`; of another node's, its id follows.
 std::string CapsText(const std::map<Origin, Stamp>& caps, NodeId self) {
@@ -94,7 +98,24 @@ VersionVector Joining::HeldBeyond(const MemberList& theirs) const {
   return beyond;
 }
 
-Status Joining::CheckBegun(const MemberList& theirs, const VersionVector& accepted,
+bool Joining::LacksForLong(const MemberList& theirs, NodeId from) {
+  lacking_.insert(from);
+  ++refused_;
+  std::vector<std::string> others;
+  for (const std::string& name : theirs.members()) {
+    const bool shown = name == store_.name() || lacking_.contains(NodeId::FromName(name));
+    if (!shown) others.push_back(name);
+  }
+  if (!others.empty() && refused_ % kLackingWarned == kLackingStates) {
+    log_->warn(
+        "event=not_entered node={} waits_for=\"{}\" detail=\"of streams that have ended "
+        "nobody else holds all that counts; who does not come back is to be forgotten\"",
+        store_.name(), JoinNames(others));
+  }
+  return others.empty() && refused_ > kLackingStates;
+}
+
+Status Joining::CheckBegun(const MemberList& theirs, NodeId from, const VersionVector& accepted,
                            const VersionVector& beyond) {
   const bool since = !ended_ || theirs.BeginOf(store_.name()) > *ended_;
   if (theirs.IsMember(store_.name()) && since) {
@@ -104,7 +125,7 @@ Status Joining::CheckBegun(const MemberList& theirs, const VersionVector& accept
     for (const VersionVector::Entry& entry : beyond.entries()) {
       lacks = lacks || !accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin));
     }
-    if (!lacks || ++lacking_ > kLackingStates) return {};
+    if (!lacks || LacksForLong(theirs, from)) return {};
     return Error{Code::kUnavailable, "that member does not hold all that counts of ended streams"};
   }
   const MemberList::End* end = theirs.EndOf(store_.name());
@@ -152,7 +173,7 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   MemberList theirs(aside);
   theirs.Refresh(target_);
   const VersionVector others = HeldBeyond(theirs);
-  if (Status begun = CheckBegun(theirs, accepted, others); !begun) return begun;
+  if (Status begun = CheckBegun(theirs, taken.from, accepted, others); !begun) return begun;
   // From here on every own stamp is after all that the state holds.
   store_.clock().Observe(accepted.Newest());
   if (Status status = store_.journal().Commit(); !status) return status;
@@ -204,7 +225,8 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   }
   target_.reset();
   ended_.reset();
-  lacking_ = 0;
+  lacking_.clear();
+  refused_ = 0;
   // That of an earlier time may be over by now.
   rewritten_ = with.stream.empty() ? std::nullopt : std::optional(again->origin);
   log_->info("event=state_taken cluster={} pieces={} written_again={}", record.id,

@@ -17,6 +17,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include <spdlog/logger.h>
@@ -79,8 +80,10 @@ class Joining {
   /// Checks that this node is a member in the state's own list, and that the state has of its ended
   /// streams, and of those in `beyond`, what counts: what it lacks would be written again, or gone
   /// here, and come from other members, too.
-  Status CheckBegun(const MemberList& theirs, const VersionVector& accepted,
+  Status CheckBegun(const MemberList& theirs, NodeId from, const VersionVector& accepted,
                     const VersionVector& beyond);
+  /// The state of `from` lacks something of that. Whether nobody can be expected to have it.
+  bool LacksForLong(const MemberList& theirs, NodeId from);
   /// Of other members' streams, those that are held beyond where they have ended in that list.
   VersionVector HeldBeyond(const MemberList& theirs) const;
   /// Raises the incarnation, and writes what counts of the former ones again.
@@ -92,7 +95,8 @@ class Joining {
   std::shared_ptr<spdlog::logger> log_;
   std::optional<ClusterRecord> target_;
   std::optional<uint64_t> ended_;  // see NoteEnd
-  int lacking_ = 0;                // states that lacked something of what counts
+  std::set<NodeId> lacking_;       // whose states lacked something of what counts
+  int refused_ = 0;                // such states
   std::optional<Origin> rewritten_;
 };
 

@@ -294,6 +294,38 @@ TEST_F(ForgettingClusterTest, WhatTwoForgottenToldEachOtherCountsOnce) {
   }
 }
 
+// Simulator, full length: folder, seed 529 of claims, waits and counters under forget. It entered
+// without that after ten seconds, wrote it again, and the other brought it back: nobody agreed.
+TEST_F(ForgettingClusterTest, WhoReturnsWaitsForTheOneThatHoldsWhatCounts) {  // I1, I2
+  Begin(three_, none_);
+  TestNode& leader = *Leader();
+  TestNode& gone = Other(leader, {});
+  TestNode& holds = Other(leader, {gone.name()});
+  Isolate(leader);
+  gone.Incr("n");
+  ASSERT_TRUE(cluster_.RunUntil([&] { return holds.Get("n") == "1"; }));
+  // As where `holds` has reported that, and ended before the leaseholder could take it.
+  MemberList list(leader.store().keyspace());
+  const Origin stream = gone.store().origin();
+  MemberList::End end{stream.incarnation, {}};
+  end.streams.Set(stream, gone.store().journal().upto());
+  list.WriteEnd(gone.name(), end);
+  ASSERT_TRUE(leader.store().journal().Commit().ok());
+  holds.Kill();
+  ASSERT_TRUE(WaitForgotten(gone.name()));
+  cluster_.Heal();
+  gone.events().clear();
+  cluster_.Run(30s);
+  EXPECT_FALSE(gone.Saw(EventEffect::Kind::kClusterJoined, gone.name()));
+  EXPECT_EQ(gone.Logged("waits_for=\"" + holds.name() + "\""), 1u);
+  holds.Start();
+  const auto agreed = [&] {
+    return gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
+  };
+  EXPECT_TRUE(cluster_.RunUntil(agreed)) << "on where its former streams ended";
+  EXPECT_TRUE(AllSee("n", "1"));
+}
+
 // Simulator, seed 600: it took the stream that it had issued again, over by then, for news that its
 // own had to pass, wrote an empty batch every second, and came to no checkpoint.
 TEST_F(ForgettingClusterTest, WhoHasReturnedFallsSilentAfterALaterWalk) {
