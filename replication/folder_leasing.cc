@@ -288,10 +288,11 @@ Status FolderLeasing::TakeSnapshot(const EpochContent& earlier) {
   Store& store = node_.store;
   const bool own_held = last->vector().Get(store.origin()) <= store.journal().upto();
   if (!own_held || !held.Covers(list.Wanted(first->vector()))) {
-    return Error{Code::kNotFound,
-                 "this node has lost what all members once held: another member has to bring it "
-                 "the state first; if none is left, remove the epoch-* files of the meeting folder "
-                 "to go on without what only they keep"};
+    return Error{
+        Code::kNotFound,
+        "this node lacks what the folder does not keep, since all members were taken to hold "
+        "it: another member has to bring it the state first; if none is left, remove the "
+        "epoch-* files of the meeting folder to go on without what only they keep"};
   }
   pieces->erase(pieces->begin());
   if (Status taken = store.ApplyWalk(*pieces, /*whole_state=*/false); !taken) return taken;

@@ -10,11 +10,11 @@
 /// A node that holds C takes it as it would take that walk: what it holds already is filtered, what
 /// it has freed lies below its vector, and no tombstone it lacks was freed, since C covers the
 /// floor. Then it holds E, and the kept batches follow in stream order. Who entered later has taken
-/// the whole state of a node that held C. So only a member that has lost data does not hold C; the
-/// snapshot would leave a hole in it, and it does not lead. It gets the whole state from a member
-/// that lives, which would have taken the lease before it; where the host was restarted, or it is
-/// the only member, nobody can have more than it has, and it goes on with a warning, one lease
-/// later.
+/// the whole state of a node that held C. So a member does not hold C only if it has lost data, or
+/// was away when a later holder entered, whose floor is the state that it took; the snapshot would
+/// leave a hole in it, and it does not lead. It gets the whole state from a member that lives,
+/// which would have taken the lease before it; where the host was restarted, or it is the only
+/// member, nobody can have more than it has, and it goes on with a warning, one lease later.
 ///
 /// A state machine without I/O but that of its folder and store. Not thread-safe.
 #pragma once
