@@ -31,6 +31,18 @@ void Ledger::Lost(const std::vector<VersionVector>& held) {
   }
 }
 
+void Ledger::Forgotten(NodeId node, const MemberList::End& end) {
+  ends_[node].emplace(end.incarnation, end.streams);
+}
+
+bool Ledger::WrittenAgain(OperationId id) const {
+  const Operation& operation = operations_[id];
+  const auto ends = ends_.find(operation.origin.node);
+  if (ends == ends_.end()) return false;
+  const auto end = ends->second.lower_bound(operation.origin.incarnation);
+  return end != ends->second.end() && end->second.Get(operation.origin) < operation.upto;
+}
+
 void Ledger::Ended(const VersionVector& held) {
   for (const OperationId id : not_repeated_) {
     Operation& operation = operations_[id];
@@ -47,7 +59,8 @@ bool Ledger::Saw(OperationId later, OperationId earlier) const {
   const Operation& a = operations_[earlier];
   const Operation& b = operations_[later];
   if (a.node == b.node && a.life == b.life) return earlier < later;
-  return a.acknowledged && Holds(b.seen, a);
+  const bool other = a.node != b.node;
+  return a.acknowledged && Holds(b.seen, a) && !(other && WrittenAgain(earlier));
 }
 
 void Ledger::ForEach(const std::function<void(const Operation&)>& visit) const {

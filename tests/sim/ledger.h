@@ -8,8 +8,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <vector>
 
+#include "replication/member_list.h"
 #include "storage/version_vector.h"
 
 namespace starling::sim {
@@ -30,6 +32,11 @@ class Ledger {
 
   OperationId Begin(int node, uint64_t life, VersionVector seen);
   void Acknowledge(OperationId id, const Origin& origin, Stamp upto);
+  /// A member was forgotten: its streams ended like this.
+  void Forgotten(NodeId node, const MemberList::End& end);
+  /// Whether it lies beyond such an end: its author writes it again when it returns. Others that
+  /// held it do no more, and who had seen it before had not seen what comes then.
+  bool WrittenAgain(OperationId id) const;
   /// A member that was forgotten meanwhile does not write this again (Reissue: a FLUSHDB).
   void NotRepeated(OperationId id) { not_repeated_.push_back(id); }
   /// Whether who holds `held` holds the operation. A stream that is over is held as far as anybody
@@ -52,6 +59,7 @@ class Ledger {
  private:
   std::vector<Operation> operations_;
   std::vector<OperationId> not_repeated_;
+  std::map<NodeId, std::map<uint64_t, VersionVector>> ends_;  // by last incarnation: where
   uint64_t acknowledged_ = 0;
   uint64_t lost_ = 0;
 };

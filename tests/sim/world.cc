@@ -137,6 +137,12 @@ void World::OnSend(SimNode& node, const SendEffect& send) { streams_.OnSend(node
 
 void World::OnEvent(SimNode& node, const EventEffect& event) {
   trace_.Add(node.name(), NameOf(event.kind), event.member + " " + event.detail);
+  if (event.kind != EventEffect::Kind::kMemberForgotten) return;
+  MemberList list(node.store().keyspace());
+  list.Refresh(node.replicator().cluster());
+  const auto end = list.ends().find(event.member);
+  if (end == list.ends().end()) return;
+  ledger_.Forgotten(NodeId::FromName(event.member), end->second);
 }
 
 void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
