@@ -47,9 +47,9 @@ std::string History::WhyNotNow(const Ledger& ledger, SimNode& node,
     written = true;
     const auto found = std::find_if(writes_.begin(), writes_.end(), [&](const Write& other) {
       const auto& operation = ledger[other.operation];
-      const bool taken_out = operation.node != node.index() && ledger.WrittenAgain(other.operation);
       return !Same(other, write) && operation.acknowledged && Ledger::Holds(held, operation) &&
-             !taken_out && ledger.Saw(other.operation, write.operation);
+             !ledger.TakenOut(other.operation, node.index()) &&
+             ledger.Saw(other.operation, write.operation);
     });
     if (found == writes_.end()) return {};
     why += "; " + Describe(ledger, write) + " had been seen by " + Describe(ledger, *found) +

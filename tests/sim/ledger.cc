@@ -43,6 +43,11 @@ bool Ledger::WrittenAgain(OperationId id) const {
   return end != ends->second.end() && end->second.Get(operation.origin) < operation.upto;
 }
 
+bool Ledger::TakenOut(OperationId id, int node) const {
+  const bool not_repeated = not_repeated_.contains(id);
+  return WrittenAgain(id) && (operations_[id].node != node || not_repeated);
+}
+
 void Ledger::Ended(const VersionVector& held) {
   for (const OperationId id : not_repeated_) {
     Operation& operation = operations_[id];

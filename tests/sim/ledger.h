@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "replication/member_list.h"
@@ -34,11 +35,13 @@ class Ledger {
   void Acknowledge(OperationId id, const Origin& origin, Stamp upto);
   /// A member was forgotten: its streams ended like this.
   void Forgotten(NodeId node, const MemberList::End& end);
-  /// Whether it lies beyond such an end: its author writes it again when it returns. Others that
-  /// held it do no more, and who had seen it before had not seen what comes then.
+  /// Whether it lies beyond such an end: its author writes it again when it returns, and who had
+  /// seen it before had not seen what comes then.
   bool WrittenAgain(OperationId id) const;
+  /// Whether such a one is taken out where `node` enters: all are but its own that it writes again.
+  bool TakenOut(OperationId id, int node) const;
   /// A member that was forgotten meanwhile does not write this again (Reissue: a FLUSHDB).
-  void NotRepeated(OperationId id) { not_repeated_.push_back(id); }
+  void NotRepeated(OperationId id) { not_repeated_.insert(id); }
   /// Whether who holds `held` holds the operation. A stream that is over is held as far as anybody
   /// held it when it ended: what was lost before is not in it.
   static bool Holds(const VersionVector& held, const Operation& operation);
@@ -58,7 +61,7 @@ class Ledger {
 
  private:
   std::vector<Operation> operations_;
-  std::vector<OperationId> not_repeated_;
+  std::set<OperationId> not_repeated_;
   std::map<NodeId, std::map<uint64_t, VersionVector>> ends_;  // by last incarnation: where
   uint64_t acknowledged_ = 0;
   uint64_t lost_ = 0;
