@@ -1,5 +1,6 @@
 #include "replication/joining.h"
 
+#include <algorithm>
 #include <sstream>
 #include <utility>
 
@@ -98,6 +99,10 @@ VersionVector Joining::HeldBeyond(const MemberList& theirs) const {
   return beyond;
 }
 
+void Joining::ExpectNothingOf(const std::vector<std::string>& names) {
+  for (const std::string& name : names) lacking_.insert(NodeId::FromName(name));
+}
+
 bool Joining::LacksForLong(const MemberList& theirs, NodeId from) {
   lacking_.insert(from);
   ++refused_;
@@ -135,6 +140,17 @@ Status Joining::CheckBegun(const MemberList& theirs, NodeId from, const VersionV
     if (!raised) return raised.error();
   }
   return Error{Code::kUnavailable, "this node has not begun in the state that it was given"};
+}
+
+std::optional<MemberList::End> Joining::CutShort(const MemberList& theirs,
+                                                 const VersionVector& accepted) const {
+  const auto former = theirs.ends().find(store_.name());
+  if (former == theirs.ends().end() || accepted.Covers(former->second.streams)) return std::nullopt;
+  MemberList::End end{former->second.incarnation, {}};
+  for (const VersionVector::Entry& entry : former->second.streams.entries()) {
+    end.streams.Set(entry.origin, std::min(entry.upto, accepted.Get(entry.origin)));
+  }
+  return end;
 }
 
 Result<Joining::Rewritten> Joining::WriteAgain(const std::vector<std::string>& pieces,
@@ -223,6 +239,7 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     // Gone with the old state, where the sender held all that there is of these streams.
     if (accepted.Covers(each.over.streams)) store_.MarkOver(each.last, each.over.at);
   }
+  cut_short_ = ended_ ? CutShort(theirs, accepted) : std::nullopt;
   target_.reset();
   ended_.reset();
   lacking_.clear();

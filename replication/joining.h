@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include <spdlog/logger.h>
 
@@ -59,6 +60,8 @@ class Joining {
   /// begun since is not enough, its sender may not have heard of the end yet. Errors: the store's.
   Status NoteEnd(uint64_t incarnation);
   void Abandon() { target_.reset(); }
+  /// These are about to be forgotten: what they alone may hold is not waited for.
+  void ExpectNothingOf(const std::vector<std::string>& names);
   /// Whether own streams have ended since this node last entered.
   bool after_end() const { return ended_.has_value(); }
   const std::optional<ClusterRecord>& target() const { return target_; }
@@ -69,6 +72,11 @@ class Joining {
   /// unknown (Store::ApplyWalk).
   Status Complete(WalkReceiver::Taken taken);
 
+  /// Where own former streams end by the state that was taken last, if that is before their end in
+  /// the list: nobody had the rest, which was written again. Who comes back with it must not tell
+  /// of it: to be written over that end. (Where a crash prevents that, they are over once all
+  /// agree: ending.h.)
+  const std::optional<MemberList::End>& cut_short() const { return cut_short_; }
   /// The stream of what this process wrote again when it entered last, if it did.
   const std::optional<Origin>& rewritten() const { return rewritten_; }
 
@@ -86,6 +94,8 @@ class Joining {
   bool LacksForLong(const MemberList& theirs, NodeId from);
   /// Of other members' streams, those that are held beyond where they have ended in that list.
   VersionVector HeldBeyond(const MemberList& theirs) const;
+  std::optional<MemberList::End> CutShort(const MemberList& theirs,
+                                          const VersionVector& accepted) const;
   /// Raises the incarnation, and writes what counts of the former ones again.
   Result<Rewritten> WriteAgain(const std::vector<std::string>& pieces,
                                const VersionVector& accepted);
@@ -95,8 +105,9 @@ class Joining {
   std::shared_ptr<spdlog::logger> log_;
   std::optional<ClusterRecord> target_;
   std::optional<uint64_t> ended_;  // see NoteEnd
-  std::set<NodeId> lacking_;       // whose states lacked something of what counts
+  std::set<NodeId> lacking_;       // of whom nothing of what counts can be expected
   int refused_ = 0;                // such states
+  std::optional<MemberList::End> cut_short_;
   std::optional<Origin> rewritten_;
 };
 

@@ -276,7 +276,9 @@ void Replicator::Impl::On(NodeId from, const BeginRequest& message, Instant now)
 
 /// Also of who is linked here: what has begun at another member is brought to its end.
 void Replicator::Impl::On(NodeId from, const ForgetRequest& message, Instant) {
-  if (!record_ || joining_.target() || !list_.IsMember(from)) return;
+  // It answers when it has entered.
+  if (joining_.target()) return joining_.ExpectNothingOf(message.names);
+  if (!record_ || !list_.IsMember(from)) return;
   if (!forgetting_.OnRequest(from, message)) return;
   log_->warn("event=missed_ends node={} members=\"{}\" detail=\"takes the whole state\"",
              store_.name(), JoinNames(message.names));
@@ -333,6 +335,14 @@ bool Replicator::Impl::GivesWalks(NodeId peer) const {
   return list_.EndOf(NameOfPeer(peer)) == nullptr && !list_.IsStopped(peer);
 }
 
+void Replicator::Impl::WriteOwnEnd(const MemberList::End& end) {
+  list_.WriteEnd(store_.name(), end);
+  const Status committed = store_.journal().Commit();
+  log_->warn(
+      "event=end_cut_short node={} detail=\"nobody had the rest, which was written again\"{}",
+      store_.name(), committed ? "" : " error=\"" + committed.error().message + "\"");
+}
+
 void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   Stamp newest;
   for (const std::string& piece : taken.pieces) {
@@ -373,6 +383,7 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   if (target) {
     Adopt(*target, /*persisted=*/true, /*created=*/false, now);
     forgetting_.OnEntered();
+    if (const auto& end = joining_.cut_short()) WriteOwnEnd(*end);
   } else if (store_.keyspace().records().AnyUnsettled()) {
     log_->warn("event=record_unsettled node={} detail=\"takes the whole state\"", store_.name());
     TakeStateAnew();

@@ -97,6 +97,7 @@ struct Replicator::Impl final : public LinkHost, public OrderTaker, public Order
   void AdvanceJoining(Instant now);
   /// A node may wait for long to be in a cluster: its operator has to know for what.
   void WarnIfOutside(Instant now);
+  void WriteOwnEnd(const MemberList::End& end);
   void TakeWalk(WalkReceiver::Taken taken, Instant now);
   /// Whether to take from `peer` what the log no longer has.
   bool GivesWalks(NodeId peer) const;

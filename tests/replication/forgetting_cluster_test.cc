@@ -294,35 +294,62 @@ TEST_F(ForgettingClusterTest, WhatTwoForgottenToldEachOtherCountsOnce) {
   }
 }
 
+/// What counts of a forgotten member's stream is held by one member alone, which has ended; the
+/// forgotten one is back, and has waited for a while.
+class ForgottenWaitsTest : public ForgettingClusterTest {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(Begin(three_, none_));
+    leader_ = Leader();
+    gone_ = &Other(*leader_, {});
+    holds_ = &Other(*leader_, {gone_->name()});
+    Isolate(*leader_);
+    gone_->Incr("n");
+    ASSERT_TRUE(cluster_.RunUntil([&] { return holds_->Get("n") == "1"; }));
+    // As where that one has reported it, and ended before the leaseholder could take it.
+    MemberList list(leader_->store().keyspace());
+    const Origin stream = gone_->store().origin();
+    MemberList::End end{stream.incarnation, {}};
+    end.streams.Set(stream, gone_->store().journal().upto());
+    list.WriteEnd(gone_->name(), end);
+    ASSERT_TRUE(leader_->store().journal().Commit().ok());
+    holds_->Kill();
+    ASSERT_TRUE(WaitForgotten(gone_->name()));
+    cluster_.Heal();
+    gone_->events().clear();
+    cluster_.Run(30s);
+    EXPECT_FALSE(gone_->Saw(EventEffect::Kind::kClusterJoined, gone_->name()));
+    EXPECT_EQ(gone_->Logged("waits_for=\"" + holds_->name() + "\""), 1u);
+  }
+  /// All are there, and agree on where the former streams of `node` ended.
+  bool Agreed(TestNode& node) {
+    return cluster_.RunUntil([&] {
+      return std::ranges::all_of(nodes_, [&](TestNode* each) {
+        return each->up() && each->store().vector().OverUpTo(NodeId::FromName(node.name())) != 0;
+      });
+    });
+  }
+
+  TestNode* leader_ = nullptr;
+  TestNode* gone_ = nullptr;
+  TestNode* holds_ = nullptr;
+};
+
 // Simulator, full length: folder, seed 529 of claims, waits and counters under forget. It entered
 // without that after ten seconds, wrote it again, and the other brought it back: nobody agreed.
-TEST_F(ForgettingClusterTest, WhoReturnsWaitsForTheOneThatHoldsWhatCounts) {  // I1, I2
-  Begin(three_, none_);
-  TestNode& leader = *Leader();
-  TestNode& gone = Other(leader, {});
-  TestNode& holds = Other(leader, {gone.name()});
-  Isolate(leader);
-  gone.Incr("n");
-  ASSERT_TRUE(cluster_.RunUntil([&] { return holds.Get("n") == "1"; }));
-  // As where `holds` has reported that, and ended before the leaseholder could take it.
-  MemberList list(leader.store().keyspace());
-  const Origin stream = gone.store().origin();
-  MemberList::End end{stream.incarnation, {}};
-  end.streams.Set(stream, gone.store().journal().upto());
-  list.WriteEnd(gone.name(), end);
-  ASSERT_TRUE(leader.store().journal().Commit().ok());
-  holds.Kill();
-  ASSERT_TRUE(WaitForgotten(gone.name()));
-  cluster_.Heal();
-  gone.events().clear();
-  cluster_.Run(30s);
-  EXPECT_FALSE(gone.Saw(EventEffect::Kind::kClusterJoined, gone.name()));
-  EXPECT_EQ(gone.Logged("waits_for=\"" + holds.name() + "\""), 1u);
-  holds.Start();
-  const auto agreed = [&] {
-    return gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
-  };
-  EXPECT_TRUE(cluster_.RunUntil(agreed)) << "on where its former streams ended";
+TEST_F(ForgottenWaitsTest, UntilThatMemberIsBack) {  // I1, I2
+  holds_->Start();
+  EXPECT_TRUE(Agreed(*gone_));
+  EXPECT_TRUE(AllSee("n", "1"));
+}
+
+TEST_F(ForgottenWaitsTest, UntilThatMemberIsForgottenToo) {  // I1, I2
+  ASSERT_EQ(Forget(*leader_, {holds_->name()}), "OK");
+  ASSERT_TRUE(WaitForgotten(holds_->name()));
+  EXPECT_TRUE(
+      cluster_.RunUntil([&] { return gone_->Get("n") == "1" && leader_->Get("n") == "1"; }));
+  holds_->Start();
+  EXPECT_TRUE(Agreed(*gone_) && Agreed(*holds_));
   EXPECT_TRUE(AllSee("n", "1"));
 }
 
