@@ -47,12 +47,14 @@ std::optional<std::map<Origin, Stamp>> ParseCaps(const std::string& text, NodeId
 }  // namespace
 
 Status Joining::Load() {
-  const auto again = store_.GetRecord(record_names::kReentry);
-  if (!again) return again.error();
-  if (*again && !(*again)->empty()) {
+  for (const bool anew : {true, false}) {
+    const auto again = store_.GetRecord(anew ? record_names::kAnew : record_names::kReentry);
+    if (!again) return again.error();
+    if (!*again || (*again)->empty()) continue;
     const auto record = DecodeClusterRecord(**again);
     if (!record) return record.error();
     target_ = *record;
+    anew_ = anew;
   }
   const auto ended = store_.GetRecord(record_names::kEnded);
   if (!ended) return ended.error();
@@ -77,8 +79,19 @@ Status Joining::NoteEnd(uint64_t incarnation) {
 
 Status Joining::WantAgain(const ClusterRecord& record) {
   Status status = store_.PutRecord(record_names::kReentry, EncodeClusterRecord(record));
-  if (status) target_ = record;
-  return status;
+  if (!status) return status;
+  target_ = record;
+  anew_ = false;
+  return {};
+}
+
+Status Joining::WantAnew(const ClusterRecord& record) {
+  if (target_) return {};
+  Status status = store_.PutRecord(record_names::kAnew, EncodeClusterRecord(record));
+  if (!status) return status;
+  target_ = record;
+  anew_ = true;
+  return {};
 }
 
 VersionVector Joining::HeldBeyond(const MemberList& theirs) const {
@@ -142,6 +155,15 @@ Status Joining::CheckBegun(const MemberList& theirs, NodeId from, const VersionV
   return Error{Code::kUnavailable, "this node has not begun in the state that it was given"};
 }
 
+bool Joining::StreamsGoOn(const MemberList& theirs) const {
+  const VersionVector held = store_.vector();
+  return std::ranges::all_of(held.entries(), [&](const VersionVector::Entry& entry) {
+    const bool settled = entry.origin.node != store_.id() || entry.upto == VersionVector::kOver ||
+                         list_.caps().contains(entry.origin);
+    return settled || entry.upto <= theirs.AcceptedUpto(entry.origin);
+  });
+}
+
 std::optional<MemberList::End> Joining::CutShort(const MemberList& theirs,
                                                  const VersionVector& accepted) const {
   const auto former = theirs.ends().find(store_.name());
@@ -193,8 +215,13 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   // From here on every own stamp is after all that the state holds.
   store_.clock().Observe(accepted.Newest());
   if (Status status = store_.journal().Commit(); !status) return status;
-  auto again = WriteAgain(taken.pieces, accepted);
-  if (!again) return again.error();
+  const bool goes_on = anew_ && !ended_ && StreamsGoOn(theirs);
+  Rewritten again;
+  if (!goes_on) {
+    auto written = WriteAgain(taken.pieces, accepted);
+    if (!written) return written.error();
+    again = *std::move(written);
+  }
 
   // Covered there and absent there: that takes the own old writes out, in the same step, and what
   // is held of others beyond their ends, which they write again.
@@ -211,7 +238,7 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
   }
   const VersionVector held = store_.vector();
   for (const VersionVector::Entry& entry : held.entries()) {
-    if (entry.origin.node != store_.id() || entry.origin == store_.origin()) continue;
+    if (entry.origin.node != store_.id() || entry.origin == store_.origin() || goes_on) continue;
     // That they were over goes with the old state: that state says what counts of them.
     if (entry.upto == VersionVector::kOver) continue;
     const Stamp counts = accepted.Get(entry.origin);
@@ -226,10 +253,11 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     }
   }
   taken.pieces.push_back(EncodeChunk({}, own));
-  const Store::WithWalk with{std::move(again->written.stream),
+  const Store::WithWalk with{std::move(again.written.stream),
                              {{record_names::kCluster, EncodeClusterRecord(record)},
                               {record_names::kCaps, CapsText(caps, store_.id())},
                               {record_names::kReentry, ""},
+                              {record_names::kAnew, ""},
                               {record_names::kEnded, ""}}};
   if (Status status = store_.ApplyWalk(taken.pieces, /*whole_state=*/true, with); !status) {
     return status;
@@ -240,14 +268,16 @@ Status Joining::Complete(WalkReceiver::Taken taken) {
     if (accepted.Covers(each.over.streams)) store_.MarkOver(each.last, each.over.at);
   }
   cut_short_ = ended_ ? CutShort(theirs, accepted) : std::nullopt;
+  took_anew_ = goes_on;
   target_.reset();
+  anew_ = false;
   ended_.reset();
   lacking_.clear();
   refused_ = 0;
   // That of an earlier time may be over by now.
-  rewritten_ = with.stream.empty() ? std::nullopt : std::optional(again->origin);
+  rewritten_ = with.stream.empty() ? std::nullopt : std::optional(again.origin);
   log_->info("event=state_taken cluster={} pieces={} written_again={}", record.id,
-             taken.pieces.size(), again->written.items);
+             taken.pieces.size(), again.written.items);
   return {};
 }
 

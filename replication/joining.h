@@ -1,9 +1,12 @@
 /// Entering a cluster that exists: the whole state first, own writes after it (DESIGN.md section
-/// 3).
+/// 3). And taking that state anew.
 ///
 /// A joiner, and a forgotten member that returns, ask a member to write that they begin, take its
 /// whole state, take out what they wrote beyond what the cluster accepts, and write that again, as
 /// a new incarnation, with stamps after the state (COUNTEREXAMPLES 16, 18, 27). Not thread-safe.
+///
+/// A member that holds what only the whole state can mend has not ended: its streams count as they
+/// are, and may be on their way to others while it takes that state. It writes nothing again.
 ///
 /// They begin before they take the state, and what they were given has to say so: from there on no
 /// member frees what they may not know, and what was freed before is older than all they write.
@@ -36,7 +39,8 @@ inline constexpr const char* kCluster = "cluster";
 inline constexpr const char* kProposal = "cluster-proposal";
 inline constexpr const char* kCaps = "capped-streams";
 inline constexpr const char* kReentry = "cluster-to-enter-again";  ///< Empty: none.
-inline constexpr const char* kEnded = "own-end";                   ///< An incarnation; empty: none.
+inline constexpr const char* kAnew = "state-to-take-anew";  ///< The cluster's record; empty: none.
+inline constexpr const char* kEnded = "own-end";            ///< An incarnation; empty: none.
 inline constexpr const char* kStopped = "members-stopped";
 inline constexpr const char* kAddresses = "addresses";
 inline constexpr const char* kLease = "lease";
@@ -52,10 +56,16 @@ class Joining {
   Status Load();
 
   /// The cluster to enter; while one is set, its whole state is wanted.
-  void Want(const ClusterRecord& record) { target_ = record; }
+  void Want(const ClusterRecord& record) {
+    target_ = record;
+    anew_ = false;
+  }
   /// The same for a cluster that this node is in, durably: what it wrote has to be sorted out, and
   /// nobody would tell it so again after a restart. Errors: the store's (nothing changed).
   Status WantAgain(const ClusterRecord& record);
+  /// A member wants the whole state, durably, and keeps its streams. Errors: the store's (nothing
+  /// changed).
+  Status WantAnew(const ClusterRecord& record);
   /// Own streams up to this incarnation have ended, durably: a state in which this node has not
   /// begun since is not enough, its sender may not have heard of the end yet. Errors: the store's.
   Status NoteEnd(uint64_t incarnation);
@@ -77,6 +87,8 @@ class Joining {
   /// of it: to be written over that end. (Where a crash prevents that, they are over once all
   /// agree: ending.h.)
   const std::optional<MemberList::End>& cut_short() const { return cut_short_; }
+  /// Whether what was taken last was taken anew: this node was a member all the time.
+  bool took_anew() const { return took_anew_; }
   /// The stream of what this process wrote again when it entered last, if it did.
   const std::optional<Origin>& rewritten() const { return rewritten_; }
 
@@ -94,6 +106,8 @@ class Joining {
   bool LacksForLong(const MemberList& theirs, NodeId from);
   /// Of other members' streams, those that are held beyond where they have ended in that list.
   VersionVector HeldBeyond(const MemberList& theirs) const;
+  /// Whether own streams count in that list as far as they are held: they have not ended.
+  bool StreamsGoOn(const MemberList& theirs) const;
   std::optional<MemberList::End> CutShort(const MemberList& theirs,
                                           const VersionVector& accepted) const;
   /// Raises the incarnation, and writes what counts of the former ones again.
@@ -104,6 +118,8 @@ class Joining {
   MemberList& list_;
   std::shared_ptr<spdlog::logger> log_;
   std::optional<ClusterRecord> target_;
+  bool anew_ = false;  // see WantAnew
+  bool took_anew_ = false;
   std::optional<uint64_t> ended_;  // see NoteEnd
   std::set<NodeId> lacking_;       // of whom nothing of what counts can be expected
   int refused_ = 0;                // such states

@@ -181,9 +181,9 @@ void Replicator::Impl::MarkOver() {
   if (!ending_.Mark()) TakeStateAnew();
 }
 
-/// The node holds what only the cluster's whole state can mend: it enters once more.
+/// The node holds what only the cluster's whole state can mend.
 void Replicator::Impl::TakeStateAnew() {
-  if (const Status wanted = joining_.WantAgain(*record_); !wanted) {
+  if (const Status wanted = joining_.WantAnew(*record_); !wanted) {
     log_->error("event=reentry_not_persisted error=\"{}\"", wanted.error().message);
     return;
   }
@@ -382,7 +382,7 @@ void Replicator::Impl::TakeWalk(WalkReceiver::Taken taken, Instant now) {
   list_dirty_ = true;
   if (target) {
     Adopt(*target, /*persisted=*/true, /*created=*/false, now);
-    forgetting_.OnEntered();
+    if (!joining_.took_anew()) forgetting_.OnEntered();
     if (const auto& end = joining_.cut_short()) WriteOwnEnd(*end);
   } else if (store_.keyspace().records().AnyUnsettled()) {
     log_->warn("event=record_unsettled node={} detail=\"takes the whole state\"", store_.name());

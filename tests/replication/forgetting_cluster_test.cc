@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "replication/epoch_record.h"
+#include "replication/joining.h"
+#include "replication/peer_codec.h"
 #include "tests/replication/test_cluster.h"
 
 namespace starling {
@@ -351,6 +353,34 @@ TEST_F(ForgottenWaitsTest, UntilThatMemberIsForgottenToo) {  // I1, I2
   holds_->Start();
   EXPECT_TRUE(Agreed(*gone_) && Agreed(*holds_));
   EXPECT_TRUE(AllSee("n", "1"));
+}
+
+// Simulator, full length: folder, seed 2086 of claims, waits and counters under forget: one that
+// had missed ends wrote again what others had on the way, and capped its stream before: nobody
+// agreed.
+TEST_F(ForgettingClusterTest, WhoTakesTheStateAnewKeepsItsStream) {  // I1, I2
+  Begin(three_, none_);
+  TestNode& leader = *Leader();
+  TestNode& mends = Other(leader, {});
+  Isolate(mends);
+  mends.Incr("n");
+  const std::string cluster = EncodeClusterRecord(*mends.replicator().cluster());
+  ASSERT_TRUE(mends.store().PutRecord(record_names::kAnew, cluster).ok());
+  mends.Kill();
+  mends.Start();
+  mends.Incr("n");
+  leader.Incr("n");
+  mends.events().clear();
+  const Origin stream = mends.store().origin();
+  cluster_.Heal();
+  ASSERT_TRUE(cluster_.RunUntil(
+      [&] { return mends.Saw(EventEffect::Kind::kClusterJoined, mends.name()); }));
+  mends.Incr("n");
+  EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "4"); }));
+  cluster_.Run(5s);
+  EXPECT_TRUE(AllSee("n", "4"));
+  EXPECT_EQ(mends.store().origin(), stream);
+  EXPECT_EQ(mends.store().GetRecord(record_names::kAnew).value(), "");
 }
 
 // Simulator, seed 600: it took the stream that it had issued again, over by then, for news that its
