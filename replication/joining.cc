@@ -143,6 +143,13 @@ Status Joining::CheckBegun(const MemberList& theirs, NodeId from, const VersionV
     for (const VersionVector::Entry& entry : beyond.entries()) {
       lacks = lacks || !accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin));
     }
+    // What was over here is replaced by what the state has of it.
+    const VersionVector held = store_.vector();
+    for (const auto& [name, over] : theirs.overs()) {
+      const NodeId id = NodeId::FromName(name);
+      const bool all = accepted.Covers(over.streams) && accepted.OverUpTo(id) >= over.unnamed;
+      lacks = lacks || (held.OverUpTo(id) != 0 && !all);
+    }
     if (!lacks || LacksForLong(theirs, from)) return {};
     return Error{Code::kUnavailable, "that member does not hold all that counts of ended streams"};
   }

@@ -14,6 +14,7 @@ std::string History::Describe(const Ledger& ledger, const Write& write) const {
 const History::Write* History::Replaced(const Ledger& ledger, const Write& write) const {
   const auto found = std::find_if(writes_.begin(), writes_.end(), [&](const Write& other) {
     return !Same(other, write) && ledger.certain(other.operation) &&
+           !ledger.TakenOut(other.operation, ledger[other.operation].node) &&
            ledger.Saw(other.operation, write.operation);
   });
   return found == writes_.end() ? nullptr : &*found;

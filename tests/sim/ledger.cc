@@ -32,20 +32,34 @@ void Ledger::Lost(const std::vector<VersionVector>& held) {
 }
 
 void Ledger::Forgotten(NodeId node, const MemberList::End& end) {
-  ends_[node].emplace(end.incarnation, end.streams);
+  std::vector<End>& ends = ends_[node];
+  if (!ends.empty() && ends.back().incarnation >= end.incarnation) return;  // another node's word
+  ends.push_back({end.incarnation, end.incarnation, end.streams});
 }
 
-bool Ledger::WrittenAgain(OperationId id) const {
-  const Operation& operation = operations_[id];
+void Ledger::Returned(const Origin& present) {
+  const auto ends = ends_.find(present.node);
+  if (ends == ends_.end() || ends->second.back().returned) return;
+  End& end = ends->second.back();
+  end.returned = true;
+  end.last = std::max(end.last, present.incarnation - 1);
+}
+
+bool Ledger::WrittenAgain(const Operation& operation) const {
   const auto ends = ends_.find(operation.origin.node);
   if (ends == ends_.end()) return false;
-  const auto end = ends->second.lower_bound(operation.origin.incarnation);
-  return end != ends->second.end() && end->second.Get(operation.origin) < operation.upto;
+  const auto end = std::ranges::find_if(
+      ends->second, [&](const End& each) { return operation.origin.incarnation <= each.last; });
+  return end != ends->second.end() && end->streams.Get(operation.origin) < operation.upto;
 }
 
 bool Ledger::TakenOut(OperationId id, int node) const {
-  const bool not_repeated = not_repeated_.contains(id);
-  return WrittenAgain(id) && (operations_[id].node != node || not_repeated);
+  if (!WrittenAgain(id)) return false;
+  if (operations_[id].node != node) return true;
+  // It, or what came after it, is not repeated.
+  return std::any_of(not_repeated_.lower_bound(id), not_repeated_.end(), [&](OperationId later) {
+    return operations_[later].node == node && WrittenAgain(later);
+  });
 }
 
 void Ledger::Ended(const VersionVector& held) {

@@ -35,10 +35,14 @@ class Ledger {
   void Acknowledge(OperationId id, const Origin& origin, Stamp upto);
   /// A member was forgotten: its streams ended like this.
   void Forgotten(NodeId node, const MemberList::End& end);
+  /// It has entered again, and writes as `present` from now on.
+  void Returned(const Origin& present);
   /// Whether it lies beyond such an end: its author writes it again when it returns, and who had
   /// seen it before had not seen what comes then.
-  bool WrittenAgain(OperationId id) const;
-  /// Whether such a one is taken out where `node` enters: all are but its own that it writes again.
+  bool WrittenAgain(const Operation& operation) const;
+  bool WrittenAgain(OperationId id) const { return WrittenAgain(operations_[id]); }
+  /// Whether such a one is taken out where `node` enters: all are but its own that it writes again,
+  /// those that stood when it did.
   bool TakenOut(OperationId id, int node) const;
   /// A member that was forgotten meanwhile does not write this again (Reissue: a FLUSHDB).
   void NotRepeated(OperationId id) { not_repeated_.insert(id); }
@@ -62,7 +66,13 @@ class Ledger {
  private:
   std::vector<Operation> operations_;
   std::set<OperationId> not_repeated_;
-  std::map<NodeId, std::map<uint64_t, VersionVector>> ends_;  // by last incarnation: where
+  struct End {
+    uint64_t incarnation = 0;
+    uint64_t last = 0;  // incarnation: what it wrote outside as later ones has ended, too
+    VersionVector streams;
+    bool returned = false;
+  };
+  std::map<NodeId, std::vector<End>> ends_;  // in order
   uint64_t acknowledged_ = 0;
   uint64_t lost_ = 0;
 };

@@ -198,7 +198,7 @@ void SimNode::ProbeDisk(CrashKind kind, const std::string& dump_before, Stamp la
   if (kind == CrashKind::kPowerLoss && setup_.appendfsync != AppendFsync::kAlways) return;
   ledger_.ForEach([&](const Ledger::Operation& operation) {
     if (operation.certain && operation.node == index() && operation.life + 1 == life_ &&
-        !Ledger::Holds(held_, operation)) {
+        !Ledger::Holds(held_, operation) && !ledger_.WrittenAgain(operation)) {
       observer_.OnViolation("I10", name() + " forgot what it acknowledged: holds " +
                                        held_.ToString() + ", acknowledged " +
                                        operation.origin.ToString() + ":" +

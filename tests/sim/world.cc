@@ -137,12 +137,30 @@ void World::OnSend(SimNode& node, const SendEffect& send) { streams_.OnSend(node
 
 void World::OnEvent(SimNode& node, const EventEffect& event) {
   trace_.Add(node.name(), NameOf(event.kind), event.member + " " + event.detail);
-  if (event.kind != EventEffect::Kind::kMemberForgotten) return;
+  if (event.kind == EventEffect::Kind::kClusterJoined) ledger_.Returned(node.store().origin());
+  if (event.kind == EventEffect::Kind::kMemberForgotten) OnForgotten(node, event.member);
+}
+
+void World::OnForgotten(SimNode& node, const std::string& member) {
   MemberList list(node.store().keyspace());
   list.Refresh(node.replicator().cluster());
-  const auto end = list.ends().find(event.member);
+  const auto end = list.ends().find(member);
   if (end == list.ends().end()) return;
-  ledger_.Forgotten(NodeId::FromName(event.member), end->second);
+  ledger_.Forgotten(NodeId::FromName(member), end->second);
+  // Who is no member brings back nothing but its own.
+  std::vector<VersionVector> kept;
+  for (const auto& each : nodes_) {
+    const VersionVector held = each->held();
+    if (list.EndOf(each->name()) == nullptr) {
+      kept.push_back(held);
+      continue;
+    }
+    VersionVector& own = kept.emplace_back();
+    for (const VersionVector::Entry& entry : held.entries()) {
+      if (entry.origin.node == NodeId::FromName(each->name())) own.Set(entry.origin, entry.upto);
+    }
+  }
+  ledger_.Lost(kept);
 }
 
 void World::OnMajority(SimNode& node, const MajorityEffect& majority) {

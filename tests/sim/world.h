@@ -124,6 +124,9 @@ class World final : public NodeObserver {
   void OnViolation(const std::string& invariant, const std::string& text) override;
 
  private:
+  /// By the member list of `node`, which has just heard of it.
+  void OnForgotten(SimNode& node, const std::string& member);
+
   WorldOptions options_;
   Random random_;
   Scheduler scheduler_;

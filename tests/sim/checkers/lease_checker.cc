@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "replication/joining.h"
+#include "replication/member_list.h"
 #include "storage/batch_codec.h"
 #include "storage/records.h"
 #include "tests/sim/world.h"
@@ -86,6 +88,22 @@ bool OperatorMustDecide(World& world) {
     if (node.up() && node.replicator().lease(node.now()).recovering) return true;
   }
   return false;
+}
+
+bool OperatorMustLetIn(World& world) {
+  bool waits = false;
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    if (!node.up() || !node.replicator().cluster()) continue;
+    const auto stopped = node.store().GetRecord(record_names::kStopped);
+    waits = waits || (stopped && *stopped && !(*stopped)->empty());
+    MemberList list(node.store().keyspace());
+    list.Refresh(node.replicator().cluster());
+    for (int other = 0; other < world.size(); ++other) {
+      waits = waits || list.EndOf(world.node(other).name()) != nullptr;
+    }
+  }
+  return waits && OperatorMustDecide(world);
 }
 
 std::string WhyNotLed(World& world) {
