@@ -1,6 +1,7 @@
 #include "tests/sim/world.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace starling::sim {
@@ -147,20 +148,31 @@ void World::OnForgotten(SimNode& node, const std::string& member) {
   const auto end = list.ends().find(member);
   if (end == list.ends().end()) return;
   ledger_.Forgotten(NodeId::FromName(member), end->second);
-  // Who is no member brings back nothing but its own.
+  const std::vector<VersionVector> kept = KeptVectors();
+  ledger_.Lost(kept);
+  leased_.OnLost(kept);
+}
+
+std::vector<VersionVector> World::KeptVectors() const {
+  std::set<std::string> outside;
+  for (const auto& each : nodes_) {
+    if (!each->up()) continue;
+    MemberList list(each->store().keyspace());
+    list.Refresh(each->replicator().cluster());
+    for (const auto& other : nodes_) {
+      if (list.EndOf(other->name()) != nullptr) outside.insert(other->name());
+    }
+  }
   std::vector<VersionVector> kept;
   for (const auto& each : nodes_) {
     const VersionVector held = each->held();
-    if (list.EndOf(each->name()) == nullptr) {
-      kept.push_back(held);
-      continue;
-    }
-    VersionVector& own = kept.emplace_back();
+    VersionVector& vector = kept.emplace_back();
     for (const VersionVector::Entry& entry : held.entries()) {
-      if (entry.origin.node == NodeId::FromName(each->name())) own.Set(entry.origin, entry.upto);
+      const bool own = entry.origin.node == NodeId::FromName(each->name());
+      if (own || !outside.contains(each->name())) vector.Set(entry.origin, entry.upto);
     }
   }
-  ledger_.Lost(kept);
+  return kept;
 }
 
 void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
@@ -172,20 +184,18 @@ void World::OnWaited(SimNode& node, const ClientWait& wait) { waits_.OnWaited(*t
 
 void World::OnCrashed(SimNode&, bool lossy) {
   if (!lossy) return;
+  const std::vector<std::string>& voters = lease_.voters();
   std::vector<VersionVector> held;
-  std::vector<std::string> voters;
+  std::vector<VersionVector> sound;
   for (const auto& each : nodes_) {
     held.push_back(each->held());
-    if (each->up()) voters = each->replicator().lease(each->now()).voters;
+    const bool votes = std::find(voters.begin(), voters.end(), each->name()) != voters.end();
+    if (votes) sound.push_back(held.back());
   }
-  std::vector<VersionVector> sound;  // of the voters, as long as these stay the same
-  for (size_t i = 0; i < nodes_.size() && !voters_change_; ++i) {
-    const std::string& name = nodes_[i]->name();
-    if (std::find(voters.begin(), voters.end(), name) != voters.end()) sound.push_back(held[i]);
-  }
-  lease_.OnLost(held, sound);
-  ledger_.Lost(held);
-  leased_.OnLost(held);
+  lease_.OnLost(held, sound, voters_change_);
+  const std::vector<VersionVector> kept = KeptVectors();
+  ledger_.Lost(kept);
+  leased_.OnLost(kept);
 }
 
 void World::OnViolation(const std::string& invariant, const std::string& text) {

@@ -126,6 +126,8 @@ class World final : public NodeObserver {
  private:
   /// By the member list of `node`, which has just heard of it.
   void OnForgotten(SimNode& node, const std::string& member);
+  /// What each node holds that counts: who is no member brings back nothing but its own.
+  std::vector<VersionVector> KeptVectors() const;
 
   WorldOptions options_;
   Random random_;

@@ -63,20 +63,29 @@ void LeaseChecker::OnMajority(World& world, const Origin& origin, uint64_t epoch
                          std::to_string(upto.value) + ", which " + node.name() +
                          ", in a later one, does not hold");
   }
+  for (int i = 0; i < world.size(); ++i) {
+    SimNode& node = world.node(i);
+    if (!node.up() || node.store().origin() != origin) continue;
+    voters_ = node.replicator().lease(node.now()).voters;
+  }
   Stamp& known = acknowledged_[origin];
   known = std::max(known, upto);
   ++majorities_;
 }
 
 void LeaseChecker::OnLost(const std::vector<VersionVector>& all,
-                          const std::vector<VersionVector>& voters) {
+                          const std::vector<VersionVector>& voters, bool change) {
+  // Of how many have it still, the furthest first.
+  const auto left = [](const std::vector<VersionVector>& of, const Origin& origin) {
+    std::vector<Stamp> stamps;
+    for (const VersionVector& each : of) stamps.push_back(each.Get(origin));
+    std::sort(stamps.begin(), stamps.end(), std::greater<>());
+    return stamps;
+  };
   for (auto& [origin, upto] : acknowledged_) {
-    std::vector<Stamp> left;
-    for (const VersionVector& each : voters.empty() ? all : voters) {
-      left.push_back(each.Get(origin));
-    }
-    std::sort(left.begin(), left.end(), std::greater<>());
-    const Stamp kept = voters.empty() ? left[left.size() / 2] : left.front();
+    Stamp kept = upto;
+    if (!voters.empty()) kept = left(voters, origin).front();
+    if (voters.empty() || change) kept = std::min(kept, left(all, origin)[all.size() / 2]);
     if (kept < upto) ++losses_;
     upto = std::min(upto, kept);
   }

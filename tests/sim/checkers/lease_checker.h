@@ -26,9 +26,12 @@ class LeaseChecker {
   /// A majority is said to hold this stream up to `told`, acknowledged in `epoch`.
   void OnMajority(World& world, const Origin& origin, uint64_t epoch, Stamp told);
   /// Somebody has lost what was not synced. `voters`: what each voter has left; what one of them
-  /// still has is certain, since those that lost it ask the others before they vote. Where that is
-  /// empty the voters are not known: then what more than half of `all` nodes have is certain.
-  void OnLost(const std::vector<VersionVector>& all, const std::vector<VersionVector>& voters);
+  /// still has is certain, since those that lost it ask the others before they vote. Where there
+  /// are none, or they `change`, what not more than half of `all` nodes have is not certain.
+  void OnLost(const std::vector<VersionVector>& all, const std::vector<VersionVector>& voters,
+              bool change);
+  /// Who voted when a majority acknowledged something last, as its leaseholder had it.
+  const std::vector<std::string>& voters() const { return voters_; }
   /// Acknowledgements of a majority.
   uint64_t majorities() const { return majorities_; }
   /// How often something that a majority had acknowledged was lost by those who count.
@@ -44,6 +47,7 @@ class LeaseChecker {
   /// Batches that may be told again: where each begins, by where it ends.
   std::map<Origin, std::map<Stamp, Stamp>> repeatable_;
   std::map<Origin, Stamp> acknowledged_;
+  std::vector<std::string> voters_;
   uint64_t majorities_ = 0;
   uint64_t losses_ = 0;
 };
