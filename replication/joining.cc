@@ -133,24 +133,29 @@ bool Joining::LacksForLong(const MemberList& theirs, NodeId from) {
   return others.empty() && refused_ > kLackingStates;
 }
 
+bool Joining::Lacks(const MemberList& theirs, const VersionVector& accepted,
+                    const VersionVector& beyond) const {
+  const auto former = theirs.ends().find(store_.name());
+  const bool ended = ended_ && former != theirs.ends().end();
+  if (ended && !accepted.Covers(former->second.streams)) return true;
+  for (const VersionVector::Entry& entry : beyond.entries()) {
+    if (!accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin))) return true;
+  }
+  // What was over here is replaced by what the state has of it.
+  const VersionVector held = store_.vector();
+  return std::ranges::any_of(theirs.overs(), [&](const auto& each) {
+    const NodeId id = NodeId::FromName(each.first);
+    const MemberList::Over& over = each.second;
+    const bool all = accepted.Covers(over.streams) && accepted.OverUpTo(id) >= over.unnamed;
+    return held.OverUpTo(id) != 0 && !all;
+  });
+}
+
 Status Joining::CheckBegun(const MemberList& theirs, NodeId from, const VersionVector& accepted,
                            const VersionVector& beyond) {
   const bool since = !ended_ || theirs.BeginOf(store_.name()) > *ended_;
   if (theirs.IsMember(store_.name()) && since) {
-    const auto former = theirs.ends().find(store_.name());
-    bool lacks =
-        ended_ && former != theirs.ends().end() && !accepted.Covers(former->second.streams);
-    for (const VersionVector::Entry& entry : beyond.entries()) {
-      lacks = lacks || !accepted.Covers(entry.origin, theirs.AcceptedUpto(entry.origin));
-    }
-    // What was over here is replaced by what the state has of it.
-    const VersionVector held = store_.vector();
-    for (const auto& [name, over] : theirs.overs()) {
-      const NodeId id = NodeId::FromName(name);
-      const bool all = accepted.Covers(over.streams) && accepted.OverUpTo(id) >= over.unnamed;
-      lacks = lacks || (held.OverUpTo(id) != 0 && !all);
-    }
-    if (!lacks || LacksForLong(theirs, from)) return {};
+    if (!Lacks(theirs, accepted, beyond) || LacksForLong(theirs, from)) return {};
     return Error{Code::kUnavailable, "that member does not hold all that counts of ended streams"};
   }
   const MemberList::End* end = theirs.EndOf(store_.name());

@@ -97,11 +97,14 @@ class Joining {
     Origin origin;
     Reissue::Written written;
   };
-  /// Checks that this node is a member in the state's own list, and that the state has of its ended
-  /// streams, and of those in `beyond`, what counts: what it lacks would be written again, or gone
-  /// here, and come from other members, too.
+  /// Checks that this node is a member in the state's own list, and that the state lacks nothing.
   Status CheckBegun(const MemberList& theirs, NodeId from, const VersionVector& accepted,
                     const VersionVector& beyond);
+  /// Whether the state lacks something that counts of this node's ended streams, of those in
+  /// `beyond`, or of those that are over here: what it lacks would be written again, or gone here,
+  /// and come from other members, too.
+  bool Lacks(const MemberList& theirs, const VersionVector& accepted,
+             const VersionVector& beyond) const;
   /// The state of `from` lacks something of that. Whether nobody can be expected to have it.
   bool LacksForLong(const MemberList& theirs, NodeId from);
   /// Of other members' streams, those that are held beyond where they have ended in that list.
