@@ -106,6 +106,7 @@ void SimNode::Start() {
   network_.Attach(setup_.address, *this);
   trace_.Add(name(), "started", store_->vector().ToString());
   Run([this](Effects& effects) { replicator_->Start(now(), effects); });
+  if (up()) observer_.OnStarted(*this);
   if (up() && setup_.meeting != nullptr) Meet();
   if (up()) Maintain(++rounds_);
 }

@@ -98,6 +98,8 @@ class NodeObserver {
   virtual void OnMajority(SimNode& node, const MajorityEffect& majority) = 0;
   /// A client's request has ended.
   virtual void OnWaited(SimNode& node, const ClientWait& wait) = 0;
+  /// The process has started, and reads its state.
+  virtual void OnStarted(SimNode& node) = 0;
   /// The process has ended; node.held() tells what its disk still has. `lossy`: more than a kill.
   virtual void OnCrashed(SimNode& node, bool lossy) = 0;
   /// The node does something that no node may do.

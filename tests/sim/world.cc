@@ -1,7 +1,6 @@
 #include "tests/sim/world.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 namespace starling::sim {
@@ -148,6 +147,10 @@ void World::OnForgotten(SimNode& node, const std::string& member) {
   const auto end = list.ends().find(member);
   if (end == list.ends().end()) return;
   ledger_.Forgotten(NodeId::FromName(member), end->second);
+  NoticeLosses();
+}
+
+void World::NoticeLosses() {
   const std::vector<VersionVector> kept = KeptVectors();
   ledger_.Lost(kept);
   leased_.OnLost(kept);
@@ -182,8 +185,14 @@ void World::OnMajority(SimNode& node, const MajorityEffect& majority) {
 
 void World::OnWaited(SimNode& node, const ClientWait& wait) { waits_.OnWaited(*this, node, wait); }
 
-void World::OnCrashed(SimNode&, bool lossy) {
+/// It may have lost that somebody who was forgotten had returned.
+void World::OnStarted(SimNode& node) {
+  if (have_lost_.erase(node.index()) != 0) NoticeLosses();
+}
+
+void World::OnCrashed(SimNode& node, bool lossy) {
   if (!lossy) return;
+  have_lost_.insert(node.index());
   const std::vector<std::string>& voters = lease_.voters();
   std::vector<VersionVector> held;
   std::vector<VersionVector> sound;
@@ -193,9 +202,7 @@ void World::OnCrashed(SimNode&, bool lossy) {
     if (votes) sound.push_back(held.back());
   }
   lease_.OnLost(held, sound, voters_change_);
-  const std::vector<VersionVector> kept = KeptVectors();
-  ledger_.Lost(kept);
-  leased_.OnLost(kept);
+  NoticeLosses();
 }
 
 void World::OnViolation(const std::string& invariant, const std::string& text) {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -120,12 +121,14 @@ class World final : public NodeObserver {
   void OnEvent(SimNode& node, const EventEffect& event) override;
   void OnMajority(SimNode& node, const MajorityEffect& majority) override;
   void OnWaited(SimNode& node, const ClientWait& wait) override;
+  void OnStarted(SimNode& node) override;
   void OnCrashed(SimNode& node, bool lossy) override;
   void OnViolation(const std::string& invariant, const std::string& text) override;
 
  private:
   /// By the member list of `node`, which has just heard of it.
   void OnForgotten(SimNode& node, const std::string& member);
+  void NoticeLosses();
   /// What each node holds that counts: who is no member brings back nothing but its own.
   std::vector<VersionVector> KeptVectors() const;
 
@@ -144,6 +147,7 @@ class World final : public NodeObserver {
   std::optional<Violation> violation_;
   bool clocks_apart_ = false;
   bool voters_change_ = false;
+  std::set<int> have_lost_;  // nodes that are down since
   uint64_t faults_ = 0;
   SearchCounts searches_;
 };

@@ -100,19 +100,24 @@ bool OperatorMustDecide(World& world) {
 }
 
 bool OperatorMustLetIn(World& world) {
+  const auto has = [](SimNode& node, const char* name) {
+    const auto record = node.store().GetRecord(name);
+    return record && *record && !(*record)->empty();
+  };
   bool waits = false;
+  bool inside = false;
   for (int i = 0; i < world.size(); ++i) {
     SimNode& node = world.node(i);
     if (!node.up() || !node.replicator().cluster()) continue;
-    const auto stopped = node.store().GetRecord(record_names::kStopped);
-    waits = waits || (stopped && *stopped && !(*stopped)->empty());
+    inside = inside || !has(node, record_names::kEnded);
+    waits = waits || has(node, record_names::kStopped);
     MemberList list(node.store().keyspace());
     list.Refresh(node.replicator().cluster());
     for (int other = 0; other < world.size(); ++other) {
       waits = waits || list.EndOf(world.node(other).name()) != nullptr;
     }
   }
-  return waits && OperatorMustDecide(world);
+  return !inside || (waits && OperatorMustDecide(world));
 }
 
 std::string WhyNotLed(World& world) {

@@ -55,7 +55,7 @@ class LeaseChecker {
 /// Whether voters may have forgotten a vote and can ask nobody, so that an operator must decide.
 bool OperatorMustDecide(World& world);
 /// The same, and a member that was forgotten waits for a leaseholder's word to begin anew, or one
-/// that is to be for the end of that.
+/// that is to be for the end of that. Or all wait for somebody who is inside.
 bool OperatorMustLetIn(World& world);
 
 /// Why the lease is not as it should be when all faults have ended: empty when one leads and all

@@ -112,9 +112,9 @@ void LeasedChecker::Retire(const std::string& key) {
 // --- leaseholders ---
 
 void LeasedChecker::OnTurn(Store& store, uint64_t epoch) {
-  // A voter that has lost its disk, and is the only one, begins an epoch that it had before.
-  const bool begun_again = epoch == epoch_ && store.origin() != by_ && store.id() == by_.node;
-  if (epoch < epoch_ || (epoch == epoch_ && !begun_again)) return;
+  // A voter that has lost its disk, and is the only one, begins epochs that it had before.
+  const bool begun_again = by_ < store.origin() && store.id() == by_.node;
+  if (epoch <= epoch_ && !begun_again) return;
   epoch_ = epoch;
   held_ = store.vector();
   by_ = store.origin();
