@@ -23,7 +23,14 @@ void ClaimDecider::SetLease(const LeaseView& lease) {
     lapses_upto_ = {};
     wanted_ = {};
   }
+  const bool goes_on = lease.leading && !lease_.leading;
   lease_ = lease;
+  if (!goes_on) return;
+  // After a pause that nobody used the same epoch goes on, and no later one judges what it left.
+  for (const Records::Undecided& record : keyspace_.records().undecided()) {
+    const bool own = record.origin == keyspace_.origin();
+    if (own && record.id.epoch == lease_.epoch) Add({record.id, record.stamp});
+  }
 }
 
 bool ClaimDecider::Decided(uint64_t epoch, Stamp upto) const {

@@ -28,7 +28,8 @@ class ClaimDecider {
   explicit ClaimDecider(Keyspace& keyspace) : keyspace_(keyspace), rules_(keyspace.claim_rules()) {}
 
   /// What is known of the lease from now on. Where its epoch is another one, nothing is waited for
-  /// any more: the next leaseholder decides.
+  /// any more: the next leaseholder decides. Where this node leads again, what the epoch has left
+  /// undecided waits for a majority again.
   void SetLease(const LeaseView& lease);
   const LeaseView& lease() const { return lease_; }
   /// Whether something can be decided in `epoch`: before its beginning is acknowledged nothing can.

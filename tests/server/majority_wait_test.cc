@@ -136,7 +136,9 @@ TEST_F(MajorityWaitTest, GoesOnInTheNextEpochOfTheSameLeaseholder) {
     const std::string large(size_t{32} << 10, 'v');
     const auto ask = [&](const std::vector<std::string>& words, const std::string& expected) {
       const std::string reply = client.Ask(words);
-      if (!MayHaveLapsed()) EXPECT_EQ(reply, expected);
+      if (!MayHaveLapsed()) {
+        EXPECT_EQ(reply, expected);
+      }
     };
     for (int64_t n = 1; epoch() < before + 2 && !HasFailure() && !MayHaveLapsed(); ++n) {
       ask({"SET", key, "x", "NX", "PX", "60000"}, "+OK\r\n");
