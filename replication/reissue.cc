@@ -67,6 +67,22 @@ class StreamWriter {
   std::vector<std::string> stream_;
 };
 
+/// Adds to the value of the key, or of the item's element. False: nothing was written.
+bool Add(Access& access, const KeyRef& key, const Item& item, bool element, const Number& net) {
+  if (net.units == 0) return false;
+  if (element) {
+    const auto seen = access.Find(key, false);
+    if (seen && seen->type == KeyType::kString) return false;  // another type holds the key now
+    return item.element_type == ElementType::kSortedSet
+               ? access.IncrementScore(key, item.element, NearestDouble(net)).ok()
+               : access.IncrementElementDecimal(key, item.element_type, item.element, net).ok();
+  }
+  if (net.is_integer() && net.fits_int64()) {
+    return access.Increment(key, net.ClampedInt64()).ok();
+  }
+  return access.IncrementDecimal(key, net).ok();
+}
+
 }  // namespace
 
 uint64_t Reissue::StampsFor(Keyspace& keyspace, NodeId node, const VersionVector& accepted) {
@@ -111,8 +127,8 @@ void Reissue::Compare(const DecodedBatch& piece) {
     seen_.Add(item);
     Theirs& theirs = found->second;
     if (item.part == Part::kSlot || item.part == Part::kElementSlot) {
-      auto& slot =
-          theirs.slots[PartName(item.element_type, std::string(item.element), item.origin)];
+      auto& slot = theirs.slots[PartName(item.part, item.element_type, std::string(item.element),
+                                         item.origin)];
       slot = {item.at, item.value.number};
       continue;
     }
@@ -132,8 +148,8 @@ void Reissue::Compare(const DecodedBatch& piece) {
 bool Reissue::WriteSlot(Access& access, const KeyRef& key, const Item& item,
                         const Theirs& theirs) const {
   Number net = item.value.number;
-  const auto held =
-      theirs.slots.find(PartName(item.element_type, std::string(item.element), item.origin));
+  const auto held = theirs.slots.find(
+      PartName(item.part, item.element_type, std::string(item.element), item.origin));
   if (held != theirs.slots.end() && held->second.first == item.at) {
     const auto rest = Number::Sum(net, held->second.second.Negated());
     if (!rest) return false;
@@ -141,18 +157,19 @@ bool Reissue::WriteSlot(Access& access, const KeyRef& key, const Item& item,
   } else if (accepted_.Covers(item.origin, item.at)) {
     return false;  // the cluster had it, and has reset it since; the reset itself may be freed
   }
-  if (net.units == 0) return false;
-  if (item.part == Part::kElementSlot) {
-    const auto seen = access.Find(key, false);
-    if (seen && seen->type == KeyType::kString) return false;  // another type holds the key now
-    return item.element_type == ElementType::kSortedSet
-               ? access.IncrementScore(key, item.element, NearestDouble(net)).ok()
-               : access.IncrementElementDecimal(key, item.element_type, item.element, net).ok();
+  return Add(access, key, item, item.part == Part::kElementSlot, net);
+}
+
+void Reissue::AddSince(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) {
+  const bool element = item.part == Part::kElement;
+  for (const auto& [name, slot] : theirs.slots) {
+    const auto& [part, type, id, origin] = name;
+    const bool of_item =
+        element ? part == Part::kElementSlot && type == item.element_type && id == item.element
+                : part == Part::kSlot;
+    const auto& [born, net] = slot;
+    if (of_item && born > item.stamp) Add(access, key, item, element, net);
   }
-  if (net.is_integer() && net.fits_int64()) {
-    return access.Increment(key, net.ClampedInt64()).ok();
-  }
-  return access.IncrementDecimal(key, net).ok();
 }
 
 bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs,
@@ -164,6 +181,7 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item, con
       std::string_view text = item.value.bytes;
       if (item.value.kind == Value::Kind::kNumber) text = buffer = item.value.number.ToString();
       access.SetString(key, text, /*keep_ttl=*/true);
+      AddSince(access, key, item, theirs);
       return true;
     }
     case Part::kSlot:
@@ -176,6 +194,7 @@ bool Reissue::WriteItem(Access& access, const KeyRef& key, const Item& item, con
       const auto seen = access.Find(key, false);
       if (seen && seen->type == KeyType::kString) return false;  // another type holds the key now
       access.AddElement(key, item.element_type, item.element, item.value);
+      AddSince(access, key, item, theirs);
       return true;
     }
     case Part::kElementSlot: {

@@ -49,7 +49,7 @@ class Reissue {
 
  private:
   using KeyName = std::pair<uint8_t, std::string>;
-  using PartName = std::tuple<ElementType, std::string, Origin>;
+  using PartName = std::tuple<Part, ElementType, std::string, Origin>;
   struct Expiry {
     Stamp stamp;
     Origin origin;
@@ -63,7 +63,7 @@ class Reissue {
     Stamp reset;   ///< Cut or base.
     Expiry expiry;
     std::map<std::string, Stamp> elements;
-    std::map<PartName, std::pair<Stamp, Number>> slots;  ///< Born, net.
+    std::map<PartName, std::pair<Stamp, Number>> slots;  ///< By their parts: born, net.
   };
 
   /// A key as it would be, had the two states merged.
@@ -85,6 +85,8 @@ class Reissue {
   bool WriteItem(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs,
                  Stamp reset) const;
   bool WriteSlot(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs) const;
+  /// What the cluster has added to the value `item` since that was written, which is written anew.
+  static void AddSince(Access& access, const KeyRef& key, const Item& item, const Theirs& theirs);
   static bool WriteDeadline(Access& access, const KeyRef& key, const Merged& merged);
 
   NodeId node_;
