@@ -158,21 +158,25 @@ void World::NoticeLosses() {
 
 std::vector<VersionVector> World::KeptVectors() const {
   std::set<std::string> outside;
+  std::vector<VersionVector> counted;
   for (const auto& each : nodes_) {
-    if (!each->up()) continue;
+    counted.push_back(each->held());
+    if (!each->up() || !each->replicator().cluster()) continue;
     MemberList list(each->store().keyspace());
     list.Refresh(each->replicator().cluster());
+    counted.back() = list.Visible(each->held());
     for (const auto& other : nodes_) {
       if (list.EndOf(other->name()) != nullptr) outside.insert(other->name());
     }
   }
   std::vector<VersionVector> kept;
-  for (const auto& each : nodes_) {
-    const VersionVector held = each->held();
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const std::string& name = nodes_[i]->name();
     VersionVector& vector = kept.emplace_back();
+    if (!outside.contains(name)) vector = counted[i];
+    const VersionVector held = nodes_[i]->held();
     for (const VersionVector::Entry& entry : held.entries()) {
-      const bool own = entry.origin.node == NodeId::FromName(each->name());
-      if (own || !outside.contains(each->name())) vector.Set(entry.origin, entry.upto);
+      if (entry.origin.node == NodeId::FromName(name)) vector.Raise(entry.origin, entry.upto);
     }
   }
   return kept;

@@ -129,7 +129,8 @@ class World final : public NodeObserver {
   /// By the member list of `node`, which has just heard of it.
   void OnForgotten(SimNode& node, const std::string& member);
   void NoticeLosses();
-  /// What each node holds that counts: who is no member brings back nothing but its own.
+  /// What each node holds that counts: its own, and what is not beyond others' ends, if it is a
+  /// member. Who is none brings back nothing but its own.
   std::vector<VersionVector> KeptVectors() const;
 
   WorldOptions options_;
