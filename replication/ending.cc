@@ -34,6 +34,15 @@ bool Ending::Write(const std::vector<const VersionVector*>& others) {
     const bool earlier = entry.origin.node == present.node && entry.origin < present;
     if (earlier && entry.upto != VersionVector::kOver) over.incarnation = entry.origin.incarnation;
   }
+  // And of some this node knows nothing: what it lost with its disk has ended where it was
+  // forgotten, but others may still have an entry for it.
+  const auto end = list_.ends().find(store_.name());
+  const auto before = list_.overs().find(store_.name());
+  if (end != list_.ends().end()) {
+    const uint64_t last = std::max(end->second.incarnation, list_.BeginOf(store_.name()));
+    const bool known = before != list_.overs().end() && before->second.incarnation >= last;
+    if (!known && last < present.incarnation) over.incarnation = std::max(over.incarnation, last);
+  }
   if (over.incarnation == 0) return false;
   const auto agrees = [&](const VersionVector* other) { return AgreeBelow(*other, held, present); };
   if (!std::all_of(others.begin(), others.end(), agrees)) return false;

@@ -9,9 +9,7 @@
 #include <vector>
 
 #include "replication/epoch_record.h"
-#include "replication/joining.h"
-#include "replication/peer_codec.h"
-#include "tests/replication/test_cluster.h"
+#include "tests/replication/forgetting_cluster.h"
 
 namespace starling {
 namespace {
@@ -19,95 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using Names = std::vector<std::string>;
-
-class ForgettingClusterTest : public testing::Test {
- protected:
-  void Begin(const Names& names, const Names& voters) {
-    nodes_ = voters.empty() ? cluster_.StartInFolder(names) : cluster_.StartSeeded(names, voters);
-    ASSERT_TRUE(cluster_.RunUntil([&] {
-      return Leader() != nullptr && std::all_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
-               return node->lease().holder == Leader()->name() &&
-                      node->replicator().members().size() == names.size();
-             });
-    }));
-    cluster_.Run(2s);
-  }
-  TestNode* Leader() {
-    TestNode* leader = nullptr;
-    for (TestNode* node : nodes_) {
-      const bool leads = node->up() && node->lease().leading && node->lease().majority_begun;
-      if (leads && (leader == nullptr || leader->lease().epoch < node->lease().epoch)) {
-        leader = node;
-      }
-    }
-    return leader;
-  }
-  TestNode& Named(const std::string& name) {
-    return **std::find_if(nodes_.begin(), nodes_.end(),
-                          [&](TestNode* node) { return node->name() == name; });
-  }
-  /// Those but `leader` that are not in `names`.
-  TestNode& Other(const TestNode& leader, const Names& names) {
-    return **std::find_if(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
-      return node != &leader && std::count(names.begin(), names.end(), node->name()) == 0;
-    });
-  }
-  std::string Forget(TestNode& node, const Names& names) {
-    Status status;
-    node.Run([&](Replicator& r, Instant now, Effects& out) { status = r.Forget(names, now, out); });
-    return status ? "OK" : status.error().message;
-  }
-  std::string Voters(TestNode& node, VoterRequest::Kind kind, const Names& names) {
-    std::string answer;
-    node.Run([&](Replicator& replicator, Instant now, Effects& effects) {
-      const auto changed = replicator.ChangeVoters({kind, names}, now, effects);
-      answer = changed ? "OK" : changed.error().message;
-    });
-    return answer;
-  }
-  void Isolate(TestNode& node) {
-    for (TestNode* other : nodes_) {
-      if (other != &node) cluster_.Cut(node, *other);
-    }
-  }
-  bool WaitDead(TestNode& at, const std::string& name) {
-    return cluster_.RunUntil([&] { return at.StateOf(name) == MemberState::kDead; });
-  }
-  bool ForgottenByAll(const std::string& name) {
-    return std::all_of(nodes_.begin(), nodes_.end(), [&](TestNode* node) {
-      return !node->up() || node->name() == name ||
-             node->Saw(EventEffect::Kind::kMemberForgotten, name);
-    });
-  }
-  bool WaitForgotten(const std::string& name) {
-    return cluster_.RunUntil([&] { return ForgottenByAll(name); });
-  }
-  /// It is cut off, counts on "n" there, and is ended meanwhile.
-  void ForgetWhileItCounts(TestNode& leader, TestNode& gone) {
-    Isolate(gone);
-    gone.Incr("n");
-    ASSERT_TRUE(WaitDead(leader, gone.name()));
-    ASSERT_EQ(Forget(leader, {gone.name()}), "OK");
-    ASSERT_TRUE(WaitForgotten(gone.name()));
-  }
-  /// The same; then it is back, and what it has written again is over.
-  void ForgetAndReturn(TestNode& leader, TestNode& gone) {
-    ASSERT_NO_FATAL_FAILURE(ForgetWhileItCounts(leader, gone));
-    cluster_.Heal();
-    ASSERT_TRUE(cluster_.RunUntil([&] {
-      return AllSee("n", "1") && gone.store().vector().OverUpTo(NodeId::FromName(gone.name())) != 0;
-    }));
-  }
-  bool AllSee(const std::string& key, const std::string& value) {
-    return std::all_of(nodes_.begin(), nodes_.end(),
-                       [&](TestNode* node) { return node->up() && node->Get(key) == value; });
-  }
-
-  TestCluster cluster_;
-  Names none_;
-  Names three_{"a", "b", "c"};
-  std::vector<TestNode*> nodes_;
-};
 
 TEST_F(ForgettingClusterTest, IsRefusedElsewhereThanAtTheLeaseholder) {
   for (const bool folder : {false, true}) {
@@ -294,93 +203,6 @@ TEST_F(ForgettingClusterTest, WhatTwoForgottenToldEachOtherCountsOnce) {
         1)
         << node->name();
   }
-}
-
-/// What counts of a forgotten member's stream is held by one member alone, which has ended; the
-/// forgotten one is back, and has waited for a while.
-class ForgottenWaitsTest : public ForgettingClusterTest {
- protected:
-  void SetUp() override {
-    ASSERT_NO_FATAL_FAILURE(Begin(three_, none_));
-    leader_ = Leader();
-    gone_ = &Other(*leader_, {});
-    holds_ = &Other(*leader_, {gone_->name()});
-    Isolate(*leader_);
-    gone_->Incr("n");
-    ASSERT_TRUE(cluster_.RunUntil([&] { return holds_->Get("n") == "1"; }));
-    // As where that one has reported it, and ended before the leaseholder could take it.
-    MemberList list(leader_->store().keyspace());
-    const Origin stream = gone_->store().origin();
-    MemberList::End end{stream.incarnation, {}};
-    end.streams.Set(stream, gone_->store().journal().upto());
-    list.WriteEnd(gone_->name(), end);
-    ASSERT_TRUE(leader_->store().journal().Commit().ok());
-    holds_->Kill();
-    ASSERT_TRUE(WaitForgotten(gone_->name()));
-    cluster_.Heal();
-    gone_->events().clear();
-    cluster_.Run(30s);
-    EXPECT_FALSE(gone_->Saw(EventEffect::Kind::kClusterJoined, gone_->name()));
-    EXPECT_EQ(gone_->Logged("waits_for=\"" + holds_->name() + "\""), 1u);
-  }
-  /// All are there, and agree on where the former streams of `node` ended.
-  bool Agreed(TestNode& node) {
-    return cluster_.RunUntil([&] {
-      return std::ranges::all_of(nodes_, [&](TestNode* each) {
-        return each->up() && each->store().vector().OverUpTo(NodeId::FromName(node.name())) != 0;
-      });
-    });
-  }
-
-  TestNode* leader_ = nullptr;
-  TestNode* gone_ = nullptr;
-  TestNode* holds_ = nullptr;
-};
-
-// Simulator, full length: folder, seed 529 of claims, waits and counters under forget. It entered
-// without that after ten seconds, wrote it again, and the other brought it back: nobody agreed.
-TEST_F(ForgottenWaitsTest, UntilThatMemberIsBack) {  // I1, I2
-  holds_->Start();
-  EXPECT_TRUE(Agreed(*gone_));
-  EXPECT_TRUE(AllSee("n", "1"));
-}
-
-TEST_F(ForgottenWaitsTest, UntilThatMemberIsForgottenToo) {  // I1, I2
-  ASSERT_EQ(Forget(*leader_, {holds_->name()}), "OK");
-  ASSERT_TRUE(WaitForgotten(holds_->name()));
-  EXPECT_TRUE(
-      cluster_.RunUntil([&] { return gone_->Get("n") == "1" && leader_->Get("n") == "1"; }));
-  holds_->Start();
-  EXPECT_TRUE(Agreed(*gone_) && Agreed(*holds_));
-  EXPECT_TRUE(AllSee("n", "1"));
-}
-
-// Simulator, full length: folder, seed 2086 of claims, waits and counters under forget: one that
-// had missed ends wrote again what others had on the way, and capped its stream before: nobody
-// agreed.
-TEST_F(ForgettingClusterTest, WhoTakesTheStateAnewKeepsItsStream) {  // I1, I2
-  Begin(three_, none_);
-  TestNode& leader = *Leader();
-  TestNode& mends = Other(leader, {});
-  Isolate(mends);
-  mends.Incr("n");
-  const std::string cluster = EncodeClusterRecord(*mends.replicator().cluster());
-  ASSERT_TRUE(mends.store().PutRecord(record_names::kAnew, cluster).ok());
-  mends.Kill();
-  mends.Start();
-  mends.Incr("n");
-  leader.Incr("n");
-  mends.events().clear();
-  const Origin stream = mends.store().origin();
-  cluster_.Heal();
-  ASSERT_TRUE(cluster_.RunUntil(
-      [&] { return mends.Saw(EventEffect::Kind::kClusterJoined, mends.name()); }));
-  mends.Incr("n");
-  EXPECT_TRUE(cluster_.RunUntil([&] { return AllSee("n", "4"); }));
-  cluster_.Run(5s);
-  EXPECT_TRUE(AllSee("n", "4"));
-  EXPECT_EQ(mends.store().origin(), stream);
-  EXPECT_EQ(mends.store().GetRecord(record_names::kAnew).value(), "");
 }
 
 // Simulator, seed 600: it took the stream that it had issued again, over by then, for news that its
