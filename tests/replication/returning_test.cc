@@ -116,6 +116,7 @@ TEST_F(ReturningTest, WhatItsAuthorLostLeavesNoTraceAtWhoHadMoreOfIt) {  // I9
     cluster_.Cut(fourth, *gone);
   }
   ASSERT_TRUE(WaitDead(leader, author.name()) && WaitDead(leader, beside.name()));
+  ASSERT_TRUE(author.store().RaiseIncarnation("test"));
   author.Incr("n");
   ASSERT_TRUE(cluster_.RunUntil([&] { return beside.Get("n") == "1"; }));
   ASSERT_EQ(Forget(leader, {author.name(), beside.name()}), "OK");
