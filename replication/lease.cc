@@ -240,10 +240,10 @@ void Lease::On(const Sender& from, const LeaseDenial& message, Instant now) {
     if (attempt_->denied.size() > voters_.names.size() - voters_.majority()) Fail(now);
     return;
   }
-  // A voter has promised more to somebody who did not get a majority: it acknowledges nothing of
-  // this epoch, so the holder moves above its promise.
+  // A voter has promised more, or this very epoch, to somebody who did not get a majority: it
+  // acknowledges nothing of this epoch, so the holder moves above its promise.
   const bool passed_over = message.attempt == 0 && message.epoch == epoch_ && holding_ &&
-                           message.reason == Reason::kPromised && message.promised > epoch_;
+                           message.reason == Reason::kPromised && message.promised >= epoch_;
   if (passed_over && !attempt_ && may_stand_) BeginAttempt(/*trial=*/true, now);
 }
 

@@ -150,6 +150,33 @@ TEST_F(LeaseTest, AHolderMovesAboveAPromiseThatLedNowhere) {
   EXPECT_GT(world.lease(world.Holder()).epoch(), epoch + 5);
 }
 
+// Of two that stand in one epoch one wins; who promised it to the other follows nobody in it, and
+// one voter less could be lost (cluster: voters_changed, one run of fifteen).
+TEST_F(LeaseTest, AHolderMovesAboveItsEpochWhereThatWasPromisedToAnother) {
+  LeaseWorld& world = Make(3);
+  for (const int peer : {holder_, Other(2)}) {
+    world.Cut(peer, Other());
+    world.Cut(Other(), peer);
+  }
+  world.Run(limits::kLease * 2);
+  world.lease(holder_).Resign(world.LocalTime(holder_));
+  ASSERT_TRUE(
+      world.RunUntil([&] { return world.Holder() >= 0 && world.Holder() != holder_; }, 10s));
+  LeaseRequest request;
+  request.epoch = world.lease(world.Holder()).epoch();
+  request.attempt = 77;
+  request.voters = 1;
+  world.lease(Other()).OnMessage({"X", 4711}, request, world.LocalTime(Other()));
+  ASSERT_EQ(world.lease(Other()).promised(), request.epoch);
+  world.Heal();
+  EXPECT_TRUE(world.RunUntil(
+      [&] {
+        return world.AllFollow() && world.Holder() >= 0 &&
+               world.lease(world.Holder()).epoch() > request.epoch;
+      },
+      20s));
+}
+
 TEST_F(LeaseTest, ACandidateWithAnOlderVoterSetIsRefused) {  // counterexample 23
   LeaseWorld& world = Make(5);
   const int voter = Other();
